@@ -1,0 +1,89 @@
+//! `headworks lake log TABLE`: the commits of a table, the newest first.
+
+use headworks_lake::{LogEntry, Table};
+use serde::Serialize;
+
+use super::failure;
+use crate::context::Context;
+use crate::errors::{Exit, Failure};
+use crate::output;
+use crate::output::table::{Align, Table as Columns};
+use crate::output::units::{bytes, count};
+
+/// A commit in short; the whole entry is the log's own file.
+#[derive(Debug, Serialize)]
+struct CommitJson<'a> {
+    version: u64,
+    commit_id: &'a str,
+    job_id: &'a str,
+    at: &'a str,
+    mode: &'static str,
+    files_added: usize,
+    files_removed: usize,
+    rows: u64,
+    bytes: u64,
+    inputs: usize,
+    job_failed: bool,
+}
+
+/// Prints a table's commits.
+///
+/// # Errors
+/// When the log cannot be read.
+pub(super) fn run(context: &Context, table: &Table) -> Result<Exit, Failure> {
+    let log = table.log().map_err(failure)?;
+    let newest_first: Vec<CommitJson<'_>> = log.iter().rev().map(commit).collect();
+    if context.json() {
+        output::json(&newest_first)?;
+    } else {
+        output::data(&columns(&newest_first).render())?;
+    }
+    Ok(Exit::Done)
+}
+
+fn commit(entry: &LogEntry) -> CommitJson<'_> {
+    CommitJson {
+        version: entry.version,
+        commit_id: &entry.commit_id,
+        job_id: &entry.job_id,
+        at: &entry.at,
+        mode: match entry.mode {
+            headworks_lake::Mode::Append => "append",
+            headworks_lake::Mode::Overwrite => "overwrite",
+        },
+        files_added: entry.add.len(),
+        files_removed: entry.remove.len(),
+        rows: entry.rows(),
+        bytes: entry.bytes(),
+        inputs: entry.inputs.len(),
+        job_failed: entry.job_failed,
+    }
+}
+
+fn columns(commits: &[CommitJson<'_>]) -> Columns {
+    let mut columns = Columns::new(&[
+        ("VERSION", Align::Right),
+        ("AT", Align::Left),
+        ("MODE", Align::Left),
+        ("JOB", Align::Left),
+        ("ROWS", Align::Right),
+        ("ADDED", Align::Right),
+        ("REMOVED", Align::Right),
+        ("SIZE", Align::Right),
+        ("INPUTS", Align::Right),
+    ]);
+    for c in commits {
+        columns.row(vec![
+            c.version.to_string(),
+            c.at.to_owned(),
+            c.mode.to_owned(),
+            if c.job_failed { format!("{} (failed)", c.job_id) } else { c.job_id.to_owned() },
+            count(c.rows),
+            count(c.files_added as u64),
+            count(c.files_removed as u64),
+            bytes(c.bytes),
+            count(c.inputs as u64),
+        ]);
+    }
+    columns
+}

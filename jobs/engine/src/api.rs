@@ -1,0 +1,246 @@
+//! What the driver asks of the engine, in the driver's own words: no type of
+//! Ballista's appears here, so the driver can be tested without a cluster.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use headworks_formats::xml::SplitReport;
+use headworks_lake::{PendingFile, Snapshot, WriteOutcome};
+use headworks_sources::{InputFile, SourceSchema, SplitSpec};
+use headworks_spec::{ModelSpec, SourceSpec};
+use serde::{Deserialize, Serialize};
+
+/// A source whose files are listed and whose schema is settled.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SettledSource {
+    /// The source as the job file has it.
+    pub spec: SourceSpec,
+    /// Its files, sorted by path.
+    pub files: Vec<InputFile>,
+    /// Its settled schema.
+    pub schema: SourceSchema,
+}
+
+/// A model to be planned, with all that its SQL can name.
+#[derive(Debug, Clone)]
+pub struct ModelRequest {
+    /// The job's id: part of file names, of quarantine rows.
+    pub job_id: String,
+    /// Where the lake is.
+    pub lake: String,
+    /// The model.
+    pub model: ModelSpec,
+    /// The sources its SQL reads, by name.
+    pub sources: BTreeMap<String, SettledSource>,
+    /// The committed tables its SQL reads, by name.
+    pub tables: BTreeMap<String, Arc<Snapshot>>,
+    /// Sizes and bounds of the job.
+    pub tuning: headworks_spec::Tuning,
+    /// Sources whose bad records this model's waves put into quarantine
+    /// (a source read by two models is quarantined by the first).
+    pub quarantines: Vec<String>,
+}
+
+/// How a model will run. Serialisable, so that the journal can keep it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ModelPlan {
+    /// Row-wise: one source; projection, filter, unnest only. Its ledger is in records.
+    pub row_wise: bool,
+    /// The rows that are written, as the lake's JSON of a schema.
+    pub schema: serde_json::Value,
+    /// What runs, in order; each wave is one job of the engine.
+    pub waves: Vec<Wave>,
+    /// The plan as text, for `headworks plan`.
+    pub explain: String,
+}
+
+/// Bounded work that runs as one job of the engine.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Wave {
+    /// Counted from 0 within the model.
+    pub index: u32,
+    /// The splits of each source, each list in the order of path and offset.
+    /// Split ids are unique within the wave.
+    pub splits: BTreeMap<String, Vec<SplitSpec>>,
+    /// Bytes of all splits.
+    pub bytes: u64,
+}
+
+/// One task's report: what it read, filtered or wrote.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskReport {
+    /// A scan's end: one entry a split, in order.
+    Scan(Vec<ScannedSplit>),
+    /// A filter's end: rows it removed, by split id.
+    Filter(BTreeMap<i32, u64>),
+    /// An unnest's end, by split id: records that went in, rows that came out.
+    Unnest {
+        /// Records in.
+        records_in: BTreeMap<i32, u64>,
+        /// Rows out.
+        rows_out: BTreeMap<i32, u64>,
+    },
+    /// A writer's end.
+    Write(WriteOutcome),
+}
+
+/// What a scan says of one split.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ScannedSplit {
+    /// The source's name.
+    pub source: String,
+    /// The split, as it was planned.
+    pub split: SplitSpec,
+    /// The parser's account.
+    pub report: SplitReport,
+    /// Quarantine files that hold this split's bad records, not yet visible.
+    pub quarantine: Vec<PendingFile>,
+}
+
+/// All that an accepted wave produced: reports of winning tasks only.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct WaveResult {
+    /// The engine's id of the attempt that won.
+    pub engine_job: String,
+    /// Scanned splits, in no order.
+    pub scans: Vec<ScannedSplit>,
+    /// Rows filtered, by split id.
+    pub filtered: BTreeMap<i32, u64>,
+    /// Records that went into an unnest, by split id; empty without one.
+    pub unnest_in: BTreeMap<i32, u64>,
+    /// Rows that came out of an unnest, by split id.
+    pub unnest_out: BTreeMap<i32, u64>,
+    /// Data files, not yet visible.
+    pub files: Vec<PendingFile>,
+    /// Rows written, by split id (row-wise models only).
+    pub written: BTreeMap<i32, u64>,
+    /// Rows written in all.
+    pub rows: u64,
+    /// Tasks finished, by executor id.
+    pub tasks: BTreeMap<String, u32>,
+}
+
+/// How an attempt at a wave ended.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum WaveOutcome {
+    /// Believed: nothing happened in it that the engine is known to get wrong.
+    Accepted(Box<WaveResult>),
+    /// Not believed, or failed for a reason that another run may not have.
+    RunAgain {
+        /// Why, for the log.
+        reason: String,
+        /// Files of the attempt, to be discarded.
+        discard: WaveDiscard,
+    },
+    /// Failed for good.
+    Failed {
+        /// "input", "configuration", "lake" or "engine".
+        class: String,
+        /// What, where, what next.
+        error: String,
+        /// Files of the attempt, to be discarded.
+        discard: WaveDiscard,
+    },
+    /// Stopped on request.
+    Cancelled {
+        /// Files of the attempt, to be discarded.
+        discard: WaveDiscard,
+    },
+}
+
+/// Files that an attempt has written in vain.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct WaveDiscard {
+    /// Under the model's table.
+    pub files: Vec<PendingFile>,
+    /// Under the quarantine tables, by source.
+    pub quarantine: BTreeMap<String, Vec<PendingFile>>,
+}
+
+/// What the driver hears while a wave runs.
+#[derive(Debug, Clone)]
+pub enum WaveProgress {
+    /// Submitted under this id of the engine.
+    Submitted {
+        /// The engine's id.
+        engine_job: String,
+        /// Its tasks that scan sources.
+        tasks_total: u32,
+    },
+    /// A task has reported; not known yet to be a winner.
+    Report {
+        /// Which executor.
+        executor_id: String,
+        /// What.
+        report: Box<TaskReport>,
+    },
+}
+
+/// An executor as the engine sees it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ExecutorInfo {
+    /// Its id, new at each start.
+    pub id: String,
+    /// Its process, 0 until it has announced itself.
+    pub pid: u32,
+    /// host:port of its Flight service.
+    pub address: String,
+    /// Slots in all.
+    pub slots_total: u32,
+    /// Slots that no task of an active job uses.
+    pub slots_free: u32,
+}
+
+/// A refusal or failure of the engine outside a wave.
+#[derive(Debug, Clone, thiserror::Error, Serialize, Deserialize)]
+pub enum EngineError {
+    /// The job asks for what cannot be: change the job.
+    #[error("{0}")]
+    Configuration(String),
+    /// The input is at fault: the message names the file.
+    #[error("{0}")]
+    Input(String),
+    /// The lake is at fault: the message names the path.
+    #[error("{0}")]
+    Lake(String),
+    /// The engine itself failed: try again.
+    #[error("{0}")]
+    Engine(String),
+}
+
+/// What the driver needs of an engine. `EngineScheduler` is the real one.
+#[async_trait]
+pub trait Engine: Send + Sync + 'static {
+    /// Lists a source's files and settles its schema (given, or inferred).
+    ///
+    /// # Errors
+    /// `Configuration` for a pattern without a match or a schema file that
+    /// does not fit, `Input` for files that cannot be read.
+    async fn settle(&self, source: &SourceSpec) -> Result<SettledSource, EngineError>;
+
+    /// Plans a model and cuts it into waves.
+    ///
+    /// # Errors
+    /// `Configuration` for SQL that does not plan, or a plan that the engine
+    /// would run wrongly (the message names the leaf).
+    async fn plan(&self, request: Arc<ModelRequest>) -> Result<ModelPlan, EngineError>;
+
+    /// Runs one attempt at a wave to its end and judges it. `attempt` is part
+    /// of file names. Dropping the future does not stop the wave; `cancel` does.
+    async fn run_wave(
+        &self,
+        request: Arc<ModelRequest>,
+        wave: Wave,
+        attempt: u32,
+        progress: tokio::sync::mpsc::UnboundedSender<WaveProgress>,
+    ) -> WaveOutcome;
+
+    /// Stops the wave that runs under this id of the engine; its `run_wave`
+    /// then ends with `Cancelled`. Tasks end within 2 seconds.
+    async fn cancel(&self, engine_job: &str);
+
+    /// The executors that are registered now.
+    async fn executors(&self) -> Vec<ExecutorInfo>;
+}

@@ -1,0 +1,122 @@
+//! An execution engine whose tasks end when Ballista gives them up (B4, B5).
+
+use std::fmt;
+use std::sync::Arc;
+
+use ballista_core::JobId;
+use ballista_core::serde::protobuf::{
+    RuntimeStatsReport, ShuffleWritePartition, TaskColumnStats, WindowStateReport,
+};
+use ballista_executor::execution_engine::{DefaultExecutionEngine, ExecutionEngine, QueryStageExecutor};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::context::TaskContext;
+use datafusion::physical_plan::metrics::MetricsSet;
+use datafusion::physical_plan::{ChildrenPropertiesMode, ExecutionPlan, ReplaceChildrenOptions};
+use datafusion::prelude::SessionConfig;
+use tokio::sync::watch;
+
+use crate::guards::Guards;
+use crate::nodes::StopExec;
+
+/// Ballista's engine, with a [`StopExec`] under each task's shuffle writer.
+pub(super) struct StoppableEngine {
+    inner: DefaultExecutionEngine,
+    guards: Guards,
+}
+
+impl StoppableEngine {
+    pub(super) fn new(guards: Guards) -> Self {
+        Self { inner: DefaultExecutionEngine::new(), guards }
+    }
+}
+
+impl ExecutionEngine for StoppableEngine {
+    fn create_query_stage_exec(
+        &self,
+        job_id: JobId,
+        stage_id: usize,
+        task_id: usize,
+        global_output_partition_ids: Vec<usize>,
+        plan: Arc<dyn ExecutionPlan>,
+        work_dir: &str,
+        config: &SessionConfig,
+    ) -> Result<Arc<dyn QueryStageExecutor>> {
+        let (stop, stopped) = watch::channel(false);
+        let guarded = self.guards.b4_stop_cancelled_tasks && self.guards.b5_stop_abandoned_shuffles;
+        let plan = if guarded {
+            let input = plan.children().first().copied().cloned().ok_or_else(|| {
+                DataFusionError::Internal("a stage without a plan under its shuffle writer".into())
+            })?;
+            let input: Arc<dyn ExecutionPlan> = Arc::new(StopExec::new(input, stopped));
+            plan.replace_children(vec![input], ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))?
+        } else {
+            plan
+        };
+        let inner = self.inner.create_query_stage_exec(
+            job_id,
+            stage_id,
+            task_id,
+            global_output_partition_ids,
+            plan,
+            work_dir,
+            config,
+        )?;
+        Ok(Arc::new(StoppableStage { inner, stop }))
+    }
+}
+
+/// One task; its streams end when the future that runs it is dropped.
+struct StoppableStage {
+    inner: Arc<dyn QueryStageExecutor>,
+    stop: watch::Sender<bool>,
+}
+
+/// Says stop when dropped, unless the task had ended.
+struct StopOnDrop<'a>(&'a watch::Sender<bool>);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.send_replace(true);
+    }
+}
+
+#[async_trait::async_trait]
+impl QueryStageExecutor for StoppableStage {
+    async fn execute_query_stage(
+        &self,
+        task_id: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<Vec<ShuffleWritePartition>> {
+        // Ended or dropped: either way nothing of this task should go on.
+        let _stop = StopOnDrop(&self.stop);
+        self.inner.execute_query_stage(task_id, context).await
+    }
+
+    fn collect_plan_metrics(&self) -> Vec<MetricsSet> {
+        self.inner.collect_plan_metrics()
+    }
+
+    fn collect_runtime_stats_reports(&self) -> Vec<RuntimeStatsReport> {
+        self.inner.collect_runtime_stats_reports()
+    }
+
+    fn collect_window_state_reports(&self) -> Result<Vec<WindowStateReport>> {
+        self.inner.collect_window_state_reports()
+    }
+
+    fn collect_column_stats(&self) -> Vec<TaskColumnStats> {
+        self.inner.collect_column_stats()
+    }
+}
+
+impl fmt::Debug for StoppableStage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StoppableStage({:?})", self.inner)
+    }
+}
+
+impl fmt::Display for StoppableStage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StoppableStage: {}", self.inner)
+    }
+}

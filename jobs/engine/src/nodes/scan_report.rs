@@ -1,0 +1,162 @@
+//! Sits on a source's scan, collects what its splits count, keeps their bad
+//! records, and reports both as the task ends.
+
+use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::error::DataFusionError;
+use futures::StreamExt;
+use futures::stream::try_unfold;
+use headworks_formats::xml::{BadRecord, SplitReport};
+use headworks_lake::QuarantineWriter;
+use headworks_sources::scan::QuarantineTarget;
+use headworks_sources::{ErrorClass, ScanObserver, SplitSpec, TaskError, XmlSource};
+use parking_lot::Mutex;
+
+use super::unary::prelude::*;
+use crate::api::{ScannedSplit, TaskReport};
+use crate::report::{TaskId, TaskServices};
+
+/// Passes a source's rows on; reports its splits when all are read.
+#[derive(Debug, Clone)]
+pub struct ScanReportExec {
+    input: Arc<dyn ExecutionPlan>,
+    properties: Arc<PlanProperties>,
+}
+
+impl ScanReportExec {
+    /// On top of a scan of a source of ours.
+    #[must_use]
+    pub fn new(input: Arc<dyn ExecutionPlan>) -> Self {
+        Self { properties: Arc::clone(input.properties()), input }
+    }
+
+    fn with_input(&self, input: Arc<dyn ExecutionPlan>) -> Self {
+        Self::new(input)
+    }
+}
+
+/// The source of ours that a leaf scans, if it is one.
+#[must_use]
+pub fn source_of(plan: &dyn ExecutionPlan) -> Option<(&FileScanConfig, &XmlSource)> {
+    let exec = plan.downcast_ref::<DataSourceExec>()?;
+    let config = exec.data_source().downcast_ref::<FileScanConfig>()?;
+    let source = config.file_source().downcast_ref::<XmlSource>()?;
+    Some((config, source))
+}
+
+impl DisplayAs for ScanReportExec {
+    fn fmt_as(&self, _t: DisplayFormatType, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "ScanReportExec")
+    }
+}
+
+impl ExecutionPlan for ScanReportExec {
+    unary_node!("ScanReportExec");
+
+    fn apply_expressions(
+        &self,
+        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        let (task, services) = (TaskId::of(&context)?, TaskServices::of(&context)?);
+        let (config, source) = source_of(self.input.as_ref())
+            .ok_or_else(|| DataFusionError::Internal("ScanReportExec does not stand on a source's scan".into()))?;
+        let ledger = Arc::new(ScanLedger {
+            source: source.spec().source.clone(),
+            quarantine: source.spec().quarantine.clone(),
+            file_stem: task.file_stem(partition),
+            kept: Mutex::default(),
+        });
+        // The plan is shared by the tasks of a stage: each observes a scan of its own.
+        let observer: Arc<dyn ScanObserver> = Arc::clone(&ledger) as _;
+        let mut config = config.clone();
+        config.file_source = Arc::new(source.with_observer(observer));
+        let input = DataSourceExec::from_data_source(config).execute(partition, context)?;
+        let stream = try_unfold((input, ledger), move |(mut input, ledger)| {
+            let (task, services) = (task.clone(), Arc::clone(&services));
+            async move {
+                if let Some(batch) = input.next().await.transpose()? {
+                    return Ok::<_, DataFusionError>(Some((batch, (input, ledger))));
+                }
+                services.reporter.report(&task, TaskReport::Scan(ledger.finish()?)).await?;
+                Ok(None)
+            }
+        });
+        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), stream)))
+    }
+}
+
+/// What one task's scan has counted and kept.
+#[derive(Debug)]
+struct ScanLedger {
+    source: String,
+    quarantine: Option<QuarantineTarget>,
+    file_stem: String,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    splits: Vec<ScannedSplit>,
+    quarantine: Option<QuarantineWriter>,
+}
+
+impl ScanLedger {
+    fn finish(&self) -> Result<Vec<ScannedSplit>> {
+        let mut kept = self.kept.lock();
+        let files = match kept.quarantine.take() {
+            Some(writer) => writer.finish().map_err(lake_error)?.files,
+            None => Vec::new(),
+        };
+        let mut splits = std::mem::take(&mut kept.splits);
+        if let Some(first) = splits.first_mut() {
+            first.quarantine = files; // of all the task's splits
+        }
+        Ok(splits)
+    }
+}
+
+impl ScanObserver for ScanLedger {
+    fn bad_records(&self, split: &SplitSpec, records: Vec<BadRecord>) -> Result<()> {
+        let Some(target) = &self.quarantine else { return Ok(()) };
+        let mut kept = self.kept.lock();
+        let writer = match &mut kept.quarantine {
+            Some(writer) => writer,
+            none => none.insert(
+                QuarantineWriter::new(&target.lake, &self.source, &self.file_stem, &target.job_id)
+                    .map_err(lake_error)?,
+            ),
+        };
+        for record in records {
+            writer
+                .write(&headworks_lake::BadRecord {
+                    file: &split.path,
+                    offset: signed(record.offset),
+                    line: Some(signed(record.line_in_split)),
+                    reason: &record.reason.to_string(),
+                    raw: record.raw.as_bytes(),
+                    raw_bytes: signed(record.raw_bytes),
+                })
+                .map_err(lake_error)?;
+        }
+        Ok(())
+    }
+
+    fn split_done(&self, split: &SplitSpec, report: SplitReport) {
+        let source = self.source.clone();
+        let scanned = ScannedSplit { source, split: split.clone(), report, quarantine: Vec::new() };
+        self.kept.lock().splits.push(scanned);
+    }
+}
+
+fn signed(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+/// A failure of the lake inside a task.
+pub(super) fn lake_error(error: headworks_lake::LakeError) -> DataFusionError {
+    TaskError::new(ErrorClass::Lake, error.to_string()).into_datafusion()
+}

@@ -1,0 +1,67 @@
+//! What the engine would run wrongly is refused before it runs.
+
+use std::sync::Arc;
+
+use datafusion::datasource::memory::MemorySourceConfig;
+use datafusion::datasource::physical_plan::FileScanConfig;
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::displayable;
+use datafusion::physical_plan::empty::EmptyExec;
+use datafusion::physical_plan::placeholder_row::PlaceholderRowExec;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+
+use crate::api::EngineError;
+
+/// Refuses a plan with a leaf that is not sliced over tasks: each task would
+/// read it whole, and its rows would be multiplied.
+///
+/// # Errors
+/// `Configuration`, naming the leaf.
+pub fn check_leaves(plan: &Arc<dyn ExecutionPlan>) -> Result<(), EngineError> {
+    let children = plan.children();
+    if children.is_empty() && !is_sliced(plan) {
+        let leaf = displayable(plan.as_ref()).one_line().to_string();
+        return Err(EngineError::Configuration(format!(
+            "the query reads from `{}`, which cannot be cut into tasks: every task would read all of it and its rows \
+             would be multiplied; read it from files (a source, or another model) instead",
+            leaf.trim()
+        )));
+    }
+    children.into_iter().try_for_each(check_leaves)
+}
+
+fn is_sliced(leaf: &Arc<dyn ExecutionPlan>) -> bool {
+    let one_partition = leaf.output_partitioning().partition_count() == 1;
+    if leaf.is::<EmptyExec>() || leaf.is::<PlaceholderRowExec>() {
+        return one_partition;
+    }
+    leaf.downcast_ref::<DataSourceExec>().is_some_and(|exec| {
+        let source = exec.data_source();
+        source.downcast_ref::<FileScanConfig>().is_some() || source.downcast_ref::<MemorySourceConfig>().is_some()
+    })
+}
+
+/// Refuses a LIMIT that stops reading a source early: its bytes would stay
+/// unread, and the ledger could not close.
+///
+/// # Errors
+/// `Configuration`.
+pub fn check_limits(plan: &LogicalPlan, sources: &dyn Fn(&str) -> bool) -> Result<(), EngineError> {
+    if matches!(plan, LogicalPlan::Limit(_)) && streams_from_source(plan, sources) {
+        return Err(EngineError::Configuration(
+            "LIMIT without ORDER BY over a source stops reading early, so the job could not prove that it read every \
+             record; put the LIMIT on a query over the finished model (`headworks sql`), or add ORDER BY"
+                .into(),
+        ));
+    }
+    plan.inputs().into_iter().try_for_each(|input| check_limits(input, sources))
+}
+
+fn streams_from_source(plan: &LogicalPlan, sources: &dyn Fn(&str) -> bool) -> bool {
+    match plan {
+        LogicalPlan::TableScan(scan) => sources(scan.table_name.table()),
+        LogicalPlan::Aggregate(_) | LogicalPlan::Sort(_) | LogicalPlan::Window(_) | LogicalPlan::Distinct(_) => false,
+        _ => plan.inputs().into_iter().any(|input| streams_from_source(input, sources)),
+    }
+}

@@ -1,0 +1,118 @@
+//! A committed table of the lake, as SQL sees it: exactly the files of one version.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::ScalarValue;
+use datafusion::datasource::TableType;
+use datafusion::datasource::listing::{FileRange, PartitionedFile};
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::error::Result;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::physical_plan::ExecutionPlan;
+use headworks_lake::{DataFile, Snapshot};
+use headworks_sources::table::object_path;
+
+/// A task reads at most this many bytes of Parquet, unless a row group is larger.
+const SCAN_BYTES: u64 = 64 * 1024 * 1024;
+
+/// One version of a table.
+#[derive(Debug)]
+pub struct LakeTable {
+    root: String,
+    snapshot: Arc<Snapshot>,
+    table: TableSchema,
+}
+
+impl LakeTable {
+    /// The version that `snapshot` describes, below the folder `root`.
+    #[must_use]
+    pub fn new(root: &std::path::Path, snapshot: Arc<Snapshot>) -> Self {
+        let partition_by = |name: &String| !snapshot.partition_columns_in_files && snapshot.partition_by.contains(name);
+        let (from_folders, in_files): (Vec<FieldRef>, Vec<FieldRef>) =
+            snapshot.schema.fields().iter().cloned().partition(|field| partition_by(field.name()));
+        // Folder order, not schema order.
+        let mut ordered: Vec<FieldRef> = Vec::new();
+        for name in &snapshot.partition_by {
+            ordered.extend(from_folders.iter().find(|f| f.name() == name).cloned());
+        }
+        let table = TableSchema::new(Arc::new(Schema::new(in_files)), ordered);
+        Self { root: root.to_string_lossy().into_owned(), snapshot, table }
+    }
+
+    fn partitioned(&self, file: &DataFile) -> Result<PartitionedFile> {
+        let mut partitioned = PartitionedFile::new(String::new(), file.bytes);
+        partitioned.object_meta.location = object_path(&format!("{}/{}", self.root, file.path));
+        let value = |field: &Field| match file.partition.get(field.name()).and_then(Option::as_ref) {
+            Some(text) => ScalarValue::try_from_string(text.clone(), field.data_type()),
+            None => ScalarValue::try_from(field.data_type()),
+        };
+        partitioned.partition_values =
+            self.table.table_partition_cols().iter().map(|field| value(field)).collect::<Result<_>>()?;
+        Ok(partitioned)
+    }
+
+    /// Ranges of files, in groups of about the same bytes: one a task.
+    fn groups(&self, wanted: usize) -> Result<Vec<FileGroup>> {
+        let total: u64 = self.snapshot.files.iter().map(|f| f.bytes).sum();
+        let target = (total / wanted.max(1) as u64).clamp(1024 * 1024, SCAN_BYTES);
+        let mut groups: Vec<FileGroup> = Vec::new();
+        let (mut group, mut bytes) = (Vec::new(), 0u64);
+        for file in &self.snapshot.files {
+            let parts = file.bytes.div_ceil(target).max(1);
+            for part in 0..parts {
+                let mut piece = self.partitioned(file)?;
+                let at = |i: u64| i64::try_from(file.bytes * i / parts).unwrap_or(i64::MAX);
+                if parts > 1 {
+                    piece.range = Some(FileRange { start: at(part), end: at(part + 1) });
+                }
+                group.push(piece);
+                bytes += file.bytes / parts;
+                if bytes >= target {
+                    groups.push(FileGroup::new(std::mem::take(&mut group)));
+                    bytes = 0;
+                }
+            }
+        }
+        if !group.is_empty() || groups.is_empty() {
+            groups.push(FileGroup::new(group));
+        }
+        Ok(groups)
+    }
+}
+
+#[async_trait]
+impl TableProvider for LakeTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(self.table.table_schema())
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let source = Arc::new(ParquetSource::new(self.table.clone()));
+        let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
+            .with_file_groups(self.groups(state.config().target_partitions())?)
+            .with_projection_indices(projection.cloned())?
+            .with_limit(limit)
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+}

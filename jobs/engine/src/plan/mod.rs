@@ -1,0 +1,320 @@
+//! From a model's SQL to waves, and from a wave to the plan that runs.
+
+mod check;
+mod lake_table;
+mod names;
+mod physical;
+mod rowwise;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::common::DataFusionError;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::{ExecutionPlan, displayable};
+use datafusion::prelude::SessionContext;
+use datafusion::sql::parser::Statement as DfStatement;
+use headworks_formats::infer::InferOptions;
+use headworks_formats::xml::{OnBadRecord, OnBadValue, XmlOptions};
+use headworks_lake::{Compression, TableLocation};
+use headworks_sources::cut::{CutOptions, cut};
+use headworks_sources::scan::QuarantineTarget;
+use headworks_sources::{
+    SPLIT_COLUMN, ScanSpec, SourceError, SourceSchema, SourceTable, SplitSpec, discover, infer,
+};
+use headworks_spec::{Distribute, Format, SourceSpec};
+
+use crate::api::{EngineError, ModelPlan, ModelRequest, SettledSource, Wave};
+use crate::nodes::WriteSpec;
+use crate::session;
+
+pub use lake_table::LakeTable;
+pub use names::Names;
+
+/// Shuffle partitions for each slot of the cluster, unless the job says otherwise.
+const SHUFFLE_PARTITIONS_PER_SLOT: u32 = 2;
+
+/// Lists a source's files and settles its schema.
+///
+/// # Errors
+/// See [`crate::api::Engine::settle`].
+pub async fn settle(spec: SourceSpec) -> Result<SettledSource, EngineError> {
+    let settled = tokio::task::spawn_blocking(move || settle_blocking(spec)).await;
+    settled.map_err(|e| EngineError::Engine(format!("listing a source failed: {e}")))?
+}
+
+fn settle_blocking(spec: SourceSpec) -> Result<SettledSource, EngineError> {
+    if spec.options.format != Format::Xml {
+        return Err(EngineError::Configuration(format!(
+            "source `{}`: only `format: xml` can be read yet",
+            spec.name
+        )));
+    }
+    let files = discover(&spec.name, &spec.options.path).map_err(source_error)?;
+    let options = xml_options(&spec)?;
+    let schema = match &spec.schema_file {
+        Some(file) => SourceSchema::from_yaml(&file.path, file.text.as_str()).map_err(source_error)?,
+        None => {
+            let tree = infer::infer(&files, &options, spec.options.sample_files).map_err(source_error)?;
+            let schema = tree.to_schema(&InferOptions::from(&options)).map_err(|e| {
+                EngineError::Configuration(format!("source `{}`: no schema can be inferred: {e}", spec.name))
+            })?;
+            SourceSchema::from_arrow(&Arc::new(schema)).map_err(source_error)?
+        }
+    };
+    Ok(SettledSource { spec, files, schema })
+}
+
+/// The parser's options, from the job file's words.
+fn xml_options(spec: &SourceSpec) -> Result<XmlOptions, EngineError> {
+    let own = &spec.options;
+    let mut options = XmlOptions::new(&own.row_tag)
+        .map_err(|e| EngineError::Configuration(format!("source `{}`: {e}", spec.name)))?;
+    options.attribute_prefix.clone_from(&own.attribute_prefix);
+    options.value_tag.clone_from(&own.value_tag);
+    options.on_bad_record = match own.on_bad_record {
+        headworks_spec::OnBadRecord::Quarantine => OnBadRecord::Quarantine,
+        headworks_spec::OnBadRecord::Drop => OnBadRecord::Drop,
+        headworks_spec::OnBadRecord::Fail => OnBadRecord::Fail,
+    };
+    options.on_bad_value = match own.on_bad_value {
+        headworks_spec::OnBadValue::Quarantine => OnBadValue::Quarantine,
+        headworks_spec::OnBadValue::Null => OnBadValue::Null,
+    };
+    let size = |size: headworks_spec::ByteSize| usize::try_from(size.bytes()).unwrap_or(usize::MAX);
+    options.limits.record_bytes_max = size(own.record_bytes_max);
+    options.limits.recovery_bytes_max = options.limits.recovery_bytes_max.min(options.limits.record_bytes_max);
+    options.limits.raw_bytes_max = size(own.raw_bytes_max);
+    Ok(options)
+}
+
+/// Plans a model and cuts it into waves.
+///
+/// # Errors
+/// See [`crate::api::Engine::plan`].
+pub async fn plan_model(request: &ModelRequest, slots: u32) -> Result<ModelPlan, EngineError> {
+    let empty = BTreeMap::new();
+    let planned = Planned::new(request, &empty, "plan", slots).await?;
+    let waves = cut_waves(request, planned.row_wise, slots);
+    let explained = match waves.first() {
+        Some(wave) => Planned::new(request, &wave.splits, "plan", slots).await?.physical,
+        None => planned.physical,
+    };
+    Ok(ModelPlan {
+        row_wise: planned.row_wise,
+        schema: planned.schema,
+        waves,
+        explain: displayable(explained.as_ref()).indent(false).to_string(),
+    })
+}
+
+/// The plan of one attempt at a wave, and the session to run it in.
+///
+/// # Errors
+/// `Configuration` or `Engine`.
+pub async fn wave_plan(
+    request: &ModelRequest,
+    wave: &Wave,
+    attempt: u32,
+    slots: u32,
+) -> Result<(Arc<SessionContext>, Arc<dyn ExecutionPlan>), EngineError> {
+    let name = format!("{}-{}-{attempt}", request.job_id, wave.index);
+    let planned = Planned::new(request, &wave.splits, &name, slots).await?;
+    Ok((Arc::new(planned.ctx), planned.physical))
+}
+
+fn cut_waves(request: &ModelRequest, row_wise: bool, slots: u32) -> Vec<Wave> {
+    let options = CutOptions {
+        split_bytes: request.tuning.split_size.map(|size| size.bytes()),
+        wave_bytes: if row_wise { request.tuning.wave_size.bytes() } else { u64::MAX },
+        slots: u64::from(slots),
+    };
+    let bytes = |splits: &[SplitSpec]| splits.iter().map(SplitSpec::bytes).sum::<u64>();
+    if row_wise {
+        let Some((name, source)) = request.sources.iter().next() else { return Vec::new() };
+        let waves = cut(&source.files, options).into_iter().zip(0u32..);
+        return waves
+            .map(|(splits, index)| Wave { index, bytes: bytes(&splits), splits: BTreeMap::from([(name.clone(), splits)]) })
+            .collect();
+    }
+    // One wave over everything; ids stay unique in it.
+    let mut splits = BTreeMap::new();
+    let mut next_id = 0;
+    for (name, source) in &request.sources {
+        let mut own: Vec<SplitSpec> = cut(&source.files, options).concat();
+        for split in &mut own {
+            split.id = next_id;
+            next_id += 1;
+        }
+        splits.insert(name.clone(), own);
+    }
+    vec![Wave { index: 0, bytes: splits.values().map(|s| bytes(s)).sum(), splits }]
+}
+
+/// A model, planned over some of its sources' splits.
+struct Planned {
+    ctx: SessionContext,
+    physical: Arc<dyn ExecutionPlan>,
+    row_wise: bool,
+    schema: serde_json::Value,
+}
+
+impl Planned {
+    async fn new(
+        request: &ModelRequest,
+        splits: &BTreeMap<String, Vec<SplitSpec>>,
+        attempt: &str,
+        slots: u32,
+    ) -> Result<Self, EngineError> {
+        let model = &request.model;
+        let in_model = |e: &dyn std::fmt::Display| {
+            EngineError::Configuration(format!("model `{}` ({}): {e}", model.name, model.sql.path))
+        };
+        let partitions = request.tuning.shuffle_partitions.unwrap_or(slots * SHUFFLE_PARTITIONS_PER_SLOT).max(1);
+        let ctx = session::planner(partitions as usize).map_err(|e| EngineError::Engine(e.to_string()))?;
+        let mut names = Names::default();
+        for (name, source) in &request.sources {
+            let own = splits.get(name).cloned().unwrap_or_default();
+            let table = SourceTable::try_new(scan_spec(request, name, source, attempt)?, own)
+                .map_err(|e| in_model(&e))?;
+            let schema = datafusion::catalog::TableProvider::schema(&table);
+            names.add_table(name, &schema, true);
+            register(&ctx, name, Arc::new(table)).map_err(|e| in_model(&e))?;
+        }
+        for (name, snapshot) in &request.tables {
+            let location = TableLocation::new(&request.lake, name).map_err(|e| EngineError::Lake(e.to_string()))?;
+            let table = LakeTable::new(&location.root(), Arc::clone(snapshot));
+            names.add_table(name, &datafusion::catalog::TableProvider::schema(&table), false);
+            register(&ctx, name, Arc::new(table)).map_err(|e| in_model(&e))?;
+        }
+
+        let logical = logical_plan(&ctx, &model.sql.text, names).await.map_err(|e| in_model(&e))?;
+        let is_source = |name: &str| request.sources.contains_key(name);
+        check::check_limits(&logical, &is_source).map_err(|e| in_model(&e))?;
+        let carried = match request.sources.len() {
+            1 if request.tables.is_empty() => {
+                rowwise::carry_split_column(&logical, &is_source).map_err(|e| in_model(&plain(&e)))?
+            }
+            _ => None,
+        };
+        let row_wise = carried.is_some();
+        let logical = carried.unwrap_or(logical);
+
+        let state = ctx.state();
+        let optimized = state.optimize(&logical).map_err(|e| in_model(&plain(&e)))?;
+        let physical = state
+            .query_planner()
+            .create_physical_plan(&optimized, &state)
+            .await
+            .map_err(|e| in_model(&plain(&e)))?;
+        check::check_leaves(&physical).map_err(|e| in_model(&e))?;
+        let physical = physical::add_counters(physical, row_wise).map_err(|e| in_model(&plain(&e)))?;
+        let schema = without_split_column(&physical.schema());
+        for column in &model.options.partition_by {
+            if schema.index_of(column).is_err() {
+                let columns: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+                return Err(in_model(&format!(
+                    "partition_by names `{column}`, which the SQL does not give; its columns are {}",
+                    columns.join(", ")
+                )));
+            }
+        }
+        let entry = headworks_lake::schema::SchemaEntry::from_arrow(&schema).map_err(|e| in_model(&e))?;
+        let physical = bring_together(physical, request, partitions).map_err(|e| in_model(&plain(&e)))?;
+        let physical = physical::write(physical, write_spec(request, row_wise)?);
+        let schema = serde_json::to_value(entry).map_err(|e| EngineError::Engine(e.to_string()))?;
+        Ok(Self { ctx, physical, row_wise, schema })
+    }
+}
+
+fn bring_together(
+    plan: Arc<dyn ExecutionPlan>,
+    request: &ModelRequest,
+    partitions: u32,
+) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
+    let options = &request.model.options;
+    let shuffle = match options.distribute {
+        Distribute::None => false,
+        Distribute::Hash => !options.partition_by.is_empty(),
+        Distribute::Auto => !options.partition_by.is_empty() && physical::would_scatter(&plan),
+    };
+    if shuffle { physical::shuffle_by(plan, &options.partition_by, partitions as usize) } else { Ok(plan) }
+}
+
+fn write_spec(request: &ModelRequest, row_wise: bool) -> Result<WriteSpec, EngineError> {
+    let options = &request.model.options;
+    Ok(WriteSpec {
+        table: TableLocation::new(&request.lake, &request.model.name)
+            .map_err(|e| EngineError::Configuration(e.to_string()))?,
+        partition_by: options.partition_by.clone(),
+        partition_columns_in_files: options.partition_columns_in_files,
+        target_file_bytes: options.target_file_size.bytes(),
+        compression: match options.compression {
+            headworks_spec::Compression::Zstd => Compression::default(),
+            headworks_spec::Compression::Snappy => Compression::Snappy,
+            headworks_spec::Compression::None => Compression::None,
+        },
+        open_writers_max: request.tuning.open_writers_max as usize,
+        split_column: row_wise.then(|| SPLIT_COLUMN.to_owned()),
+    })
+}
+
+fn scan_spec(
+    request: &ModelRequest,
+    name: &str,
+    source: &SettledSource,
+    attempt: &str,
+) -> Result<ScanSpec, EngineError> {
+    let quarantine = request.quarantines.iter().any(|q| q == name).then(|| QuarantineTarget {
+        lake: request.lake.clone(),
+        job_id: request.job_id.clone(),
+        attempt: attempt.to_owned(),
+    });
+    Ok(ScanSpec {
+        source: name.to_owned(),
+        options: xml_options(&source.spec)?,
+        schema: source.schema.clone(),
+        known_starts: BTreeMap::new(),
+        quarantine,
+    })
+}
+
+/// Registers a table under exactly this name.
+pub(crate) fn register(
+    ctx: &SessionContext,
+    name: &str,
+    table: Arc<dyn datafusion::catalog::TableProvider>,
+) -> Result<(), DataFusionError> {
+    ctx.register_table(datafusion::common::TableReference::bare(name), table).map(drop)
+}
+
+/// Plans SQL whose names mean what [`Names`] says.
+///
+/// # Errors
+/// As text for users.
+pub(crate) async fn logical_plan(ctx: &SessionContext, sql: &str, names: Names) -> Result<LogicalPlan, String> {
+    let state = ctx.state();
+    let dialect = state.config().options().sql_parser.dialect;
+    let mut statement = state.sql_to_statement(sql, &dialect).map_err(|e| plain(&e))?;
+    if let DfStatement::Statement(inner) = &mut statement {
+        names.resolve(inner)?;
+    }
+    state.statement_to_plan(statement).await.map_err(|e| plain(&e))
+}
+
+/// DataFusion's message without its own names for its layers.
+fn plain(error: &DataFusionError) -> String {
+    error.strip_backtrace().lines().next().unwrap_or_default().to_owned()
+}
+
+fn without_split_column(schema: &SchemaRef) -> Schema {
+    Schema::new(schema.fields().iter().filter(|f| f.name() != SPLIT_COLUMN).cloned().collect::<Vec<_>>())
+}
+
+fn source_error(error: SourceError) -> EngineError {
+    match error {
+        SourceError::Configuration(text) => EngineError::Configuration(text),
+        other @ SourceError::Input { .. } => EngineError::Input(other.to_string()),
+    }
+}

@@ -1,0 +1,221 @@
+//! Names in SQL, before planning.
+//!
+//! - A name matches as written, quoted or not; if nothing has it, a unique
+//!   match that ignores case is taken; several are an error that lists them.
+//! - A wildcard leaves the columns out that every source offers beside its
+//!   records' (`_hw_file`, ...).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+
+use datafusion::arrow::datatypes::{DataType, Fields, Schema};
+use datafusion::sql::sqlparser::ast::{
+    AccessExpr, ExcludeSelectItem, Expr, Ident, ObjectName, Query, Select, SelectItem, Statement, Subscript,
+    TableAlias, TableFactor, VisitMut, VisitorMut, WildcardAdditionalOptions,
+};
+use headworks_sources::META_COLUMNS;
+
+/// The names that a query can mean.
+#[derive(Debug, Default)]
+pub struct Names {
+    known: BTreeSet<String>,
+    ignoring_case: BTreeMap<String, BTreeSet<String>>,
+    sources: BTreeSet<String>,
+}
+
+impl Names {
+    /// Adds a table and its columns, nested ones too.
+    pub fn add_table(&mut self, name: &str, schema: &Schema, is_source: bool) {
+        self.add(name);
+        self.add_fields(schema.fields());
+        if is_source {
+            self.sources.insert(name.to_owned());
+        }
+    }
+
+    fn add(&mut self, name: &str) {
+        self.known.insert(name.to_owned());
+        self.ignoring_case.entry(name.to_lowercase()).or_default().insert(name.to_owned());
+    }
+
+    fn add_fields(&mut self, fields: &Fields) {
+        for field in fields {
+            self.add(field.name());
+            match field.data_type() {
+                DataType::Struct(fields) => self.add_fields(fields),
+                DataType::List(item) => {
+                    if let DataType::Struct(fields) = item.data_type() {
+                        self.add_fields(fields);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Resolves the names in `statement` and narrows its wildcards.
+    ///
+    /// # Errors
+    /// A name that several known ones match when case is ignored.
+    pub fn resolve(mut self, statement: &mut Statement) -> Result<(), String> {
+        // What the query names itself is known as it is written.
+        let mut own = OwnNames::default();
+        let _ = statement.visit(&mut own);
+        for name in own.0 {
+            self.add(&name);
+        }
+        let mut resolver = Resolver { names: &self, failure: None };
+        let _ = statement.visit(&mut resolver);
+        resolver.failure.map_or(Ok(()), Err)
+    }
+}
+
+/// Aliases and names of common table expressions.
+#[derive(Default)]
+struct OwnNames(Vec<String>);
+
+impl OwnNames {
+    fn alias(&mut self, alias: &Option<TableAlias>) {
+        if let Some(alias) = alias {
+            self.0.push(alias.name.value.clone());
+            self.0.extend(alias.columns.iter().map(|c| c.name.value.clone()));
+        }
+    }
+}
+
+impl VisitorMut for OwnNames {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
+            self.0.push(cte.alias.name.value.clone());
+            self.0.extend(cte.alias.columns.iter().map(|c| c.name.value.clone()));
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        for item in &select.projection {
+            if let SelectItem::ExprWithAlias { alias, .. } = item {
+                self.0.push(alias.value.clone());
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        match factor {
+            TableFactor::Table { alias, .. }
+            | TableFactor::Derived { alias, .. }
+            | TableFactor::UNNEST { alias, .. }
+            | TableFactor::TableFunction { alias, .. } => self.alias(alias),
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+struct Resolver<'a> {
+    names: &'a Names,
+    failure: Option<String>,
+}
+
+impl Resolver<'_> {
+    fn ident(&mut self, ident: &mut Ident) {
+        if self.names.known.contains(&ident.value) {
+            return;
+        }
+        let Some(candidates) = self.names.ignoring_case.get(&ident.value.to_lowercase()) else { return };
+        let mut candidates = candidates.iter();
+        match (candidates.next(), candidates.next()) {
+            (Some(one), None) => ident.value.clone_from(one),
+            (Some(one), Some(two)) => {
+                let all: Vec<&str> = [one, two].into_iter().chain(candidates).map(String::as_str).collect();
+                self.failure.get_or_insert_with(|| {
+                    format!(
+                        "line {}, column {}: `{}` may be {}: write it as one of them",
+                        ident.span.start.line,
+                        ident.span.start.column,
+                        ident.value,
+                        all.join(", ")
+                    )
+                });
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether a relation in the FROM of `select` is a source.
+    fn reads_source(&self, select: &Select) -> bool {
+        let relations = select.from.iter().flat_map(|from| {
+            std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation))
+        });
+        relations.into_iter().any(|relation| match relation {
+            TableFactor::Table { name, .. } => {
+                name.0.last().and_then(|part| part.as_ident()).is_some_and(|ident| {
+                    let written = &ident.value;
+                    self.names.sources.contains(written)
+                        || self.names.sources.iter().any(|source| source.eq_ignore_ascii_case(written))
+                })
+            }
+            _ => false,
+        })
+    }
+}
+
+impl VisitorMut for Resolver<'_> {
+    type Break = ();
+
+    fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        if self.reads_source(select) {
+            for item in &mut select.projection {
+                if let SelectItem::Wildcard(options) | SelectItem::QualifiedWildcard(_, options) = item {
+                    leave_out_meta_columns(options);
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, relation: &mut ObjectName) -> ControlFlow<()> {
+        for part in &mut relation.0 {
+            if let datafusion::sql::sqlparser::ast::ObjectNamePart::Identifier(ident) = part {
+                self.ident(ident);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        match expr {
+            Expr::Identifier(ident) => self.ident(ident),
+            Expr::CompoundIdentifier(parts) => parts.iter_mut().for_each(|part| self.ident(part)),
+            Expr::CompoundFieldAccess { access_chain, .. } => {
+                for access in access_chain {
+                    match access {
+                        AccessExpr::Dot(Expr::Identifier(ident)) => self.ident(ident),
+                        AccessExpr::Dot(_) | AccessExpr::Subscript(Subscript::Index { .. } | Subscript::Slice { .. }) => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+/// Adds the meta columns to what the wildcard leaves out.
+fn leave_out_meta_columns(options: &mut WildcardAdditionalOptions) {
+    let mut names: Vec<ObjectName> = match options.opt_exclude.take() {
+        Some(ExcludeSelectItem::Single(name)) => vec![name],
+        Some(ExcludeSelectItem::Multiple(names)) => names,
+        None => Vec::new(),
+    };
+    for column in META_COLUMNS {
+        let name = ObjectName::from(vec![Ident::with_quote('"', column)]);
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    options.opt_exclude = Some(ExcludeSelectItem::Multiple(names));
+}

@@ -1,0 +1,168 @@
+//! Schemas learned from data.
+//!
+//! An [`Inferrer`] is fed like the reader, split by split, and gives a [`TypeTree`]. Trees of many splits and files
+//! merge, in any order, into one; [`TypeTree::to_schema`] turns it into a schema by the rules in [`rules`].
+
+pub mod rules;
+mod tree;
+
+use std::sync::Arc;
+
+pub use tree::{InferOptions, SchemaError, TypeNode, TypeTree};
+
+use crate::values::trim;
+use crate::xml::scanner::{Scanner, Step};
+use crate::xml::shape::{NO_NODE, NodeId, ROOT, Shape};
+use crate::xml::tape::{Op, Tape};
+use crate::xml::{Fed, FedState, OnBadRecord, ReadFailure, Split, SplitReport, XmlOptions};
+use rules::Classes;
+
+/// How many different paths the records of a split may have.
+pub const PATHS_MAX: usize = 50_000;
+
+/// Learns the types of one split's records. It is fed as [`XmlReader`](crate::XmlReader) is.
+#[derive(Debug)]
+pub struct Inferrer {
+    scanner: Scanner,
+    shape: Shape,
+    /// By [`NodeId`].
+    stats: Vec<Stats>,
+    records: u64,
+    /// Numbers the elements that hold others, so that a second occurrence in one is noticed.
+    instance: u64,
+    open: Vec<(NodeId, u64)>,
+    scratch: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Stats {
+    seen: u64,
+    repeated: bool,
+    text: Classes,
+    /// The instance of its parent in which it was seen last.
+    last: u64,
+}
+
+impl Inferrer {
+    /// An inferrer that stands at the split's start. What the options say of bad records and values is not used: a
+    /// bad record is counted as quarantined and left out.
+    pub fn new(options: Arc<XmlOptions>, split: Split) -> Self {
+        let mut options = options.as_ref().clone();
+        options.on_bad_record = OnBadRecord::Quarantine;
+        options.limits.raw_bytes_max = 0;
+        Self {
+            scanner: Scanner::new(&options, split),
+            shape: Shape::learning(&options, PATHS_MAX),
+            stats: Vec::new(),
+            records: 0,
+            instance: 0,
+            open: Vec::new(),
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Offset, in decompressed bytes, with which the next buffer must begin.
+    pub fn position(&self) -> u64 {
+        self.scanner.position()
+    }
+
+    /// Reads as much of the buffer as it can, as [`XmlReader::feed`](crate::XmlReader::feed); it never answers
+    /// [`FedState::BatchReady`].
+    ///
+    /// # Errors
+    /// [`ReadFailure`]
+    pub fn feed(&mut self, buf: &[u8], eof: bool) -> Result<Fed, ReadFailure> {
+        let base = self.scanner.position();
+        let state = loop {
+            match self.scanner.next(&mut self.shape, buf, base, eof)? {
+                Step::NeedInput(at_least) => break FedState::NeedInput { at_least },
+                Step::Done => break FedState::Done,
+                Step::Bad(_) => {}
+                Step::Record { start, end, .. } => {
+                    self.stats.resize(self.shape.len(), Stats::default());
+                    let record = buf.get(start..end).unwrap_or_default();
+                    let Self { scanner, stats, instance, open, scratch, .. } = self;
+                    learn(scanner.tape(), record, stats, instance, open, scratch)?;
+                    self.records += 1;
+                    self.scanner.report.emitted += 1;
+                }
+            }
+        };
+        Ok(Fed { consumed: (self.scanner.position() - base) as usize, state })
+    }
+
+    /// The counts so far, for [`verify_chain`](crate::verify_chain): records learned from are those emitted.
+    pub fn report(&self) -> SplitReport {
+        self.scanner.report.clone()
+    }
+
+    /// What was learned.
+    pub fn finish(self) -> TypeTree {
+        TypeTree { records: self.records, root: self.tree(ROOT) }
+    }
+
+    fn tree(&self, id: NodeId) -> TypeNode {
+        let stats = self.stats.get(id as usize).cloned().unwrap_or_default();
+        let mut node =
+            TypeNode { seen: stats.seen, repeated: stats.repeated, text: stats.text, ..TypeNode::default() };
+        // A name that only a bad record has is in the shape, too.
+        let seen = |id: NodeId| self.stats.get(id as usize).is_some_and(|stats| stats.seen > 0);
+        let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+        for (name, attribute) in self.shape.attributes(id) {
+            if seen(attribute) {
+                node.attributes.insert(text(name), self.tree(attribute));
+            }
+        }
+        for child in self.shape.children(id) {
+            if seen(child) {
+                node.elements.insert(text(&self.shape.node(child).name), self.tree(child));
+            }
+        }
+        node
+    }
+}
+
+/// Takes in a record's tape.
+fn learn(
+    tape: &Tape,
+    record: &[u8],
+    stats: &mut [Stats],
+    instances: &mut u64,
+    open: &mut Vec<(NodeId, u64)>,
+    scratch: &mut Vec<u8>,
+) -> Result<(), ReadFailure> {
+    open.clear();
+    open.push((NO_NODE, 0));
+    for entry in &tape.entries {
+        let (parent, instance) = open.last().copied().unwrap_or((NO_NODE, 0));
+        match entry.op {
+            Op::Leave => {
+                open.pop();
+                continue;
+            }
+            Op::Unknown => return Err(ReadFailure::TooManyPaths { paths_max: PATHS_MAX }),
+            _ => {}
+        }
+        let Some(stats) = stats.get_mut(entry.node as usize) else {
+            continue;
+        };
+        // The text of the element at hand itself is no occurrence of it.
+        if entry.node != parent {
+            stats.seen += 1;
+            stats.repeated |= stats.last == instance && entry.node != ROOT;
+            stats.last = instance;
+        }
+        match entry.op {
+            Op::Enter => {
+                *instances += 1;
+                open.push((entry.node, *instances));
+            }
+            Op::Value => stats.text.add(trim(tape.text(entry, record, scratch))),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,137 @@
+//! Trees do not depend on the order or the cutting of the data, and schemas are what the documents say.
+
+use std::sync::Arc;
+
+use super::{InferOptions, Inferrer, SchemaError, TypeTree};
+use crate::schema_file;
+use crate::xml::{Chain, FedState, Split, SplitReport, Start, XmlOptions, verify_chain};
+
+fn options() -> Arc<XmlOptions> {
+    let mut options = XmlOptions::new(&["r"]).unwrap();
+    options.limits.sync_bytes_max = 64;
+    Arc::new(options)
+}
+
+fn learn(bytes: &[u8], split: Split) -> (TypeTree, SplitReport) {
+    let mut inferrer = Inferrer::new(options(), split);
+    let mut length = 10;
+    loop {
+        let from = inferrer.position() as usize;
+        let to = (from + length).min(bytes.len());
+        let fed = inferrer.feed(&bytes[from..to], to == bytes.len()).unwrap();
+        match fed.state {
+            FedState::NeedInput { at_least } => length = at_least.max(10),
+            FedState::Done => break,
+            FedState::BatchReady => panic!("no batches here"),
+        }
+    }
+    let report = inferrer.report();
+    (inferrer.finish(), report)
+}
+
+fn tree(document: &str) -> TypeTree {
+    learn(document.as_bytes(), Split::whole()).0
+}
+
+/// The fields as they stand in a schema file.
+fn fields(tree: &TypeTree) -> String {
+    let schema = tree.to_schema(&InferOptions::default()).unwrap();
+    let text = schema_file::write(&schema).unwrap();
+    text.split_once("fields:\n").unwrap().1.to_string()
+}
+
+#[test]
+fn schemas_of_documents() {
+    let cases: &[(&str, &str)] = &[
+        (
+            "<r b='1' a='x'><z>1</z><w>2024-01-01</w></r><r><w/><z>2.50</z></r>",
+            "  _a: text\n  _b: int64\n  w: date\n  z: decimal(3,2)\n",
+        ),
+        ("<r><a>1</a></r><r><a>2</a><a>x</a></r>", "  a:\n    list: text\n"),
+        ("<r><a/></r><r/>", "  a: text\n"),
+        (
+            "<r><a>1</a></r><r><a u='m'>2</a></r>",
+            "  a:\n    fields:\n      _u: text\n      _VALUE: int64\n",
+        ),
+        ("<r><a> </a></r><r><a u='m'/></r>", "  a:\n    fields:\n      _u: text\n"),
+        ("<r><a><b>1</b></a><a/></r>", "  a:\n    list:\n      fields:\n        b: int64\n"),
+        ("<r>1</r><r>2</r>", "  _VALUE: int64\n"),
+        ("<r xmlns='u'><n:a xmlns:n='v'>1</n:a><m:a>2</m:a></r>", "  a:\n    list: int64\n"),
+        ("<r><a>1</a></r><r><bad></r><r><a>2</a></r>", "  a: int64\n"),
+        ("<r><r><a>1</a></r></r>", "  r:\n    fields:\n      a: int64\n"),
+        ("<r><a><!-- c -->1<?p?></a><b><![CDATA[007]]></b></r>", "  a: int64\n  b: text\n"),
+    ];
+    for (document, expected) in cases {
+        assert_eq!(fields(&tree(document)), *expected, "{document}");
+    }
+}
+
+#[test]
+fn a_tree_without_records_has_no_schema() {
+    assert_eq!(tree("<x/>").to_schema(&InferOptions::default()), Err(SchemaError::NoRecords));
+}
+
+#[test]
+fn two_things_of_one_name_are_refused() {
+    let clash = Err(SchemaError::NameClash { path: "a._x".to_string() });
+    assert_eq!(tree("<r><a x='1'><_x>2</_x></a></r>").to_schema(&InferOptions::default()), clash);
+}
+
+const RECORDS: [&str; 12] = [
+    "<r><a>1</a></r>",
+    "<r><a>1.5</a><b/></r>",
+    "<r><a>9223372036854775808</a></r>",
+    "<r><a>1e5</a></r>",
+    "<r><a>007</a></r>",
+    "<r><b>true</b><b>false</b></r>",
+    "<r><c k='1'><d>2020-01-01</d></c></r>",
+    "<r><c>text</c></r>",
+    "<r><c><d>2020-01-01T00:00:00</d></c></r>",
+    "<r><c k='x'/></r>",
+    "<r n='1'/>",
+    "<r><broken></r>",
+];
+
+#[test]
+fn merging_is_commutative_and_associative() {
+    let mut random = fastrand::Rng::with_seed(1);
+    let whole = tree(&RECORDS.concat());
+    for _ in 0..200 {
+        let mut records = RECORDS;
+        random.shuffle(&mut records);
+        assert_eq!(tree(&records.concat()), whole, "{records:?}");
+        let mut trees: Vec<TypeTree> = records.iter().map(|record| tree(record)).collect();
+        // Merged two by two in any order, to any depth.
+        while trees.len() > 1 {
+            let right = trees.swap_remove(random.usize(..trees.len()));
+            let at = random.usize(..trees.len());
+            trees[at].merge(&right);
+        }
+        assert_eq!(trees[0], whole, "{records:?}");
+    }
+}
+
+#[test]
+fn trees_travel_as_json() {
+    let tree = tree(&RECORDS.concat());
+    let text = serde_json::to_string(&tree).unwrap();
+    assert_eq!(serde_json::from_str::<TypeTree>(&text).unwrap(), tree);
+}
+
+#[test]
+fn splits_learn_what_the_whole_file_does() {
+    let document = format!("<rs>\n{}\n</rs>", RECORDS.join("\n<!-- <r z='0'/> -->"));
+    let bytes = document.as_bytes();
+    let (whole, _) = learn(bytes, Split::whole());
+    for cut in 1..bytes.len() as u64 {
+        let (mut first, first_report) = learn(bytes, Split { start: Start::File, end: cut });
+        let mut split = Split { start: Start::Guess(cut), end: u64::MAX };
+        let (mut second, report) = learn(bytes, split);
+        if let Chain::RestartAt(at) = verify_chain(&first_report, &report) {
+            split.start = Start::Known(at);
+            second = learn(bytes, split).0;
+        }
+        first.merge(&second);
+        assert_eq!(first, whole, "cut at {cut}");
+    }
+}

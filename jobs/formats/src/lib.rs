@@ -1,0 +1,25 @@
+//! Bytes to Arrow: XML, and the inference of schemas. Pure: no I/O.
+//!
+//! A parser here is a state machine: the caller presents bytes, the parser says how many of them it has used and what
+//! it has made of them. It opens no file, reads no clock and holds no thread, so the same bytes give the same rows
+//! however a file is cut into splits and whatever the sizes of the buffers, and every test can chop its input at
+//! every byte.
+//!
+//! - [`xml`]: [`XmlReader`] turns one split of one XML file into record batches, bad records and a [`SplitReport`];
+//!   [`verify_chain`] proves that the splits of a file fit together.
+//! - [`infer`]: [`Inferrer`] learns a [`TypeTree`] from the same splits, and trees of many splits merge into a schema.
+//! - [`schema_file`]: the YAML form of a schema, for people to read and edit.
+//! - [`values`]: text to numbers, dates and truth values: one set of rules for reading and for inference.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod infer;
+pub mod schema_file;
+pub mod values;
+pub mod xml;
+
+pub use infer::{InferOptions, Inferrer, SchemaError, TypeTree};
+pub use xml::{
+    BadReason, BadRecord, Chain, ConfigError, Fed, FedState, Limits, OFFSET_COLUMN, OnBadRecord, OnBadValue,
+    ROW_TAG_COLUMN, ReadFailure, RowTag, Split, SplitReport, Start, SyncKind, SyncPoint, XmlConfig, XmlOptions,
+    XmlReader, verify_chain,
+};

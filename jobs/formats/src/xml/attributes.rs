@@ -1,0 +1,159 @@
+//! The attributes of a start tag inside a record.
+
+use memchr::{memchr2, memchr3};
+
+use super::record::{Input, RecordParser, Stop};
+use super::shape::{NO_NODE, NodeId, Shape};
+use super::tape::Op;
+use super::text::Encoded;
+use crate::values::is_space;
+
+/// Up to this many attributes of a tag are compared each with each; more are sorted first.
+const COMPARED_MAX: usize = 16;
+
+/// The rest of a start tag.
+pub(super) struct Tag {
+    /// The position after its `>`.
+    pub(super) end: usize,
+    /// Whether it is an empty-element tag.
+    pub(super) empty: bool,
+    /// Whether it has attributes other than namespace declarations.
+    pub(super) has_attributes: bool,
+}
+
+impl RecordParser {
+    /// Reads the tag whose name ended at `p`. The attributes go to the tape, as fields of `owner`; if that is
+    /// [`NO_NODE`] they are only checked.
+    pub(super) fn attributes(
+        &mut self,
+        shape: &mut Shape,
+        input: &Input<'_>,
+        owner: NodeId,
+        mut p: usize,
+    ) -> Result<Tag, Stop> {
+        self.seen.clear();
+        let mut prev = NO_NODE;
+        let mut has_attributes = false;
+        loop {
+            let before = p;
+            while is_space(input.byte(p)?) {
+                p += 1;
+            }
+            match input.byte(p)? {
+                b'>' => {
+                    self.check_duplicates(input)?;
+                    return Ok(Tag { end: p + 1, empty: false, has_attributes });
+                }
+                b'/' => {
+                    if input.byte(p + 1)? != b'>' {
+                        return Err(input.malformed(p, "a / in a tag is followed by >"));
+                    }
+                    self.check_duplicates(input)?;
+                    return Ok(Tag { end: p + 2, empty: true, has_attributes });
+                }
+                _ if p == before => {
+                    return Err(input.malformed(p, "white space is expected before an attribute"));
+                }
+                _ => {}
+            }
+            let name = (p, input.name_end(p)?);
+            let value = self.attribute_value(input, name)?;
+            p = value.1 + 1;
+            self.seen.push(name);
+            let encoded = self.attribute_encoding(input, value)?;
+            let name = input.slice(name);
+            if name == b"xmlns" || name.starts_with(b"xmlns:") {
+                continue;
+            }
+            has_attributes = true;
+            if owner != NO_NODE {
+                let node = find(shape, owner, prev, name);
+                if node != NO_NODE {
+                    prev = node;
+                }
+                if node == NO_NODE || !shape.node(node).known {
+                    self.tape.push(Op::Unknown, node, value, encoded);
+                } else if shape.node(node).wanted {
+                    self.tape.push(Op::Value, node, value, encoded);
+                }
+            }
+        }
+    }
+
+    /// From an attribute's name to its value, without the quotes.
+    fn attribute_value(&mut self, input: &Input<'_>, name: (usize, usize)) -> Result<(usize, usize), Stop> {
+        let mut p = name.1;
+        while is_space(input.byte(p)?) {
+            p += 1;
+        }
+        if input.byte(p)? != b'=' {
+            let name = input.shown(name);
+            return Err(input.malformed(p, format!("the attribute {name} has no value")));
+        }
+        p += 1;
+        while is_space(input.byte(p)?) {
+            p += 1;
+        }
+        let quote = input.byte(p)?;
+        if quote != b'"' && quote != b'\'' {
+            let name = input.shown(name);
+            return Err(input.malformed(p, format!("the value of the attribute {name} is not quoted")));
+        }
+        let from = p + 1;
+        let rest = input.bytes.get(from..).unwrap_or_default();
+        let to = from + memchr2(quote, b'<', rest).ok_or(Stop::Incomplete)?;
+        if input.byte(to)? == b'<' {
+            let name = input.shown(name);
+            let what = format!("the value of the attribute {name} holds <, which is written &lt;");
+            return Err(input.malformed(to, what));
+        }
+        Ok((from, to))
+    }
+
+    fn attribute_encoding(&mut self, input: &Input<'_>, value: (usize, usize)) -> Result<Encoded, Stop> {
+        let encoded = self.encoding(input, value)?;
+        if encoded == Encoded::Plain && memchr3(b'\t', b'\n', b'\r', input.slice(value)).is_none() {
+            return Ok(Encoded::Plain);
+        }
+        Ok(Encoded::Attribute)
+    }
+
+    fn check_duplicates(&mut self, input: &Input<'_>) -> Result<(), Stop> {
+        if self.seen.len() > COMPARED_MAX {
+            self.seen.sort_unstable_by(|a, b| input.slice(*a).cmp(input.slice(*b)));
+            for i in 1..self.seen.len() {
+                self.check_duplicate(input, i - 1, i)?;
+            }
+            return Ok(());
+        }
+        for later in 1..self.seen.len() {
+            for earlier in 0..later {
+                self.check_duplicate(input, earlier, later)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn check_duplicate(&self, input: &Input<'_>, a: usize, b: usize) -> Result<(), Stop> {
+        let (Some(&a), Some(&b)) = (self.seen.get(a), self.seen.get(b)) else {
+            return Ok(());
+        };
+        if input.slice(a) == input.slice(b) {
+            let name = input.shown(b);
+            return Err(input.malformed(a.0.max(b.0), format!("the attribute {name} occurs twice")));
+        }
+        Ok(())
+    }
+}
+
+/// The node of an attribute: the one that followed the last time, or the one of that name.
+fn find(shape: &mut Shape, owner: NodeId, prev: NodeId, name: &[u8]) -> NodeId {
+    let guess = if prev == NO_NODE { shape.node(owner).first_attribute } else { shape.node(prev).next };
+    if guess != NO_NODE {
+        let guessed = shape.node(guess);
+        if guessed.attribute && guessed.written == name {
+            return guess;
+        }
+    }
+    shape.attribute(owner, prev, name)
+}

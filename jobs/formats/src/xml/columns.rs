@@ -1,0 +1,320 @@
+//! Tapes to record batches.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, ListArray, RecordBatch, RecordBatchOptions, StringArray, StructArray};
+use arrow::datatypes::{DataType, FieldRef, SchemaRef};
+use arrow::error::ArrowError;
+
+use super::column::{Column, item_field};
+use super::config::{OFFSET_COLUMN, OnBadValue, ROW_TAG_COLUMN, XmlConfig};
+use super::drift::{Drift, cut_text};
+use super::shape::{NO_NODE, NodeId, ROOT, Shape};
+use super::tape::{Entry, Op, Tape};
+use super::{BadReason, RowTag};
+use crate::values;
+
+/// The columns of a batch under construction.
+#[derive(Debug)]
+pub(crate) struct Columns {
+    schema: SchemaRef,
+    /// By [`NodeId`]; `None` where a node is not read.
+    columns: Vec<Option<Column>>,
+    outputs: Vec<Output>,
+    rows: usize,
+    rows_max: usize,
+    /// Input of the rows at hand, and the fixed width of list items.
+    bytes: usize,
+    bytes_max: usize,
+    trim: bool,
+    on_bad_value: OnBadValue,
+    row_tags: Vec<RowTag>,
+    offsets: Vec<i64>,
+    tags: Vec<usize>,
+    instances: Vec<usize>,
+    scratch: Vec<u8>,
+    noted: Vec<Noted>,
+}
+
+/// Where an output column comes from.
+#[derive(Debug)]
+enum Output {
+    Offset,
+    RowTag,
+    Node { node: NodeId, field: FieldRef, fields: Vec<Output> },
+}
+
+/// Something to be counted if the record becomes a row.
+#[derive(Debug)]
+struct Noted {
+    entry: Entry,
+    bad_value: bool,
+}
+
+/// A record's place and kind.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RecordAt {
+    /// Offset in the file.
+    pub(crate) offset: u64,
+    /// Index of its row tag.
+    pub(crate) tag: usize,
+}
+
+impl Columns {
+    pub(crate) fn new(config: &XmlConfig, shape: &Shape) -> Self {
+        let options = config.options();
+        let mut columns: Vec<Option<Column>> = Vec::new();
+        columns.resize_with(shape.len(), || None);
+        let mut outputs = Vec::new();
+        let mut row_width = 0;
+        for field in config.output().fields() {
+            outputs.push(match field.name().as_str() {
+                OFFSET_COLUMN => Output::Offset,
+                ROW_TAG_COLUMN => Output::RowTag,
+                _ => output(field, ROOT, shape, &mut columns, &mut row_width),
+            });
+        }
+        let limits = &options.limits;
+        let rows_max = limits.batch_rows_max.min(limits.batch_bytes_max / row_width.max(1)).max(1);
+        Self {
+            schema: config.output().clone(),
+            columns,
+            outputs,
+            rows: 0,
+            rows_max,
+            bytes: 0,
+            bytes_max: limits.batch_bytes_max,
+            trim: options.trim,
+            on_bad_value: options.on_bad_value,
+            row_tags: options.row_tags.clone(),
+            offsets: Vec::new(),
+            tags: Vec::new(),
+            instances: Vec::new(),
+            scratch: Vec::new(),
+            noted: Vec::new(),
+        }
+    }
+
+    /// Whether the batch is to be taken before another record is appended.
+    pub(crate) fn is_full(&self) -> bool {
+        self.rows >= self.rows_max || self.bytes >= self.bytes_max
+    }
+
+    /// Appends a record as a row.
+    ///
+    /// # Errors
+    /// A value does not fit; then the columns are as they were.
+    pub(crate) fn append(
+        &mut self,
+        shape: &Shape,
+        tape: &Tape,
+        record: &[u8],
+        at: RecordAt,
+        drift: &mut Drift,
+    ) -> Result<(), BadReason> {
+        self.noted.clear();
+        if let Err(reason) = self.append_entries(shape, tape, record, at) {
+            for output in &self.outputs {
+                truncate(&mut self.columns, output, self.rows);
+            }
+            return Err(reason);
+        }
+        self.rows += 1;
+        self.bytes += record.len();
+        self.offsets.push(at.offset as i64);
+        self.tags.push(at.tag);
+        for noted in &self.noted {
+            let text = |scratch: &mut Vec<u8>| cut_text(tape.text(&noted.entry, record, scratch));
+            drift.count(noted.entry.node, noted.bad_value, at.offset, || text(&mut self.scratch));
+        }
+        Ok(())
+    }
+
+    fn append_entries(
+        &mut self,
+        shape: &Shape,
+        tape: &Tape,
+        record: &[u8],
+        at: RecordAt,
+    ) -> Result<(), BadReason> {
+        let mut instance = self.rows;
+        let mut passing = 0_usize; // depth inside a struct that is left out
+        self.instances.clear();
+        for entry in &tape.entries {
+            if passing > 0 {
+                match entry.op {
+                    Op::Enter => passing += 1,
+                    Op::Leave => passing -= 1,
+                    _ => {}
+                }
+                continue;
+            }
+            match entry.op {
+                Op::Leave => {
+                    instance = self.instances.pop().unwrap_or(self.rows);
+                    continue;
+                }
+                Op::Unknown => {
+                    self.noted.push(Noted { entry: *entry, bad_value: false });
+                    continue;
+                }
+                Op::Enter if entry.node == ROOT => {
+                    self.instances.push(instance);
+                    continue;
+                }
+                _ => {}
+            }
+            let Some(column) = self.columns.get_mut(entry.node as usize).and_then(Option::as_mut) else {
+                continue;
+            };
+            let Some(index) = column.begin(instance) else {
+                if self.on_bad_value == OnBadValue::Quarantine {
+                    let at = at.offset + u64::from(entry.start);
+                    return Err(BadReason::Repeated { at, path: shape.path(entry.node) });
+                }
+                self.noted.push(Noted { entry: *entry, bad_value: true });
+                passing = usize::from(entry.op == Op::Enter);
+                continue;
+            };
+            if column.list.is_some() {
+                self.bytes += column.width;
+            }
+            match entry.op {
+                Op::Enter => {
+                    column.push_struct();
+                    self.instances.push(instance);
+                    instance = index;
+                }
+                Op::Null => column.push_null(),
+                _ => {
+                    let text = tape.text(entry, record, &mut self.scratch);
+                    let text = if self.trim { values::trim(text) } else { text };
+                    if column.push_text(text).is_err() {
+                        if self.on_bad_value == OnBadValue::Quarantine {
+                            return Err(BadReason::Value {
+                                at: at.offset + u64::from(entry.start),
+                                path: shape.path(entry.node),
+                                expected: column.expected(),
+                                found: cut_text(text),
+                            });
+                        }
+                        column.push_null();
+                        self.noted.push(Noted { entry: *entry, bad_value: true });
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows so far as a batch; `None` if there are none.
+    ///
+    /// # Errors
+    /// Arrow's, which would be our own mistake.
+    pub(crate) fn finish(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
+        if self.rows == 0 {
+            return Ok(None);
+        }
+        let rows = std::mem::take(&mut self.rows);
+        self.bytes = 0;
+        let offsets = std::mem::take(&mut self.offsets);
+        let tags = std::mem::take(&mut self.tags);
+        let mut arrays = Vec::with_capacity(self.outputs.len());
+        for output in &self.outputs {
+            arrays.push(match output {
+                Output::Offset => Arc::new(Int64Array::from(offsets.clone())) as ArrayRef,
+                Output::RowTag => {
+                    let names = tags.iter().map(|tag| self.row_tags.get(*tag).map(|tag| tag.local.as_str()));
+                    Arc::new(names.collect::<StringArray>())
+                }
+                Output::Node { node, field, fields } => build(&mut self.columns, *node, field, fields, rows)?,
+            });
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options).map(Some)
+    }
+}
+
+fn output(
+    field: &FieldRef,
+    parent: NodeId,
+    shape: &Shape,
+    columns: &mut [Option<Column>],
+    width: &mut usize,
+) -> Output {
+    let node = shape.column(parent, field.name());
+    let column = Column::new(field.data_type());
+    let is_list = column.list.is_some();
+    *width += if is_list { 4 } else { column.width };
+    // What lies inside a list is counted as it comes.
+    let mut item_width = 0;
+    let mut fields = Vec::new();
+    if let DataType::Struct(inner) = item_field(field).data_type() {
+        let width = if is_list { &mut item_width } else { width };
+        fields = inner.iter().map(|field| output(field, node, shape, columns, width)).collect();
+    }
+    if let Some(slot) = columns.get_mut(node as usize) {
+        let mut column = column;
+        column.width += item_width;
+        *slot = Some(column);
+    }
+    Output::Node { node, field: field.clone(), fields }
+}
+
+fn column(columns: &mut [Option<Column>], node: NodeId) -> Result<&mut Column, ArrowError> {
+    let found = columns.get_mut(node as usize).filter(|_| node != NO_NODE).and_then(Option::as_mut);
+    found.ok_or_else(|| ArrowError::SchemaError("an output column has no place in the schema".to_string()))
+}
+
+fn truncate(columns: &mut [Option<Column>], output: &Output, parents: usize) {
+    if let Output::Node { node, fields, .. } = output {
+        let Ok(column) = column(columns, *node) else {
+            return;
+        };
+        let left = column.truncate(parents);
+        for field in fields {
+            truncate(columns, field, left);
+        }
+    }
+}
+
+fn build(
+    columns: &mut [Option<Column>],
+    node: NodeId,
+    field: &FieldRef,
+    fields: &[Output],
+    parents: usize,
+) -> Result<ArrayRef, ArrowError> {
+    let this = column(columns, node)?;
+    let lists = match &mut this.list {
+        Some(list) => {
+            list.pad(parents);
+            Some(list.finish())
+        }
+        None => {
+            this.pad(parents);
+            None
+        }
+    };
+    let len = this.len();
+    let (array, nulls) = this.finish()?;
+    let items: ArrayRef = match (array, item_field(field).data_type()) {
+        (Some(array), _) => array,
+        (None, DataType::Struct(inner)) => {
+            let mut arrays = Vec::with_capacity(fields.len());
+            for output in fields {
+                if let Output::Node { node, field, fields } = output {
+                    arrays.push(build(columns, *node, field, fields, len)?);
+                }
+            }
+            Arc::new(StructArray::try_new(inner.clone(), arrays, nulls)?)
+        }
+        (None, other) => return Err(ArrowError::SchemaError(format!("{other} is no struct"))),
+    };
+    match (lists, field.data_type()) {
+        (Some((offsets, nulls)), DataType::List(item)) => {
+            Ok(Arc::new(ListArray::try_new(item.clone(), offsets, items, nulls)?))
+        }
+        _ => Ok(items),
+    }
+}

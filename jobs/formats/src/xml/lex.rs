@@ -1,0 +1,392 @@
+//! Markup read tolerantly: between records, and inside broken ones.
+//!
+//! Everything here is a function of the bytes from a given `<` on, and of nothing before it. That is what makes it
+//! possible to begin in the middle of a file (see [`split`](super::split)), and to say where a broken record ends
+//! without knowing what came before it (see [`recover`](super::recover)).
+
+use memchr::{memchr, memchr2, memmem};
+
+use super::config::{RowTag, is_name_byte, is_name_start};
+use crate::values::is_space;
+
+/// How far to look for the end of a tag, of a quoted attribute value, or of a document type declaration. What is
+/// longer is taken for text.
+pub(crate) const TAG_BYTES_MAX: usize = 1 << 20;
+
+/// What stands at a `<`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Head {
+    /// The buffer ends before that can be said.
+    Incomplete,
+    /// A start tag or an empty-element tag; its name ends here.
+    Open { name_end: usize },
+    /// An end tag; its name ends here.
+    Close { name_end: usize },
+    /// A stretch that ends with a terminator.
+    Stretch(Stretch),
+    /// A document type declaration.
+    Doctype,
+    /// Nothing: the `<` is taken for text.
+    Text,
+}
+
+/// Markup that ends with the first of its terminators, whatever stands between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stretch {
+    Comment,
+    CData,
+    Instruction,
+}
+
+impl Stretch {
+    /// What it begins with.
+    pub(crate) fn opening(self) -> &'static [u8] {
+        match self {
+            Self::Comment => b"<!--",
+            Self::CData => b"<![CDATA[",
+            Self::Instruction => b"<?",
+        }
+    }
+
+    /// What it ends with.
+    pub(crate) fn terminator(self) -> &'static [u8] {
+        match self {
+            Self::Comment => b"-->",
+            Self::CData => b"]]>",
+            Self::Instruction => b"?>",
+        }
+    }
+
+    /// What to call it to a person.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Comment => "comment",
+            Self::CData => "CDATA section",
+            Self::Instruction => "processing instruction",
+        }
+    }
+
+    /// The position after its terminator, looked for from `from`.
+    pub(crate) fn end(self, buf: &[u8], from: usize) -> Option<usize> {
+        let found = memmem::find(buf.get(from..)?, self.terminator())?;
+        Some(from + found + self.terminator().len())
+    }
+}
+
+/// Says what stands at `buf[at]`, a `<`.
+pub(crate) fn head(buf: &[u8], at: usize, eof: bool) -> Head {
+    let rest = buf.get(at..).unwrap_or_default();
+    let incomplete = if eof { Head::Text } else { Head::Incomplete };
+    match rest.get(1) {
+        None => incomplete,
+        Some(b'/') => match name_end(buf, at + 2) {
+            NameEnd::At(end) if end == at + 2 => Head::Text,
+            NameEnd::At(name_end) => Head::Close { name_end },
+            NameEnd::Incomplete => incomplete,
+            NameEnd::TooLong => Head::Text,
+        },
+        Some(b'?') => Head::Stretch(Stretch::Instruction),
+        Some(b'!') => {
+            for stretch in [Stretch::Comment, Stretch::CData] {
+                if rest.starts_with(stretch.opening()) {
+                    return Head::Stretch(stretch);
+                }
+            }
+            const DOCTYPE: &[u8] = b"<!DOCTYPE";
+            if rest.starts_with(DOCTYPE) {
+                return Head::Doctype;
+            }
+            let cut = |opening: &[u8]| rest.len() < opening.len() && opening.starts_with(rest);
+            if cut(DOCTYPE) || cut(Stretch::Comment.opening()) || cut(Stretch::CData.opening()) {
+                return incomplete;
+            }
+            Head::Text
+        }
+        Some(&byte) if is_name_start(byte) => match name_end(buf, at + 1) {
+            NameEnd::At(name_end) => Head::Open { name_end },
+            NameEnd::Incomplete if eof => Head::Open { name_end: buf.len() },
+            NameEnd::Incomplete => Head::Incomplete,
+            NameEnd::TooLong => Head::Text,
+        },
+        Some(_) => Head::Text,
+    }
+}
+
+enum NameEnd {
+    Incomplete,
+    At(usize),
+    TooLong,
+}
+
+/// Where the name that begins at `from` ends.
+fn name_end(buf: &[u8], from: usize) -> NameEnd {
+    let rest = buf.get(from..).unwrap_or_default();
+    let reach = rest.get(..TAG_BYTES_MAX).unwrap_or(rest);
+    match reach.iter().position(|b| !is_name_byte(*b)) {
+        Some(length) => NameEnd::At(from + length),
+        None if reach.len() == TAG_BYTES_MAX => NameEnd::TooLong,
+        None => NameEnd::Incomplete,
+    }
+}
+
+/// Where a tag ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TagEnd {
+    /// The buffer ends before that can be said.
+    Incomplete,
+    /// At its `>`; the position after it, and whether a `/` stands before it.
+    Closed { end: usize, empty: bool },
+    /// It has no `>` of its own: it ends before the next `<`, or with the file.
+    Cut { end: usize },
+}
+
+impl TagEnd {
+    /// The position after the tag, if it is known.
+    pub(crate) fn position(self) -> Option<usize> {
+        match self {
+            Self::Incomplete => None,
+            Self::Closed { end, .. } | Self::Cut { end } => Some(end),
+        }
+    }
+}
+
+/// Finds the end of the tag whose name ended at `from`.
+///
+/// A quoted value may hold `>`; it may hold `<` only if white space, `/` or `>` follows its closing quote, since else
+/// the quote that seems to close it belongs to a later tag.
+pub(crate) fn tag_end(buf: &[u8], from: usize, eof: bool) -> TagEnd {
+    let mut p = from;
+    let mut after_equals = false;
+    let reach = from.saturating_add(TAG_BYTES_MAX);
+    while let Some(&byte) = buf.get(p).filter(|_| p < reach) {
+        match byte {
+            b'>' => {
+                let empty = p > from && buf.get(p - 1) == Some(&b'/');
+                return TagEnd::Closed { end: p + 1, empty };
+            }
+            b'<' => return TagEnd::Cut { end: p },
+            b'"' | b'\'' if after_equals => match quoted_end(buf, p, eof) {
+                Quoted::Incomplete => return TagEnd::Incomplete,
+                Quoted::End(end) => {
+                    p = end;
+                    after_equals = false;
+                    continue;
+                }
+                Quoted::No => after_equals = false,
+            },
+            b'=' => after_equals = true,
+            _ if is_space(byte) => {}
+            _ => after_equals = false,
+        }
+        p += 1;
+    }
+    if eof || p >= reach { TagEnd::Cut { end: p } } else { TagEnd::Incomplete }
+}
+
+enum Quoted {
+    Incomplete,
+    /// The position after the closing quote.
+    End(usize),
+    /// It is not a quoted value.
+    No,
+}
+
+fn quoted_end(buf: &[u8], at: usize, eof: bool) -> Quoted {
+    let rest = buf.get(at + 1..).unwrap_or_default();
+    let reach = rest.get(..TAG_BYTES_MAX).unwrap_or(rest);
+    let quote = buf.get(at).copied().unwrap_or(b'"');
+    let Some(close) = memchr(quote, reach) else {
+        return if eof || reach.len() == TAG_BYTES_MAX { Quoted::No } else { Quoted::Incomplete };
+    };
+    let end = at + 1 + close + 1;
+    if memchr(b'<', rest.get(..close).unwrap_or_default()).is_none() {
+        return Quoted::End(end);
+    }
+    match buf.get(end) {
+        Some(b'>' | b'/' | b'?') => Quoted::End(end),
+        Some(&byte) if is_space(byte) => Quoted::End(end),
+        None if !eof => Quoted::Incomplete,
+        _ => Quoted::No,
+    }
+}
+
+/// The position after the end tag whose name ended at `from`.
+pub(crate) fn close_end(buf: &[u8], from: usize, eof: bool) -> Option<usize> {
+    let rest = buf.get(from..)?;
+    let reach = rest.get(..TAG_BYTES_MAX).unwrap_or(rest);
+    match memchr2(b'>', b'<', reach) {
+        Some(i) if reach.get(i) == Some(&b'>') => Some(from + i + 1),
+        Some(i) => Some(from + i),
+        None if eof || reach.len() == TAG_BYTES_MAX => Some(from + reach.len()),
+        None => None,
+    }
+}
+
+/// What a document type declaration comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Doctype {
+    Incomplete,
+    /// The position after it.
+    End(usize),
+    /// It does not end within reach: its `<` is taken for text.
+    Endless,
+}
+
+/// Finds the end of the document type declaration that begins at `at`, internal subset included.
+pub(crate) fn doctype_end(buf: &[u8], at: usize, eof: bool) -> Doctype {
+    let rest = buf.get(at..).unwrap_or_default();
+    let reach = rest.get(..TAG_BYTES_MAX).unwrap_or(rest);
+    let missing = if eof || reach.len() == TAG_BYTES_MAX { Doctype::Endless } else { Doctype::Incomplete };
+    let mut in_subset = false;
+    let mut p = 2;
+    while let Some(&byte) = reach.get(p) {
+        let tail = reach.get(p..).unwrap_or_default();
+        p = match byte {
+            b'>' if !in_subset => return Doctype::End(at + p + 1),
+            b'[' => {
+                in_subset = true;
+                p + 1
+            }
+            b']' => {
+                in_subset = false;
+                p + 1
+            }
+            b'"' | b'\'' => match memchr(byte, tail.get(1..).unwrap_or_default()) {
+                Some(close) => p + close + 2,
+                None => return missing,
+            },
+            b'<' if tail.starts_with(b"<!--") || tail.starts_with(b"<?") => {
+                let stretch = if tail.starts_with(b"<?") { Stretch::Instruction } else { Stretch::Comment };
+                match stretch.end(reach, p + stretch.opening().len()) {
+                    Some(end) => end,
+                    None => return missing,
+                }
+            }
+            _ => p + 1,
+        };
+    }
+    missing
+}
+
+/// Knows the row tags.
+#[derive(Debug, Clone)]
+pub(crate) struct RowMatcher {
+    tags: Vec<RowTag>,
+}
+
+impl RowMatcher {
+    pub(crate) fn new(tags: &[RowTag]) -> Self {
+        Self { tags: tags.to_vec() }
+    }
+
+    /// Which of the tags the name, as it stands in the file, is.
+    pub(crate) fn find(&self, name: &[u8]) -> Option<usize> {
+        self.tags.iter().position(|tag| {
+            let Some(before) = name.strip_suffix(tag.local.as_bytes()) else {
+                return false;
+            };
+            match (&tag.prefix, before) {
+                (None, []) => true,
+                (None, [prefix @ .., b':']) => !prefix.is_empty() && !prefix.contains(&b':'),
+                (Some(wanted), [prefix @ .., b':']) => prefix == wanted.as_bytes(),
+                _ => false,
+            }
+        })
+    }
+}
+
+/// The name without its prefix.
+pub(crate) fn local_name(name: &[u8]) -> &[u8] {
+    match memchr(b':', name) {
+        Some(colon) if colon > 0 && colon + 1 < name.len() => name.get(colon + 1..).unwrap_or(name),
+        _ => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads() {
+        let cases: &[(&str, Head)] = &[
+            ("<a>", Head::Open { name_end: 2 }),
+            ("<a:b c", Head::Open { name_end: 4 }),
+            ("</a>", Head::Close { name_end: 3 }),
+            ("<!-- ", Head::Stretch(Stretch::Comment)),
+            ("<![CDATA[", Head::Stretch(Stretch::CData)),
+            ("<?xml", Head::Stretch(Stretch::Instruction)),
+            ("<!DOCTYPE a", Head::Doctype),
+            ("<!ENTITY", Head::Text),
+            ("< a", Head::Text),
+            ("<5", Head::Text),
+            ("</>", Head::Text),
+            ("<", Head::Incomplete),
+            ("<!", Head::Incomplete),
+            ("<!-", Head::Incomplete),
+            ("<![CDATA", Head::Incomplete),
+            ("<!DOC", Head::Incomplete),
+            ("<a", Head::Incomplete),
+            ("</a", Head::Incomplete),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(head(text.as_bytes(), 0, false), *expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn tags_end_where_a_person_would_say() {
+        let cut = |end| TagEnd::Cut { end };
+        let closed = |end, empty| TagEnd::Closed { end, empty };
+        let cases: &[(&str, TagEnd)] = &[
+            ("<a>", closed(3, false)),
+            ("<a/>", closed(4, true)),
+            ("<a b='>'>", closed(9, false)),
+            ("<a b='<row>'>", closed(13, false)),
+            ("<a b='<row>' c=\"\"/>", closed(19, true)),
+            ("<a b=\"5 <row id=\"1\">", cut(8)),
+            ("<a b=\"5 <row id=\"\">", cut(8)),
+            ("<a <b>", cut(3)),
+            ("<a it's>", closed(8, false)),
+            ("<a b=\"", cut(6)),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(tag_end(text.as_bytes(), 2, true), *expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn document_types_end_after_their_subset() {
+        let cases: &[(&str, Doctype)] = &[
+            ("<!DOCTYPE a>b", Doctype::End(12)),
+            ("<!DOCTYPE a SYSTEM \"x>y\">", Doctype::End(25)),
+            ("<!DOCTYPE a [<!ENTITY b \"]>\">]>", Doctype::End(31)),
+            ("<!DOCTYPE a [<!-- ]> --><?p ]>?>]>", Doctype::End(34)),
+            ("<!DOCTYPE a [", Doctype::Endless),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(doctype_end(text.as_bytes(), 0, true), *expected, "{text}");
+        }
+        assert_eq!(doctype_end(b"<!DOCTYPE a [", 0, false), Doctype::Incomplete);
+    }
+
+    #[test]
+    fn row_tags_match_whole_names() {
+        let matcher = RowMatcher::new(&[RowTag::parse("row").unwrap(), RowTag::parse("n:idv").unwrap()]);
+        let cases: &[(&str, Option<usize>)] = &[
+            ("row", Some(0)),
+            ("x:row", Some(0)),
+            ("rows", None),
+            ("arow", None),
+            ("a-row", None),
+            (":row", None),
+            ("a:b:row", None),
+            ("n:idv", Some(1)),
+            ("m:idv", None),
+            ("idv", None),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(matcher.find(name.as_bytes()), *expected, "{name}");
+        }
+    }
+}

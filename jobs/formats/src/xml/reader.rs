@@ -1,0 +1,175 @@
+//! [`XmlReader`]: one split of one XML file to record batches.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
+use thiserror::Error;
+
+use super::columns::Columns;
+use super::drift::Drift;
+use super::scanner::{Scanner, Step};
+use super::shape::Shape;
+use super::{BadRecord, Split, SplitReport, XmlConfig};
+
+/// What came of one buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fed {
+    /// How many bytes at the buffer's start are used up.
+    pub consumed: usize,
+    /// What the reader wants next.
+    pub state: FedState,
+}
+
+/// What a reader wants next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FedState {
+    /// A buffer that begins at [`XmlReader::position`] and holds at least this many bytes, or is the file's last.
+    NeedInput {
+        /// The number of bytes.
+        at_least: usize,
+    },
+    /// A batch is full, or many bad records are held: take both ([`XmlReader::take_batch`] may have none), then go on
+    /// from [`XmlReader::position`].
+    BatchReady,
+    /// The split is finished; the last batch, if any, can be taken.
+    Done,
+}
+
+/// A failure that ends the reading of a split.
+#[derive(Debug, Error)]
+pub enum ReadFailure {
+    /// The file is in an encoding that is not read. Give up on the file, or convert it.
+    #[error("byte {at}: the file is in {encoding}, and only UTF-8 is read; convert the file (iconv -t UTF-8)")]
+    Encoding {
+        /// The byte that says so.
+        at: u64,
+        /// The encoding.
+        encoding: String,
+    },
+    /// A record is bad and the configuration says to fail.
+    #[error("bad record at byte {}: {}", .0.offset, .0.reason)]
+    BadRecord(Box<BadRecord>),
+    /// More different paths than a record may have.
+    #[error("the records have more than {paths_max} different paths; name a row tag deeper in the file")]
+    TooManyPaths {
+        /// The limit.
+        paths_max: usize,
+    },
+    /// Arrow refused what was built: our own mistake.
+    #[error("a batch could not be built")]
+    Arrow(#[from] ArrowError),
+}
+
+/// Reads one split.
+///
+/// ```
+/// # use std::sync::Arc;
+/// # use arrow::datatypes::{DataType, Field, Schema};
+/// # use headworks_formats::{FedState, Split, XmlConfig, XmlOptions, XmlReader};
+/// let schema = Arc::new(Schema::new(vec![Field::new("a", DataType::Int64, true)]));
+/// let config = XmlConfig::new(XmlOptions::new(&["row"])?, schema.clone(), schema)?;
+/// let mut reader = XmlReader::new(Arc::new(config), Split::whole());
+/// let fed = reader.feed(b"<rows><row><a>1</a></row></rows>", true)?;
+/// assert_eq!(fed.state, FedState::Done);
+/// assert_eq!(reader.take_batch()?.map(|batch| batch.num_rows()), Some(1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct XmlReader {
+    scanner: Scanner,
+    shape: Shape,
+    columns: Columns,
+    drift: Drift,
+    bad: Vec<BadRecord>,
+    bad_bytes: usize,
+    emitted: u64,
+}
+
+impl XmlReader {
+    /// A reader that stands at the split's start.
+    pub fn new(config: Arc<XmlConfig>, split: Split) -> Self {
+        let shape = Shape::of_schema(&config);
+        Self {
+            scanner: Scanner::new(config.options(), split),
+            columns: Columns::new(&config, &shape),
+            shape,
+            drift: Drift::default(),
+            bad: Vec::new(),
+            bad_bytes: 0,
+            emitted: 0,
+        }
+    }
+
+    /// Offset, in decompressed bytes, with which the next buffer must begin.
+    pub fn position(&self) -> u64 {
+        self.scanner.position()
+    }
+
+    /// Reads as much of the buffer as it can. `buf` begins at [`XmlReader::position`]; `eof` says that the file ends
+    /// with it. Past the split's end the reader goes on to the next record or a little further, so bytes are to be
+    /// presented until it is [`FedState::Done`].
+    ///
+    /// # Errors
+    /// [`ReadFailure`]; the reader is of no use after one.
+    pub fn feed(&mut self, buf: &[u8], eof: bool) -> Result<Fed, ReadFailure> {
+        let base = self.scanner.position();
+        let state = loop {
+            if self.columns.is_full() || self.bad_bytes >= BAD_BYTES_MAX {
+                break FedState::BatchReady;
+            }
+            match self.scanner.next(&mut self.shape, buf, base, eof)? {
+                Step::NeedInput(at_least) => break FedState::NeedInput { at_least },
+                Step::Done => break FedState::Done,
+                Step::Bad(bad) => self.keep(bad),
+                Step::Record { at, start, end } => {
+                    let record = buf.get(start..end).unwrap_or_default();
+                    let tape = self.scanner.tape();
+                    match self.columns.append(&self.shape, tape, record, at, &mut self.drift) {
+                        Ok(()) => self.emitted += 1,
+                        Err(reason) => {
+                            if let Some(Step::Bad(bad)) = self.scanner.refuse(at, record, reason)? {
+                                self.keep(bad);
+                            }
+                        }
+                    }
+                }
+            }
+        };
+        Ok(Fed { consumed: (self.scanner.position() - base) as usize, state })
+    }
+
+    /// The rows read so far, if there are any; columns as in the configuration's output schema. To be called when a
+    /// batch is ready and when the split is done; earlier, it ends the batch early.
+    ///
+    /// # Errors
+    /// [`ReadFailure::Arrow`]
+    pub fn take_batch(&mut self) -> Result<Option<RecordBatch>, ReadFailure> {
+        Ok(self.columns.finish()?)
+    }
+
+    /// The bad records found since the last call. To be called whenever a batch is ready, too.
+    pub fn take_bad(&mut self) -> Vec<BadRecord> {
+        self.bad_bytes = 0;
+        std::mem::take(&mut self.bad)
+    }
+
+    /// The counts so far; final once [`FedState::Done`] was returned.
+    pub fn report(&self) -> SplitReport {
+        SplitReport {
+            emitted: self.emitted,
+            bad_values: self.drift.bad_values(&self.shape),
+            unknown: self.drift.unknown(&self.shape),
+            unknown_more: self.drift.unknown_more,
+            ..self.scanner.report.clone()
+        }
+    }
+
+    fn keep(&mut self, bad: BadRecord) {
+        self.bad_bytes += bad.raw.len() + std::mem::size_of::<BadRecord>();
+        self.bad.push(bad);
+    }
+}
+
+/// How many bytes of bad records are held before the caller is asked to take them.
+const BAD_BYTES_MAX: usize = 4 << 20;

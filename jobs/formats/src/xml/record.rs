@@ -1,0 +1,501 @@
+//! One pass over a record: its markup checked, its values laid out on a [`Tape`].
+//!
+//! The pass is strict: end tags match, attributes are quoted and occur once, no `<` stands in an attribute's value,
+//! every `&` begins a known reference, and all is UTF-8. It knows the names to expect ([`Shape`]), so that most
+//! elements cost one comparison for the start tag, one search for the next `<` and one comparison for the end tag.
+//!
+//! A record may be cut off by the end of the buffer. Then the caller comes again with more bytes, and the pass begins
+//! anew: buffers are large and records small, so that costs next to nothing.
+
+use memchr::{memchr, memmem};
+
+use super::BadReason;
+use super::config::{Limits, is_name_byte, is_name_start};
+use super::lex::Stretch;
+use super::shape::{Kind, NO_NODE, NodeId, ROOT, Shape};
+use super::tape::{Op, Tape};
+use super::text::{self, Encoded, Special};
+use crate::values::is_space;
+
+/// What a pass came to.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Parsed {
+    /// The record is well-formed, and this long.
+    Complete(usize),
+    /// The buffer ends inside it.
+    Incomplete,
+    /// It is broken.
+    Bad(BadReason),
+}
+
+/// Why a pass stopped early.
+pub(super) enum Stop {
+    Incomplete,
+    Bad(BadReason),
+}
+
+/// The pass, with the memory that it uses again for every record.
+#[derive(Debug)]
+pub(crate) struct RecordParser {
+    pub(crate) tape: Tape,
+    pub(super) special: Special,
+    /// Names of the attributes of the tag at hand.
+    pub(super) seen: Vec<(usize, usize)>,
+    frames: Vec<Frame>,
+    /// Texts of the open elements, innermost last.
+    pieces: Vec<Piece>,
+    nested_at: Option<usize>,
+    limits: Limits,
+}
+
+/// An open element.
+#[derive(Debug)]
+struct Frame {
+    node: NodeId,
+    /// Whether what lies inside is looked at, and not only checked.
+    descend: bool,
+    /// Whether its text is.
+    collect: bool,
+    has_attributes: bool,
+    has_elements: bool,
+    /// The child element before the one at hand.
+    prev: NodeId,
+    name: (usize, usize),
+    content: usize,
+    /// Its `Enter` on the tape.
+    entered: Option<usize>,
+    /// Its first text.
+    pieces: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Piece {
+    range: (usize, usize),
+    encoded: Encoded,
+}
+
+/// The record's bytes, as far as they may be looked at, and where they stand in the file.
+#[derive(Clone, Copy)]
+pub(super) struct Input<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) base: u64,
+}
+
+impl Input<'_> {
+    pub(super) fn malformed(&self, at: usize, what: impl Into<String>) -> Stop {
+        Stop::Bad(BadReason::Malformed { at: self.base + at as u64, what: what.into() })
+    }
+
+    pub(super) fn slice(&self, (from, to): (usize, usize)) -> &[u8] {
+        self.bytes.get(from..to).unwrap_or_default()
+    }
+
+    pub(super) fn byte(&self, at: usize) -> Result<u8, Stop> {
+        self.bytes.get(at).copied().ok_or(Stop::Incomplete)
+    }
+
+    /// For messages.
+    pub(super) fn shown(&self, range: (usize, usize)) -> String {
+        const SHOWN_BYTES_MAX: usize = 60;
+        let text = self.slice(range);
+        String::from_utf8_lossy(text.get(..SHOWN_BYTES_MAX).unwrap_or(text)).into_owned()
+    }
+
+    /// The end of the name that begins at `from`.
+    pub(super) fn name_end(&self, from: usize) -> Result<usize, Stop> {
+        if !is_name_start(self.byte(from)?) {
+            return Err(self.malformed(from, "a name is expected here; a plain < is written &lt;"));
+        }
+        let rest = self.bytes.get(from..).unwrap_or_default();
+        match rest.iter().position(|b| !is_name_byte(*b)) {
+            Some(length) => Ok(from + length),
+            None => Err(Stop::Incomplete),
+        }
+    }
+}
+
+impl RecordParser {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            tape: Tape::default(),
+            special: Special::default(),
+            seen: Vec::new(),
+            frames: Vec::new(),
+            pieces: Vec::new(),
+            nested_at: None,
+            limits: limits.clone(),
+        }
+    }
+
+    /// Reads the record whose `<` is `buf[0]`, at the offset `base` of the file.
+    pub(crate) fn parse(&mut self, shape: &mut Shape, buf: &[u8], base: u64, eof: bool) -> Parsed {
+        self.tape.clear();
+        self.frames.clear();
+        self.pieces.clear();
+        self.nested_at = None;
+        self.special.begin(base);
+        let bytes = buf.get(..self.limits.record_bytes_max).unwrap_or(buf);
+        let mut input = Input { bytes, base };
+        match self.run(shape, &mut input) {
+            Ok(length) => match std::str::from_utf8(input.slice((0, length))) {
+                Ok(_) => Parsed::Complete(length),
+                Err(error) => {
+                    let at = error.valid_up_to();
+                    let byte = buf.get(at).copied().unwrap_or_default();
+                    Parsed::Bad(BadReason::InvalidUtf8 { at: base + at as u64, byte })
+                }
+            },
+            Err(Stop::Bad(reason)) => Parsed::Bad(reason),
+            Err(Stop::Incomplete) if input.bytes.len() < buf.len() => Parsed::Bad(match self.nested_at {
+                Some(at) => self.unclosed(&input, at),
+                None => BadReason::TooLarge { bytes_max: self.limits.record_bytes_max as u64 },
+            }),
+            Err(Stop::Incomplete) if eof => Parsed::Bad(BadReason::Truncated { at: base + buf.len() as u64 }),
+            Err(Stop::Incomplete) => Parsed::Incomplete,
+        }
+    }
+
+    fn unclosed(&self, input: &Input<'_>, at: usize) -> BadReason {
+        let bytes_max = self.limits.recovery_bytes_max as u64;
+        BadReason::Unclosed { at: input.base + at as u64, bytes_max }
+    }
+
+    fn run(&mut self, shape: &mut Shape, input: &mut Input<'_>) -> Result<usize, Stop> {
+        let name = (1, input.name_end(1)?);
+        let mut p = self.tag(shape, input, ROOT, name)?;
+        while !self.frames.is_empty() {
+            let rest = input.bytes.get(p..).unwrap_or_default();
+            let lt = p + memchr(b'<', rest).ok_or(Stop::Incomplete)?;
+            if lt > p {
+                self.text(shape, input, (p, lt))?;
+            }
+            p = match input.byte(lt + 1)? {
+                b'/' => self.end_tag(shape, input, lt)?,
+                b'!' => self.declaration(input, lt)?,
+                b'?' => find_end(input, lt, Stretch::Instruction)?,
+                _ => self.element(shape, input, lt)?,
+            };
+        }
+        Ok(p)
+    }
+
+    /// A child element's start tag; and, if nothing but text follows, its end tag too.
+    fn element(&mut self, shape: &mut Shape, input: &mut Input<'_>, lt: usize) -> Result<usize, Stop> {
+        let depth = self.frames.len();
+        let start = lt + 1;
+        let Some(frame) = self.frames.last_mut() else {
+            return Err(Stop::Incomplete);
+        };
+        frame.has_elements = true;
+        let mut node = NO_NODE;
+        let mut name_end = start;
+        let mut is_row = false;
+        if frame.descend {
+            let guess = if frame.prev == NO_NODE { shape.node(frame.node).first } else { shape.node(frame.prev).next };
+            if guess != NO_NODE {
+                let guessed = shape.node(guess);
+                let rest = input.bytes.get(start..).unwrap_or_default();
+                let length = guessed.written.len();
+                let ends = rest.get(length).is_some_and(|b| ends_name(*b));
+                if ends && rest.starts_with(&guessed.written) && !guessed.attribute {
+                    node = guess;
+                    name_end = start + length;
+                    is_row = guessed.is_row;
+                }
+            }
+            if node == NO_NODE {
+                name_end = input.name_end(start)?;
+                let name = input.slice((start, name_end));
+                node = shape.child(frame.node, frame.prev, name);
+                if node == NO_NODE {
+                    is_row = shape.rows().find(name).is_some();
+                    self.tape.push(Op::Unknown, NO_NODE, (start, name_end), Encoded::Plain);
+                } else {
+                    is_row = shape.node(node).is_row;
+                }
+            }
+            if node != NO_NODE {
+                frame.prev = node;
+            }
+        } else {
+            name_end = input.name_end(start)?;
+            is_row = shape.rows().find(input.slice((start, name_end))).is_some();
+        }
+        if is_row {
+            self.nested(input, lt)?;
+        }
+        if depth >= self.limits.depth_max {
+            let depth_max = self.limits.depth_max as u64;
+            return Err(Stop::Bad(BadReason::TooDeep { at: input.base + lt as u64, depth_max }));
+        }
+        if input.byte(name_end)? == b'>' {
+            let content = name_end + 1;
+            let rest = input.bytes.get(content..).unwrap_or_default();
+            let lt = content + memchr(b'<', rest).ok_or(Stop::Incomplete)?;
+            if let Some(end) = closes(input, lt, (start, name_end)) {
+                let encoded = self.encoding(input, (content, lt))?;
+                self.leaf(shape, input, node, (content, lt), encoded);
+                return Ok(end);
+            }
+        }
+        self.tag(shape, input, node, (start, name_end))
+    }
+
+    /// The rest of a start tag after its name, and the element if that is all of it.
+    fn tag(
+        &mut self,
+        shape: &mut Shape,
+        input: &Input<'_>,
+        node: NodeId,
+        name: (usize, usize),
+    ) -> Result<usize, Stop> {
+        let (read, kind) = match node {
+            NO_NODE => (false, Kind::Leaf),
+            id => (shape.node(id).wanted, shape.node(id).kind),
+        };
+        let entered = (read && kind != Kind::Leaf).then_some(self.tape.entries.len());
+        if read && kind != Kind::Leaf {
+            self.tape.push(Op::Enter, node, (0, 0), Encoded::Plain);
+        }
+        let tag = self.attributes(shape, input, if read { node } else { NO_NODE }, name.1)?;
+        self.frames.push(Frame {
+            node,
+            descend: read,
+            collect: read,
+            has_attributes: tag.has_attributes,
+            has_elements: false,
+            prev: NO_NODE,
+            name,
+            content: tag.end,
+            entered,
+            pieces: self.pieces.len(),
+        });
+        if tag.empty {
+            self.close(shape, input, tag.end);
+        }
+        Ok(tag.end)
+    }
+
+    fn end_tag(&mut self, shape: &mut Shape, input: &Input<'_>, lt: usize) -> Result<usize, Stop> {
+        let Some(frame) = self.frames.last() else {
+            return Err(Stop::Incomplete);
+        };
+        let name = frame.name;
+        let end = match closes(input, lt, name) {
+            Some(end) => end,
+            None => {
+                let name_end = input.name_end(lt + 2)?;
+                let mut end = name_end;
+                while is_space(input.byte(end)?) {
+                    end += 1;
+                }
+                if input.slice((lt + 2, name_end)) != input.slice(name) {
+                    let (found, open) = (input.shown((lt + 2, name_end)), input.shown(name));
+                    return Err(input.malformed(lt, format!("</{found}> stands where </{open}> is expected")));
+                }
+                if input.byte(end)? != b'>' {
+                    return Err(input.malformed(end, "an end tag holds nothing but its name"));
+                }
+                end + 1
+            }
+        };
+        self.close(shape, input, lt);
+        Ok(end)
+    }
+
+    /// Ends the innermost element; its content ends at `content_end`.
+    fn close(&mut self, shape: &mut Shape, input: &Input<'_>, content_end: usize) {
+        let Some(frame) = self.frames.pop() else {
+            return;
+        };
+        if frame.node == NO_NODE {
+            return;
+        }
+        let node = shape.node(frame.node);
+        if !node.known {
+            self.tape.push(Op::Unknown, frame.node, (frame.content, content_end), Encoded::Plain);
+            return;
+        }
+        if !node.wanted {
+            return;
+        }
+        match node.kind {
+            Kind::Leaf => self.value(input, frame.node, frame.pieces, content_end),
+            Kind::Any => {
+                self.value(input, frame.node, frame.pieces, content_end);
+                self.tape.push(Op::Leave, frame.node, (0, 0), Encoded::Plain);
+            }
+            Kind::Struct => {
+                let pieces = self.pieces.get(frame.pieces..).unwrap_or_default();
+                let blank = pieces.iter().all(|piece| is_blank(input.slice(piece.range)));
+                if !blank {
+                    let value = node.value;
+                    self.struct_text(shape, input, frame.node, value, frame.pieces, content_end);
+                } else if !frame.has_attributes && !frame.has_elements && frame.node != ROOT {
+                    self.tape.entries.truncate(frame.entered.unwrap_or(self.tape.entries.len()));
+                    self.tape.push(Op::Null, frame.node, (0, 0), Encoded::Plain);
+                    self.pieces.truncate(frame.pieces);
+                    return;
+                }
+                self.tape.push(Op::Leave, frame.node, (0, 0), Encoded::Plain);
+            }
+        }
+        self.pieces.truncate(frame.pieces);
+    }
+
+    /// The text beside a struct's fields.
+    fn struct_text(
+        &mut self,
+        shape: &mut Shape,
+        input: &Input<'_>,
+        parent: NodeId,
+        value: NodeId,
+        pieces: usize,
+        content_end: usize,
+    ) {
+        if value == NO_NODE {
+            let unknown = shape.unknown_value(parent);
+            let range = self.pieces.get(pieces).map_or((content_end, content_end), |piece| piece.range);
+            self.tape.push(Op::Unknown, unknown, range, Encoded::Plain);
+        } else if shape.node(value).wanted {
+            self.value(input, value, pieces, content_end);
+        }
+    }
+
+    /// The value made of the pieces from `from` on.
+    fn value(&mut self, input: &Input<'_>, node: NodeId, from: usize, content_end: usize) {
+        match self.pieces.get(from..).unwrap_or_default() {
+            [] => self.tape.push(Op::Value, node, (content_end, content_end), Encoded::Plain),
+            [piece] => self.tape.push(Op::Value, node, piece.range, piece.encoded),
+            pieces => {
+                let start = self.tape.joined.len();
+                for piece in pieces {
+                    text::decode(input.slice(piece.range), piece.encoded, &mut self.tape.joined);
+                }
+                self.tape.push(Op::Value, node, (start, self.tape.joined.len()), Encoded::Joined);
+            }
+        }
+    }
+
+    /// An element with nothing but text.
+    fn leaf(
+        &mut self,
+        shape: &mut Shape,
+        input: &Input<'_>,
+        id: NodeId,
+        range: (usize, usize),
+        encoded: Encoded,
+    ) {
+        if id == NO_NODE {
+            return;
+        }
+        let node = shape.node(id);
+        if !node.known {
+            self.tape.push(Op::Unknown, id, range, encoded);
+        } else if node.wanted {
+            if node.kind != Kind::Struct {
+                self.tape.push(Op::Value, id, range, encoded);
+            } else if is_blank(input.slice(range)) {
+                self.tape.push(Op::Null, id, range, Encoded::Plain);
+            } else {
+                let value = node.value;
+                let from = self.pieces.len();
+                self.tape.push(Op::Enter, id, (0, 0), Encoded::Plain);
+                self.pieces.push(Piece { range, encoded });
+                self.struct_text(shape, input, id, value, from, range.1);
+                self.pieces.truncate(from);
+                self.tape.push(Op::Leave, id, (0, 0), Encoded::Plain);
+            }
+        }
+    }
+
+    /// Text between tags.
+    fn text(&mut self, shape: &Shape, input: &Input<'_>, range: (usize, usize)) -> Result<(), Stop> {
+        let encoded = self.encoding(input, range)?;
+        let Some(frame) = self.frames.last().filter(|frame| frame.collect) else {
+            return Ok(());
+        };
+        // White space before the first text of an element with fields is layout, and would be trimmed anyway.
+        let layout = frame.pieces == self.pieces.len() && shape.node(frame.node).kind != Kind::Leaf;
+        if !(layout && is_blank(input.slice(range))) {
+            self.pieces.push(Piece { range, encoded });
+        }
+        Ok(())
+    }
+
+    /// A comment or a CDATA section.
+    fn declaration(&mut self, input: &Input<'_>, lt: usize) -> Result<usize, Stop> {
+        let rest = input.bytes.get(lt..).unwrap_or_default();
+        for stretch in [Stretch::Comment, Stretch::CData] {
+            let opening = stretch.opening();
+            if rest.starts_with(opening) {
+                let end = find_end(input, lt, stretch)?;
+                if stretch == Stretch::CData && self.frames.last().is_some_and(|frame| frame.collect) {
+                    let range = (lt + opening.len(), end - stretch.terminator().len());
+                    let special = self.special.find(input.bytes, input.base, range.0, range.1);
+                    let lines = special.is_some() && memchr(b'\r', input.slice(range)).is_some();
+                    let encoded = if lines { Encoded::Lines } else { Encoded::Plain };
+                    self.pieces.push(Piece { range, encoded });
+                }
+                return Ok(end);
+            }
+            if rest.len() < opening.len() && opening.starts_with(rest) {
+                return Err(Stop::Incomplete);
+            }
+        }
+        Err(input.malformed(lt, "after <! only a comment or a CDATA section may stand in a record"))
+    }
+
+    /// How text becomes a value; checks its references.
+    pub(super) fn encoding(&mut self, input: &Input<'_>, range: (usize, usize)) -> Result<Encoded, Stop> {
+        let Some(first) = self.special.find(input.bytes, input.base, range.0, range.1) else {
+            return Ok(Encoded::Plain);
+        };
+        match text::check_references(input.slice((first, range.1))) {
+            Ok(()) => Ok(Encoded::Escaped),
+            Err(at) => {
+                let at = first + at;
+                let reach = input.slice((at, range.1.min(at + 40)));
+                let length = memchr(b';', reach).map_or(reach.len().min(12), |i| i + 1);
+                let text = String::from_utf8_lossy(reach.get(..length).unwrap_or(reach)).into_owned();
+                Err(Stop::Bad(BadReason::UnknownEntity { at: input.base + at as u64, text }))
+            }
+        }
+    }
+
+    /// An element with a row tag's name begins at `at`: from now on the record must end within reach.
+    fn nested(&mut self, input: &mut Input<'_>, at: usize) -> Result<(), Stop> {
+        if self.nested_at.is_none() {
+            self.nested_at = Some(at);
+            let reach = self.limits.recovery_bytes_max;
+            if at >= reach {
+                return Err(Stop::Bad(self.unclosed(input, at)));
+            }
+            input.bytes = input.bytes.get(..reach).unwrap_or(input.bytes);
+        }
+        Ok(())
+    }
+}
+
+/// Whether a name ends before this byte.
+fn ends_name(byte: u8) -> bool {
+    matches!(byte, b'>' | b'/') || is_space(byte)
+}
+
+fn is_blank(text: &[u8]) -> bool {
+    text.iter().all(|b| is_space(*b))
+}
+
+/// The position after `</name>` at `lt`, if that is what stands there.
+fn closes(input: &Input<'_>, lt: usize, name: (usize, usize)) -> Option<usize> {
+    let name = input.slice(name);
+    let rest = input.bytes.get(lt + 1..)?.strip_prefix(b"/")?;
+    (rest.starts_with(name) && rest.get(name.len()) == Some(&b'>')).then_some(lt + name.len() + 3)
+}
+
+fn find_end(input: &Input<'_>, lt: usize, stretch: Stretch) -> Result<usize, Stop> {
+    let from = lt + stretch.opening().len();
+    let rest = input.bytes.get(from..).ok_or(Stop::Incomplete)?;
+    let found = memmem::find(rest, stretch.terminator()).ok_or(Stop::Incomplete)?;
+    Ok(from + found + stretch.terminator().len())
+}

@@ -1,0 +1,244 @@
+//! What a split came to: counts, bad records, and whatever did not fit.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{Split, Start, SyncPoint};
+
+/// The counts of one split. Those of splits that [`verify_chain`](super::verify_chain) accepts add up to the file's.
+///
+/// In records: `read = emitted + quarantined + dropped`. Each of the four is counted where it happens; none is
+/// computed from the others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SplitReport {
+    /// What the split's start was taken to be.
+    pub assumed: Start,
+    /// The split's end; at most the file's length once that is known.
+    pub end: u64,
+    /// The first sync point at or after the start ([`SyncKind::Given`](super::SyncKind) if the start is known).
+    pub first: SyncPoint,
+    /// The first sync point at or after the end, in the state that the reader was really in.
+    pub reached: SyncPoint,
+    /// Whether the reader has finished the split; the other fields are final only then.
+    pub done: bool,
+    /// Records that begin in the split.
+    pub read: u64,
+    /// Records that became rows of a batch.
+    pub emitted: u64,
+    /// Records that became bad records.
+    pub quarantined: u64,
+    /// Bad records left out by option.
+    pub dropped: u64,
+    /// Line feeds in `[start, end)`; right even if the start was a wrong guess (unless that was
+    /// [`SyncKind::Lost`](super::SyncKind::Lost)).
+    pub newlines: u64,
+    /// Line feeds past the end, up to the sync point reached. With [`SplitReport::newlines`] and the line feeds before
+    /// the split's start it gives those before a split that is read again from that point.
+    pub newlines_past_end: u64,
+    /// Values made NULL because they did not fit their column, by column path.
+    pub bad_values: BTreeMap<String, PathCount>,
+    /// Elements, attributes and texts that the schema lacks, by path from the record (`/` between names). What lies
+    /// inside a column that is not read, or inside an unknown element, is not looked at.
+    pub unknown: BTreeMap<String, PathCount>,
+    /// How many more unknown ones there were, on paths beyond `unknown_paths_max`.
+    pub unknown_more: u64,
+}
+
+impl SplitReport {
+    pub(crate) fn empty(split: Split, first: SyncPoint, reached: SyncPoint) -> Self {
+        Self {
+            assumed: split.start,
+            end: split.end,
+            first,
+            reached,
+            done: false,
+            read: 0,
+            emitted: 0,
+            quarantined: 0,
+            dropped: 0,
+            newlines: 0,
+            newlines_past_end: 0,
+            bad_values: BTreeMap::new(),
+            unknown: BTreeMap::new(),
+            unknown_more: 0,
+        }
+    }
+}
+
+/// How often something happened on a path, with one example.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PathCount {
+    /// How often.
+    pub count: u64,
+    /// Offset of the record in which it happened first.
+    pub record_offset: u64,
+    /// The text of the first, cut at [`EXAMPLE_BYTES_MAX`].
+    pub example: String,
+}
+
+/// How many bytes of an example are kept.
+pub const EXAMPLE_BYTES_MAX: usize = 120;
+
+/// A record that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BadRecord {
+    /// Offset of its first byte in the decompressed file.
+    pub offset: u64,
+    /// Line feeds between the split's start and the record. The line in the file, counted from 1, is this, plus the
+    /// line feeds of the splits before, plus 1.
+    pub line_in_split: u64,
+    /// What is wrong.
+    pub reason: BadReason,
+    /// Its text, cut at `raw_bytes_max`; a byte that is not UTF-8 stands as `\xNN`, and a backslash before an `x` as
+    /// `\x5C`, so that the bytes can be had back.
+    pub raw: String,
+    /// Its length in bytes before the cut.
+    pub raw_bytes: u64,
+}
+
+impl BadRecord {
+    pub(crate) fn new(offset: u64, line_in_split: u64, text: &[u8], reason: BadReason, raw_bytes_max: usize) -> Self {
+        let raw = escape(text.get(..raw_bytes_max).unwrap_or(text));
+        Self { offset, line_in_split, reason, raw, raw_bytes: text.len() as u64 }
+    }
+}
+
+/// Bytes as text from which they can be had back.
+fn escape(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(&chunk.valid().replace("\\x", "\\x5Cx"));
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02X}"));
+        }
+    }
+    text
+}
+
+/// Why a record could not be read. `at` is the offset of the byte in the decompressed file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Error)]
+#[serde(rename_all = "snake_case")]
+pub enum BadReason {
+    /// It is not well-formed.
+    #[error("byte {at}: {what}")]
+    Malformed {
+        /// The byte.
+        at: u64,
+        /// What stands there, and what should.
+        what: String,
+    },
+    /// The file ends inside it.
+    #[error("the file ends inside the record, at byte {at}")]
+    Truncated {
+        /// The file's length.
+        at: u64,
+    },
+    /// Another record begins inside it and it is not closed within reach.
+    #[error(
+        "the record is not closed: another begins inside it at byte {at}, and no end tag for both follows within \
+         {bytes_max} bytes"
+    )]
+    Unclosed {
+        /// Where the other one begins.
+        at: u64,
+        /// The reach.
+        bytes_max: u64,
+    },
+    /// It is longer than allowed.
+    #[error("the record is longer than record_bytes_max, {bytes_max} bytes")]
+    TooLarge {
+        /// The limit.
+        bytes_max: u64,
+    },
+    /// Its elements are nested deeper than allowed.
+    #[error("byte {at}: elements are nested deeper than depth_max, {depth_max}")]
+    TooDeep {
+        /// The byte.
+        at: u64,
+        /// The limit.
+        depth_max: u64,
+    },
+    /// It holds bytes that are not UTF-8.
+    #[error("byte {at}: 0x{byte:02X} is not UTF-8")]
+    InvalidUtf8 {
+        /// The first such byte.
+        at: u64,
+        /// Its value.
+        byte: u8,
+    },
+    /// It holds a reference that is not one of the five predefined entities or a character's number.
+    #[error("byte {at}: `{text}` is not a known entity; a plain & is written &amp;")]
+    UnknownEntity {
+        /// The `&`.
+        at: u64,
+        /// The reference, cut.
+        text: String,
+    },
+    /// A value does not fit its column.
+    #[error("byte {at}: `{found}` in `{path}` is not {expected}")]
+    Value {
+        /// The value's first byte.
+        at: u64,
+        /// The column.
+        path: String,
+        /// What the column takes.
+        expected: String,
+        /// The value, cut.
+        found: String,
+    },
+    /// A column that is no list is given a second value.
+    #[error("byte {at}: `{path}` occurs again, but the column is not a list")]
+    Repeated {
+        /// The second one's first byte.
+        at: u64,
+        /// The column.
+        path: String,
+    },
+    /// Markup between records (a comment, say) never ends.
+    #[error("the {what} that begins at byte {at} does not end before the end of the file")]
+    Endless {
+        /// Its first byte.
+        at: u64,
+        /// What it is.
+        what: String,
+    },
+}
+
+impl BadReason {
+    /// The offset of the byte at which it was found, if there is one.
+    pub fn at(&self) -> Option<u64> {
+        match self {
+            Self::Malformed { at, .. }
+            | Self::Truncated { at }
+            | Self::Unclosed { at, .. }
+            | Self::TooDeep { at, .. }
+            | Self::InvalidUtf8 { at, .. }
+            | Self::UnknownEntity { at, .. }
+            | Self::Value { at, .. }
+            | Self::Repeated { at, .. }
+            | Self::Endless { at, .. } => Some(*at),
+            Self::TooLarge { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::escape;
+
+    #[test]
+    fn raw_text_gives_the_bytes_back() {
+        let cases: &[(&[u8], &str)] = &[
+            (b"<a>\xFF</a>", "<a>\\xFF</a>"),
+            (b"\\xFF", "\\x5CxFF"),
+            (b"\\n", "\\n"),
+            ("é\u{0}".as_bytes(), "é\u{0}"),
+            (b"\xC3", "\\xC3"),
+        ];
+        for (bytes, text) in cases {
+            assert_eq!(escape(bytes), *text);
+        }
+    }
+}

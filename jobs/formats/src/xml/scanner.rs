@@ -1,0 +1,403 @@
+//! From split to records: what stands between records, where each begins and ends, and where the split does.
+//!
+//! Between records there is one state, and no memory: what a byte there means depends on the bytes from it on and on
+//! nothing before. See [`split`](super::split) for why that matters.
+
+use memchr::{memchr, memchr_iter};
+
+use super::columns::RecordAt;
+use super::lex::{self, Doctype, Head, Stretch};
+use super::prologue::check_encoding;
+use super::record::{Parsed, RecordParser};
+use super::recover::{Passed, Recovery, pass, recover};
+use super::shape::Shape;
+use super::tape::Tape;
+use super::{
+    BadReason, BadRecord, OnBadRecord, ReadFailure, Split, SplitReport, Start, SyncKind, SyncPoint, XmlOptions,
+};
+
+/// How many times `sync_bytes_max` a guess may lead through one comment or the like before it is given up.
+const LOST_AFTER: u64 = 4;
+
+/// What a scanner has come to.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// A well-formed record, at this place in the buffer; its tape is [`Scanner::tape`].
+    Record { at: RecordAt, start: usize, end: usize },
+    /// A bad record that is to be kept.
+    Bad(BadRecord),
+    /// The buffer is used up but for its tail: at least this many bytes, from the position on, are needed.
+    NeedInput(usize),
+    /// The split is finished.
+    Done,
+}
+
+/// The state of one split.
+#[derive(Debug)]
+pub(crate) struct Scanner {
+    split: Split,
+    position: u64,
+    /// Bytes that must be in the buffer before it is worth looking at it again.
+    wanted: usize,
+    mode: Mode,
+    parser: RecordParser,
+    pub(crate) report: SplitReport,
+    first: Option<SyncPoint>,
+    on_bad_record: OnBadRecord,
+    /// Line of the record at hand.
+    record_line: u64,
+    raw_bytes_max: usize,
+    record_bytes_max: usize,
+    recovery_bytes_max: usize,
+    sync_bytes_max: u64,
+}
+
+#[derive(Debug)]
+enum Mode {
+    /// Outside any record.
+    Between,
+    /// Inside a comment or the like, outside any record, whose end was not in the buffer. It began at `at`, and
+    /// `newlines` are the report's two counts there.
+    Stretch { stretch: Stretch, at: u64, newlines: (u64, u64) },
+    /// Inside a bad record that is too long to be held.
+    Passing { bad: Box<BadRecord>, own: Vec<u8> },
+    Done,
+}
+
+impl Scanner {
+    pub(crate) fn new(options: &XmlOptions, split: Split) -> Self {
+        let position = split.start.offset();
+        let lost = SyncPoint { offset: position, kind: SyncKind::Lost };
+        let given = SyncPoint { offset: position, kind: SyncKind::Given };
+        let first = match split.start {
+            Start::File | Start::Known(_) => Some(given),
+            Start::Guess(_) => None,
+        };
+        Self {
+            split,
+            position,
+            wanted: 1,
+            mode: Mode::Between,
+            parser: RecordParser::new(&options.limits),
+            report: SplitReport::empty(split, first.unwrap_or(lost), lost),
+            first,
+            on_bad_record: options.on_bad_record,
+            record_line: 0,
+            raw_bytes_max: options.limits.raw_bytes_max,
+            record_bytes_max: options.limits.record_bytes_max,
+            recovery_bytes_max: options.limits.recovery_bytes_max.min(options.limits.record_bytes_max),
+            sync_bytes_max: options.limits.sync_bytes_max,
+        }
+    }
+
+    /// Offset of the next byte to be looked at.
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// The tape of the record at hand.
+    pub(crate) fn tape(&self) -> &Tape {
+        &self.parser.tape
+    }
+
+    /// Goes on in a buffer that begins at the offset `base`, which is not after the position.
+    pub(crate) fn next(
+        &mut self,
+        shape: &mut Shape,
+        buf: &[u8],
+        base: u64,
+        eof: bool,
+    ) -> Result<Step, ReadFailure> {
+        loop {
+            let from = (self.position - base) as usize;
+            let rest = buf.get(from..).unwrap_or_default();
+            if !matches!(self.mode, Mode::Done) && rest.len() < self.wanted && !eof {
+                return Ok(Step::NeedInput(self.wanted));
+            }
+            self.wanted = 1;
+            let step = match &self.mode {
+                Mode::Done => Some(Step::Done),
+                Mode::Stretch { stretch, at, newlines } => {
+                    let (stretch, at, newlines) = (*stretch, *at, *newlines);
+                    self.stretch(rest, eof, stretch, at, newlines)?
+                }
+                Mode::Passing { .. } => self.passing(shape, rest, eof)?,
+                Mode::Between => self.between(shape, rest, eof, from)?,
+            };
+            if let Some(step) = step {
+                return Ok(step);
+            }
+        }
+    }
+
+    /// Looks for the next token; `rest` begins at the position, and `from` is where that is in the caller's buffer.
+    fn between(
+        &mut self,
+        shape: &mut Shape,
+        rest: &[u8],
+        eof: bool,
+        from: usize,
+    ) -> Result<Option<Step>, ReadFailure> {
+        if self.position == 0 && self.split.start == Start::File {
+            if let Some(needed) = check_encoding(rest, eof)? {
+                return Ok(Some(self.need(needed)));
+            }
+        }
+        let Some(lt) = memchr(b'<', rest) else {
+            self.advance(rest, rest.len());
+            return Ok(Some(if eof { self.end_of_file() } else { self.need(1) }));
+        };
+        let head = lex::head(rest, lt, eof);
+        let tag = match head {
+            Head::Incomplete => {
+                self.advance(rest, lt);
+                return Ok(Some(self.need_more(rest.len() - lt)));
+            }
+            Head::Open { name_end } => shape.rows().find(rest.get(lt + 1..name_end).unwrap_or_default()),
+            _ => None,
+        };
+        self.advance(rest, lt);
+        if self.sync(tag.is_some()) {
+            return Ok(Some(Step::Done));
+        }
+        let rest = rest.get(lt..).unwrap_or_default();
+        if let Some(tag) = tag {
+            return self.record(shape, rest, eof, from + lt, tag);
+        }
+        let end = match head {
+            Head::Open { name_end } => lex::tag_end(rest, name_end - lt, eof).position(),
+            Head::Close { name_end } => lex::close_end(rest, name_end - lt, eof),
+            Head::Stretch(stretch) => {
+                let content = stretch.opening().len();
+                let end = stretch.end(rest, content);
+                if end.is_none() {
+                    let newlines = (self.report.newlines, self.report.newlines_past_end);
+                    self.mode = Mode::Stretch { stretch, at: self.position, newlines };
+                    self.advance(rest, content);
+                    return Ok(None);
+                }
+                end
+            }
+            Head::Doctype => match lex::doctype_end(rest, 0, eof) {
+                Doctype::Incomplete => None,
+                Doctype::End(end) => Some(end),
+                Doctype::Endless => Some(1),
+            },
+            Head::Text | Head::Incomplete => Some(1),
+        };
+        match end {
+            Some(end) => {
+                self.advance(rest, end);
+                Ok(None)
+            }
+            None => Ok(Some(self.need_more(rest.len()))),
+        }
+    }
+
+    /// Reads the record that begins at `rest[0]`.
+    fn record(
+        &mut self,
+        shape: &mut Shape,
+        rest: &[u8],
+        eof: bool,
+        start: usize,
+        tag: usize,
+    ) -> Result<Option<Step>, ReadFailure> {
+        let reason = match self.parser.parse(shape, rest, self.position, eof) {
+            Parsed::Complete(length) => {
+                let at = RecordAt { offset: self.position, tag };
+                self.report.read += 1;
+                self.record_line = self.report.newlines;
+                self.advance(rest, length);
+                return Ok(Some(Step::Record { at, start, end: start + length }));
+            }
+            Parsed::Incomplete => return Ok(Some(self.need_more(rest.len()))),
+            Parsed::Bad(reason) => reason,
+        };
+        match recover(rest, eof, shape.rows(), self.recovery_bytes_max) {
+            Recovery::Incomplete => Ok(Some(self.need_more(rest.len()))),
+            Recovery::Closed(end) | Recovery::Eof(end) => self.bad_ends(rest, end, reason),
+            Recovery::Before(end) => {
+                // Whatever was found after the next record's start is a consequence.
+                let at = self.position + end as u64;
+                let bytes_max = self.recovery_bytes_max as u64;
+                let own = reason.at().is_some_and(|found| found < at);
+                self.bad_ends(rest, end, if own { reason } else { BadReason::Unclosed { at, bytes_max } })
+            }
+            Recovery::Pass(until) => {
+                let bad = self.bad_record(rest.get(..until).unwrap_or(rest), reason);
+                let own = match lex::head(rest, 0, eof) {
+                    Head::Open { name_end } => rest.get(1..name_end).unwrap_or_default().to_vec(),
+                    _ => Vec::new(),
+                };
+                self.mode = Mode::Passing { bad: Box::new(bad), own };
+                self.advance(rest, until);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Goes on through a record that is too long to be held.
+    fn passing(&mut self, shape: &Shape, rest: &[u8], eof: bool) -> Result<Option<Step>, ReadFailure> {
+        let Mode::Passing { bad, own } = &self.mode else {
+            return Ok(None);
+        };
+        match pass(rest, 0, eof, own, shape.rows(), self.recovery_bytes_max) {
+            Passed::End(end) => {
+                let mut bad = bad.as_ref().clone();
+                self.advance(rest, end);
+                bad.raw_bytes = self.position - bad.offset;
+                self.mode = Mode::Between;
+                self.report.read += 1;
+                self.settle(bad)
+            }
+            Passed::Until(end) => {
+                self.advance(rest, end);
+                Ok(Some(self.need_more(rest.len() - end)))
+            }
+        }
+    }
+
+    /// Goes on through a comment or the like.
+    fn stretch(
+        &mut self,
+        rest: &[u8],
+        eof: bool,
+        stretch: Stretch,
+        at: u64,
+        newlines: (u64, u64),
+    ) -> Result<Option<Step>, ReadFailure> {
+        if let Some(end) = stretch.end(rest, 0) {
+            self.advance(rest, end);
+            self.mode = Mode::Between;
+            return Ok(None);
+        }
+        if eof {
+            // Everything from here on is lost in it: it counts as a bad record that begins at its first byte, and like
+            // one it is where splits meet.
+            let point = SyncPoint { offset: at, kind: SyncKind::Record };
+            if self.first.is_none() {
+                self.first = Some(point);
+                self.report.first = point;
+            }
+            if at >= self.split.end {
+                self.report.newlines_past_end = newlines.1;
+                self.finish(point);
+                return Ok(Some(Step::Done));
+            }
+            self.advance(rest, rest.len());
+            self.mode = Mode::Between;
+            let what = stretch.name().to_string();
+            let raw_bytes = self.position - at;
+            let reason = BadReason::Endless { at, what };
+            let raw = String::from_utf8_lossy(stretch.opening()).into_owned();
+            self.report.read += 1;
+            return self.settle(BadRecord { offset: at, line_in_split: newlines.0, reason, raw, raw_bytes });
+        }
+        // The terminator may have begun.
+        let keep = rest.len().min(stretch.terminator().len() - 1);
+        self.advance(rest, rest.len() - keep);
+        let far = self.split.start.offset().saturating_add(self.sync_bytes_max.saturating_mul(LOST_AFTER));
+        if self.first.is_none() && self.position > far {
+            self.report.first.kind = SyncKind::Lost;
+            self.finish(SyncPoint { offset: self.position, kind: SyncKind::Lost });
+            return Ok(Some(Step::Done));
+        }
+        Ok(Some(self.need(keep + 1)))
+    }
+
+    fn end_of_file(&mut self) -> Step {
+        let point = SyncPoint { offset: self.position, kind: SyncKind::Eof };
+        if self.first.is_none() {
+            self.first = Some(point);
+            self.report.first = point;
+        }
+        self.report.end = self.split.end.min(self.position);
+        self.finish(point);
+        Step::Done
+    }
+
+    /// Notes a token at the position: whether the split is finished.
+    fn sync(&mut self, is_record: bool) -> bool {
+        let kind = if is_record { SyncKind::Record } else { SyncKind::Token };
+        let point = SyncPoint { offset: self.position, kind };
+        let serves = |from: u64| {
+            point.offset >= from && (is_record || point.offset >= from.saturating_add(self.sync_bytes_max))
+        };
+        if self.first.is_none() && serves(self.split.start.offset()) {
+            self.first = Some(point);
+            self.report.first = point;
+        }
+        if self.first.is_some() && serves(self.split.end) {
+            self.finish(point);
+            return true;
+        }
+        false
+    }
+
+    fn finish(&mut self, reached: SyncPoint) {
+        self.report.reached = reached;
+        self.report.done = true;
+        self.mode = Mode::Done;
+    }
+
+    fn bad_ends(&mut self, rest: &[u8], end: usize, reason: BadReason) -> Result<Option<Step>, ReadFailure> {
+        let bad = self.bad_record(rest.get(..end).unwrap_or(rest), reason);
+        self.advance(rest, end);
+        self.report.read += 1;
+        self.settle(bad)
+    }
+
+    /// A bad record that begins at the position.
+    fn bad_record(&self, raw: &[u8], reason: BadReason) -> BadRecord {
+        BadRecord::new(self.position, self.report.newlines, raw, reason, self.raw_bytes_max)
+    }
+
+    /// The record at hand has a value that does not fit. `record` is its text.
+    pub(crate) fn refuse(
+        &mut self,
+        at: RecordAt,
+        record: &[u8],
+        reason: BadReason,
+    ) -> Result<Option<Step>, ReadFailure> {
+        self.settle(BadRecord::new(at.offset, self.record_line, record, reason, self.raw_bytes_max))
+    }
+
+    /// Does with a bad record what the configuration says.
+    fn settle(&mut self, bad: BadRecord) -> Result<Option<Step>, ReadFailure> {
+        match self.on_bad_record {
+            OnBadRecord::Fail if !matches!(self.split.start, Start::Guess(_)) => {
+                Err(ReadFailure::BadRecord(Box::new(bad)))
+            }
+            OnBadRecord::Fail | OnBadRecord::Quarantine => {
+                self.report.quarantined += 1;
+                Ok(Some(Step::Bad(bad)))
+            }
+            OnBadRecord::Drop => {
+                self.report.dropped += 1;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Moves the position; `rest` begins at it.
+    fn advance(&mut self, rest: &[u8], by: usize) {
+        let passed = rest.get(..by).unwrap_or(rest);
+        let ours = usize::try_from(self.split.end.saturating_sub(self.position)).unwrap_or(usize::MAX);
+        let (inside, beyond) = passed.split_at(ours.min(passed.len()));
+        self.report.newlines += memchr_iter(b'\n', inside).count() as u64;
+        self.report.newlines_past_end += memchr_iter(b'\n', beyond).count() as u64;
+        self.position += passed.len() as u64;
+    }
+
+    fn need(&mut self, at_least: usize) -> Step {
+        self.wanted = at_least;
+        Step::NeedInput(at_least)
+    }
+
+    /// An unfinished token or record of which this many bytes are there: twice as many are worth another look.
+    fn need_more(&mut self, have: usize) -> Step {
+        let most = self.record_bytes_max.saturating_add(1).max(2 * lex::TAG_BYTES_MAX);
+        self.need(have.saturating_mul(2).min(most).max(have + 1))
+    }
+}

@@ -1,0 +1,320 @@
+//! The names that a record may hold, as a tree, with a guess at which comes next.
+//!
+//! Records of one file repeat the same elements in the same order. So each node remembers which sibling followed it
+//! the last time, and how its name was written, prefix and all: most tags are then recognised with one comparison of
+//! bytes. The tree starts from a schema and grows by the names that the schema lacks, up to a bound, so that counting
+//! those costs no more than reading the others.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use arrow::datatypes::{DataType, Field, Fields};
+
+use super::XmlOptions;
+use super::config::XmlConfig;
+use super::lex::{RowMatcher, local_name};
+
+/// Index of a [`Node`] in its [`Shape`].
+pub(crate) type NodeId = u32;
+/// No node.
+pub(crate) const NO_NODE: NodeId = u32::MAX;
+/// The record itself.
+pub(crate) const ROOT: NodeId = 0;
+
+/// What an element is read as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Its text is its value.
+    Leaf,
+    /// Its attributes and child elements are its fields.
+    Struct,
+    /// Both, for inference, which does not know yet.
+    Any,
+}
+
+/// An element, an attribute, or the text of an element with a `value_tag` column.
+#[derive(Debug)]
+pub(crate) struct Node {
+    /// Local name; of an attribute's or a text's node that of its column.
+    pub(crate) name: Box<[u8]>,
+    pub(crate) parent: NodeId,
+    pub(crate) kind: Kind,
+    /// Whether it is an attribute's column (an element of the same name shares it).
+    pub(crate) attribute: bool,
+    /// Whether the schema has it.
+    pub(crate) known: bool,
+    /// Whether it is to be read.
+    pub(crate) wanted: bool,
+    /// Whether its name is a row tag's, as last written.
+    pub(crate) is_row: bool,
+    /// The node of its text beside attributes and child elements, if the schema has one.
+    pub(crate) value: NodeId,
+    /// Its name with its prefix, as last written.
+    pub(crate) written: Vec<u8>,
+    /// The child element that came first the last time.
+    pub(crate) first: NodeId,
+    /// The attribute that came first the last time.
+    pub(crate) first_attribute: NodeId,
+    /// The sibling that followed the last time.
+    pub(crate) next: NodeId,
+    children: Names,
+    attributes: Names,
+}
+
+type Names = HashMap<Box<[u8]>, NodeId, BuildHasherDefault<NameHasher>>;
+
+/// The tree.
+#[derive(Debug)]
+pub(crate) struct Shape {
+    nodes: Vec<Node>,
+    /// Nodes that may be added.
+    room: usize,
+    learning: bool,
+    attribute_prefix: String,
+    value_tag: String,
+    rows: RowMatcher,
+}
+
+impl Shape {
+    /// The shape of a schema: what `output` has is wanted, what `schema` has beyond that is known.
+    pub(crate) fn of_schema(config: &XmlConfig) -> Self {
+        let mut shape = Self::empty(config.options(), Kind::Struct, false);
+        shape.room = usize::MAX;
+        shape.add_fields(ROOT, config.schema().fields(), Some(config.output().fields()));
+        shape.room = config.options().limits.unknown_paths_max;
+        shape
+    }
+
+    /// A shape that knows nothing and takes in what comes, up to `paths_max` names.
+    pub(crate) fn learning(options: &XmlOptions, paths_max: usize) -> Self {
+        let mut shape = Self::empty(options, Kind::Any, true);
+        shape.room = paths_max;
+        shape
+    }
+
+    fn empty(options: &XmlOptions, kind: Kind, learning: bool) -> Self {
+        let rows = RowMatcher::new(&options.row_tags);
+        let root = Node::new(b"", NO_NODE, kind);
+        let (attribute_prefix, value_tag) = (options.attribute_prefix.clone(), options.value_tag.clone());
+        Self { nodes: vec![root], room: 0, learning, attribute_prefix, value_tag, rows }
+    }
+
+    fn add_fields(&mut self, parent: NodeId, fields: &Fields, output: Option<&Fields>) {
+        for field in fields {
+            let out = output.and_then(|fields| fields.iter().find(|out| out.name() == field.name()));
+            let (kind, fields) = match element_type(field) {
+                DataType::Struct(fields) => (Kind::Struct, Some(fields)),
+                _ => (Kind::Leaf, None),
+            };
+            let name = field.name();
+            let attribute = name.strip_prefix(self.attribute_prefix.as_str()).filter(|rest| !rest.is_empty());
+            // Without a prefix an attribute and an element of one name are one column.
+            let element = attribute.is_none() || self.attribute_prefix.is_empty();
+            let mut node = Node::new(name.as_bytes(), parent, kind);
+            node.known = true;
+            node.wanted = out.is_some();
+            node.attribute = !element;
+            let id = self.push(node);
+            if *name == self.value_tag {
+                self.node_mut(parent).value = id;
+            } else {
+                if let Some(attribute) = attribute {
+                    self.node_mut(parent).attributes.insert(attribute.as_bytes().into(), id);
+                    self.node_mut(id).written = attribute.as_bytes().to_vec();
+                }
+                if element {
+                    self.node_mut(id).written = name.as_bytes().to_vec();
+                }
+                // An element whose own name begins with the attribute prefix.
+                self.node_mut(parent).children.insert(name.as_bytes().into(), id);
+            }
+            if let Some(fields) = fields {
+                let out = out.and_then(|out| match element_type(out) {
+                    DataType::Struct(fields) => Some(fields),
+                    _ => None,
+                });
+                self.add_fields(id, fields, out);
+            }
+        }
+    }
+
+    /// How many nodes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The row tags.
+    pub(crate) fn rows(&self) -> &RowMatcher {
+        &self.rows
+    }
+
+    /// The node; the record's for an id that is not one of this tree.
+    pub(crate) fn node(&self, id: NodeId) -> &Node {
+        self.nodes.get(id as usize).unwrap_or(&self.nodes[0])
+    }
+
+    fn node_mut(&mut self, id: NodeId) -> &mut Node {
+        let id = if (id as usize) < self.nodes.len() { id as usize } else { 0 };
+        &mut self.nodes[id]
+    }
+
+    /// Finds a child element by its name as written, and remembers it for the next time. `prev` is the child before
+    /// it. [`NO_NODE`] if there is neither such a node nor room for one.
+    pub(crate) fn child(&mut self, parent: NodeId, prev: NodeId, name: &[u8]) -> NodeId {
+        let local = local_name(name);
+        let found = self.node(parent).children.get(local).copied();
+        let id = found.unwrap_or_else(|| self.add(parent, local, false));
+        if id != NO_NODE {
+            let is_row = self.rows.find(name).is_some();
+            let node = self.node_mut(id);
+            node.is_row = is_row;
+            if node.written != name {
+                node.written = name.to_vec();
+            }
+            match prev {
+                NO_NODE => self.node_mut(parent).first = id,
+                prev => self.node_mut(prev).next = id,
+            }
+        }
+        id
+    }
+
+    /// Finds an attribute by its name as written; as [`Shape::child`].
+    pub(crate) fn attribute(&mut self, parent: NodeId, prev: NodeId, name: &[u8]) -> NodeId {
+        let local = local_name(name);
+        let found = self.node(parent).attributes.get(local).copied();
+        let id = found.unwrap_or_else(|| self.add(parent, local, true));
+        if id != NO_NODE {
+            let node = self.node_mut(id);
+            if node.written != name {
+                node.written = name.to_vec();
+            }
+            match prev {
+                NO_NODE => self.node_mut(parent).first_attribute = id,
+                prev => self.node_mut(prev).next = id,
+            }
+        }
+        id
+    }
+
+    /// The node for the text of a struct that has no column for it.
+    pub(crate) fn unknown_value(&mut self, parent: NodeId) -> NodeId {
+        let tag = self.value_tag.clone();
+        let found = self.node(parent).children.get(tag.as_bytes()).copied();
+        found.unwrap_or_else(|| self.add(parent, tag.as_bytes(), false))
+    }
+
+    fn add(&mut self, parent: NodeId, local: &[u8], attribute: bool) -> NodeId {
+        if self.room == 0 {
+            return NO_NODE;
+        }
+        self.room -= 1;
+        let name = if attribute {
+            [self.attribute_prefix.as_bytes(), local].concat()
+        } else {
+            local.to_vec()
+        };
+        let mut node = Node::new(&name, parent, if self.learning { Kind::Any } else { Kind::Leaf });
+        node.attribute = attribute;
+        node.known = self.learning;
+        node.wanted = self.learning;
+        let id = self.push(node);
+        let parent = self.node_mut(parent);
+        if attribute {
+            parent.attributes.insert(local.into(), id);
+        } else {
+            parent.children.insert(local.into(), id);
+        }
+        id
+    }
+
+    fn push(&mut self, node: Node) -> NodeId {
+        let id = self.nodes.len() as NodeId;
+        self.nodes.push(node);
+        id
+    }
+
+    /// The path of a node from the record, `/` between names.
+    pub(crate) fn path(&self, id: NodeId) -> String {
+        let mut names = Vec::new();
+        let mut at = id;
+        while at != ROOT && at != NO_NODE {
+            let node = self.node(at);
+            names.push(String::from_utf8_lossy(&node.name).into_owned());
+            at = node.parent;
+        }
+        names.reverse();
+        names.join("/")
+    }
+
+    /// The child elements of a node, in no order.
+    pub(crate) fn children(&self, id: NodeId) -> impl Iterator<Item = NodeId> + '_ {
+        self.node(id).children.values().copied()
+    }
+
+    /// The attributes of a node and their local names, in no order.
+    pub(crate) fn attributes(&self, id: NodeId) -> impl Iterator<Item = (&[u8], NodeId)> + '_ {
+        self.node(id).attributes.iter().map(|(name, id)| (name.as_ref(), *id))
+    }
+
+    /// The child of a node that has the name of this column of the schema.
+    pub(crate) fn column(&self, parent: NodeId, name: &str) -> NodeId {
+        let parent = self.node(parent);
+        let value = (name == self.value_tag).then_some(parent.value);
+        value.or_else(|| parent.children.get(name.as_bytes()).copied()).unwrap_or(NO_NODE)
+    }
+}
+
+/// The type of one element of the column: a list's items', else the column's.
+fn element_type(field: &Field) -> &DataType {
+    match field.data_type() {
+        DataType::List(item) => item.data_type(),
+        other => other,
+    }
+}
+
+impl Node {
+    fn new(name: &[u8], parent: NodeId, kind: Kind) -> Self {
+        Self {
+            name: name.into(),
+            parent,
+            kind,
+            attribute: false,
+            known: true,
+            wanted: true,
+            is_row: false,
+            value: NO_NODE,
+            written: name.to_vec(),
+            first: NO_NODE,
+            first_attribute: NO_NODE,
+            next: NO_NODE,
+            children: Names::default(),
+            attributes: Names::default(),
+        }
+    }
+}
+
+/// A hash of names: both ends and the length, mixed. Names of one element are few; nothing hangs on its quality.
+#[derive(Debug, Default)]
+pub(crate) struct NameHasher(u64);
+
+impl Hasher for NameHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        const MIX: u64 = 0x9E37_79B9_7F4A_7C15;
+        let mut hash = self.0 ^ (bytes.len() as u64).wrapping_mul(MIX);
+        for chunk in bytes.chunks(8) {
+            let mut word = [0; 8];
+            if let Some(word) = word.get_mut(..chunk.len()) {
+                word.copy_from_slice(chunk);
+            }
+            hash = (hash.rotate_left(5) ^ u64::from_le_bytes(word)).wrapping_mul(MIX);
+        }
+        self.0 = hash ^ (hash >> 29);
+    }
+
+    fn write_usize(&mut self, _length: usize) {}
+}

@@ -1,0 +1,65 @@
+//! A record, read: a flat list of what stands in it, in document order.
+//!
+//! The tape is what the pass over a record's markup leaves behind for those who make something of its values. A
+//! record that turns out to be broken leaves a tape that nobody reads.
+
+use super::shape::NodeId;
+use super::text::{Encoded, decode};
+
+/// What an entry says of its node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Op {
+    /// It has this text.
+    Value,
+    /// It is there, and holds nothing.
+    Null,
+    /// The entries up to the matching `Leave` lie inside it.
+    Enter,
+    /// It ends.
+    Leave,
+    /// The schema lacks it. ([`NO_NODE`](super::shape::NO_NODE): and there was no room to remember its path.)
+    Unknown,
+}
+
+/// One entry. Positions count from the record's first byte.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Entry {
+    pub(crate) node: NodeId,
+    pub(crate) start: u32,
+    pub(crate) end: u32,
+    pub(crate) op: Op,
+    pub(crate) encoded: Encoded,
+}
+
+/// The entries of one record.
+#[derive(Debug, Default)]
+pub(crate) struct Tape {
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) joined: Vec<u8>,
+}
+
+impl Tape {
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+        self.joined.clear();
+    }
+
+    pub(crate) fn push(&mut self, op: Op, node: NodeId, range: (usize, usize), encoded: Encoded) {
+        let (start, end) = (range.0 as u32, range.1 as u32);
+        self.entries.push(Entry { node, start, end, op, encoded });
+    }
+
+    /// The text of an entry of the record `record`, decoded.
+    pub(crate) fn text<'a>(&'a self, entry: &Entry, record: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a [u8] {
+        let range = entry.start as usize..entry.end as usize;
+        match entry.encoded {
+            Encoded::Plain => record.get(range).unwrap_or_default(),
+            Encoded::Joined => self.joined.get(range).unwrap_or_default(),
+            encoded => {
+                scratch.clear();
+                decode(record.get(range).unwrap_or_default(), encoded, scratch);
+                scratch
+            }
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Counts over real files, where they are to be had.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::run::{read_chain, read_split};
+use crate::infer::{InferOptions, Inferrer};
+use crate::xml::{FedState, Split, XmlConfig, XmlOptions};
+
+/// The folder of real data: `HEADWORKS_REAL_DATA`, else `../shared/data` beside the checkout.
+fn real_data() -> Option<PathBuf> {
+    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let folder = std::env::var_os("HEADWORKS_REAL_DATA").map_or(beside, PathBuf::from);
+    folder.is_dir().then_some(folder)
+}
+
+#[test]
+fn real_files_have_their_known_records() {
+    let cases: &[(&str, &[&str], usize)] = &[
+        ("fpds/award-15.xml", &["award"], 23),
+        ("fpds/idv-15.xml", &["IDV"], 18),
+    ];
+    let Some(folder) = real_data() else {
+        println!("skipped: real_files_have_their_known_records: no real data");
+        return;
+    };
+    for (file, tags, expected) in cases {
+        let Ok(bytes) = std::fs::read(folder.join(file)) else {
+            println!("skipped: {file}: no real data");
+            continue;
+        };
+        let options = Arc::new(XmlOptions::new(tags).unwrap());
+        let mut inferrer = Inferrer::new(options.clone(), Split::whole());
+        assert_eq!(inferrer.feed(&bytes, true).unwrap().state, FedState::Done);
+        let schema = Arc::new(inferrer.finish().to_schema(&InferOptions::default()).unwrap());
+        let config = Arc::new(XmlConfig::new(options.as_ref().clone(), schema.clone(), schema).unwrap());
+        let (whole, report) = read_split(&config, &bytes, Split::whole(), 1000);
+        assert_eq!((whole.rows.len(), whole.bad.len()), (*expected, 0), "{file}");
+        assert!(report.unknown.is_empty());
+        for step in [997, 4099, 20_011] {
+            let cuts: Vec<usize> = (step..bytes.len()).step_by(step).collect();
+            let (parts, _) = read_chain(&config, &bytes, &cuts, 4096);
+            assert_eq!(parts, whole, "{file}, a cut every {step} bytes");
+        }
+    }
+}

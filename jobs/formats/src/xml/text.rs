@@ -1,0 +1,228 @@
+//! Character data: references, line ends, and the bytes that call for a closer look.
+
+use memchr::memchr2;
+
+/// How far ahead to look at once for a byte that calls for a closer look.
+const LOOK_AHEAD_BYTES: usize = 4096;
+
+/// How the bytes of a piece of text become its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encoded {
+    /// They are the value.
+    Plain,
+    /// References are replaced, and line ends become line feeds.
+    Escaped,
+    /// As `Escaped`, and literal white space becomes spaces (XML 1.0, 3.3.3).
+    Attribute,
+    /// A CDATA section with carriage returns: line ends become line feeds.
+    Lines,
+    /// They stand decoded in the tape's own buffer, put together from several pieces.
+    Joined,
+}
+
+/// Remembers up to where no `&` and no carriage return stands, so that most pieces of text need no look at all.
+///
+/// Positions are offsets in the file; pieces must be asked about in rising order, but for [`Special::begin`].
+#[derive(Debug, Default)]
+pub(crate) struct Special {
+    /// No such byte stands in `[clear_from, clear_to)`.
+    clear_from: u64,
+    clear_to: u64,
+}
+
+impl Special {
+    /// Says that the pieces to come lie at or after this offset, which may be an earlier one (a record that is read
+    /// again).
+    pub(crate) fn begin(&mut self, at: u64) {
+        if at < self.clear_from {
+            *self = Self { clear_from: at, clear_to: at };
+        }
+    }
+
+    /// The first `&` or carriage return in `buf[from..to]`, where `buf` begins at the offset `base`.
+    pub(crate) fn find(&mut self, buf: &[u8], base: u64, from: usize, to: usize) -> Option<usize> {
+        if base + to as u64 <= self.clear_to {
+            return None;
+        }
+        self.look(buf, base, from, to)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn look(&mut self, buf: &[u8], base: u64, from: usize, to: usize) -> Option<usize> {
+        let clear = usize::try_from(self.clear_to.saturating_sub(base)).unwrap_or(usize::MAX);
+        if from > clear {
+            self.clear_from = base + from as u64;
+        }
+        let start = from.max(clear);
+        let until = buf.len().min(to.max(start.saturating_add(LOOK_AHEAD_BYTES)));
+        match memchr2(b'&', b'\r', buf.get(start..until)?) {
+            Some(i) => {
+                self.clear_to = base + (start + i) as u64;
+                (start + i < to).then_some(start + i)
+            }
+            None => {
+                self.clear_to = base + until as u64;
+                None
+            }
+        }
+    }
+}
+
+/// Checks every reference of a piece of text.
+///
+/// # Errors
+/// The position of the first `&` that begins no known reference.
+pub(crate) fn check_references(text: &[u8]) -> Result<(), usize> {
+    for at in memchr::memchr_iter(b'&', text) {
+        if reference(text.get(at..).unwrap_or_default()).is_none() {
+            return Err(at);
+        }
+    }
+    Ok(())
+}
+
+/// The character that a reference stands for, and the reference's length; `text` begins with its `&`.
+fn reference(text: &[u8]) -> Option<(char, usize)> {
+    const PREDEFINED: [(&[u8], char); 5] =
+        [(b"&amp;", '&'), (b"&lt;", '<'), (b"&gt;", '>'), (b"&quot;", '"'), (b"&apos;", '\'')];
+    for (name, character) in PREDEFINED {
+        if text.starts_with(name) {
+            return Some((character, name.len()));
+        }
+    }
+    let rest = text.strip_prefix(b"&#")?;
+    let (radix, digits) = match rest.strip_prefix(b"x") {
+        Some(digits) => (16, digits),
+        None => (10, rest),
+    };
+    let mut value: u32 = 0;
+    let mut length = 0;
+    for &byte in digits {
+        if byte == b';' {
+            break;
+        }
+        value = value.checked_mul(radix)?.checked_add(char::from(byte).to_digit(radix)?)?;
+        length += 1;
+    }
+    if length == 0 || digits.get(length) != Some(&b';') {
+        return None;
+    }
+    let character = char::from_u32(value).filter(|c| is_xml_char(*c))?;
+    Some((character, text.len() - digits.len() + length + 1))
+}
+
+/// Whether XML may hold the character (XML 1.0, production 2).
+fn is_xml_char(character: char) -> bool {
+    matches!(character, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
+}
+
+/// Appends the value of a piece of text whose references were checked.
+pub(crate) fn decode(text: &[u8], encoded: Encoded, out: &mut Vec<u8>) {
+    if matches!(encoded, Encoded::Plain | Encoded::Joined) {
+        out.extend_from_slice(text);
+        return;
+    }
+    let mut i = 0;
+    while let Some(&byte) = text.get(i) {
+        i += 1;
+        match byte {
+            b'&' if encoded != Encoded::Lines => {
+                let (character, length) =
+                    text.get(i - 1..).and_then(reference).unwrap_or((char::REPLACEMENT_CHARACTER, 1));
+                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                i += length - 1;
+            }
+            b'\r' => {
+                // CR LF and a lone CR are one line end (XML 1.0, 2.11).
+                i += usize::from(text.get(i) == Some(&b'\n'));
+                out.push(if encoded == Encoded::Attribute { b' ' } else { b'\n' });
+            }
+            b'\t' | b'\n' if encoded == Encoded::Attribute => out.push(b' '),
+            _ => out.push(byte),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_and_line_ends() {
+        let cases: &[(&str, Encoded, &str)] = &[
+            ("a&amp;b", Encoded::Escaped, "a&b"),
+            ("&lt;&gt;&quot;&apos;", Encoded::Escaped, "<>\"'"),
+            ("&#65;&#x42;&#x1F600;", Encoded::Escaped, "AB😀"),
+            ("&amp;amp;", Encoded::Escaped, "&amp;"),
+            ("a\r\nb\rc\nd", Encoded::Escaped, "a\nb\nc\nd"),
+            ("a\r\nb\tc", Encoded::Attribute, "a b c"),
+            ("a&#10;b", Encoded::Attribute, "a\nb"),
+            ("&amp;\r\n", Encoded::Lines, "&amp;\n"),
+        ];
+        for (text, encoded, expected) in cases {
+            let mut out = Vec::new();
+            if *encoded != Encoded::Lines {
+                assert_eq!(check_references(text.as_bytes()), Ok(()), "{text}");
+            }
+            decode(text.as_bytes(), *encoded, &mut out);
+            assert_eq!(std::str::from_utf8(&out).unwrap(), *expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_reference_is_found() {
+        let cases: &[(&str, usize)] = &[
+            ("&", 0),
+            ("a & b", 2),
+            ("&amp;&nbsp;", 5),
+            ("&#;", 0),
+            ("&#x;", 0),
+            ("&#xD800;", 0),
+            ("&#0;", 0),
+            ("&#1114112;", 0),
+            ("&#99999999999;", 0),
+            ("&#12", 0),
+            ("&AMP;", 0),
+        ];
+        for (text, at) in cases {
+            assert_eq!(check_references(text.as_bytes()), Err(*at), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_record_read_again_shows_its_special_bytes_again() {
+        let text = b"a&b.c&d.e";
+        let mut special = Special::default();
+        for _ in 0..2 {
+            special.begin(0);
+            assert_eq!(special.find(text, 0, 0, 3), Some(1));
+            assert_eq!(special.find(text, 0, 4, 7), Some(5));
+            assert_eq!(special.find(text, 0, 8, 9), None);
+        }
+    }
+
+    #[test]
+    fn special_bytes_are_found_whatever_was_asked_before() {
+        let mut text = vec![b'x'; 20_000];
+        let places = [3, 4, 4095, 4096, 9000, 19_999];
+        for &place in &places {
+            text[place] = b'&';
+        }
+        for step in [1, 2, 7, 100, 4096, 5000] {
+            let mut special = Special::default();
+            let mut found = Vec::new();
+            let mut from = 0;
+            while from < text.len() {
+                let to = (from + step).min(text.len());
+                let mut at = from;
+                while let Some(i) = special.find(&text, 0, at, to) {
+                    found.push(i);
+                    at = i + 1;
+                }
+                from = to;
+            }
+            assert_eq!(found, places, "step {step}");
+        }
+    }
+}

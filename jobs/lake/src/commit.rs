@@ -1,0 +1,408 @@
+//! The commit: one put-if-absent of the table's next log entry.
+//!
+//! Everything that can be refused is refused before that put, and then the table is as it was. After it, the
+//! version exists, whatever happens to the process: [settling](crate::settle) can be finished by anybody.
+//!
+//! A put that fails is read back: only another commit's id in the entry is a lost race. An append that lost is
+//! tried on the next version; an overwrite is not, since it would remove files that its job never knew of. A
+//! commit id that is in the log already is done, so a driver that crashed repeats its commit without looking.
+
+use std::collections::HashSet;
+
+use arrow::datatypes::SchemaRef;
+use thiserror::Error;
+
+use crate::crash::CrashPoint;
+use crate::error::LakeError;
+use crate::ledger::{Audit, AuditFailure, InputEntry, audit_commit};
+use crate::log::{LOG_V, LogEntry, Mode, entry_path, iso8601, read_entry};
+use crate::partition::folder;
+use crate::pending::PendingFile;
+use crate::schema::{SchemaEntry, merge};
+use crate::settle::Settled;
+use crate::table::Table;
+
+/// How often an append is tried on a newer version. Each time another commit has succeeded.
+pub const COMMIT_RACES_MAX: usize = 1_000;
+
+/// A commit that a driver wants.
+#[derive(Debug, Clone)]
+pub struct CommitRequest {
+    /// Unique; chosen and journaled before the first try, and the same at each repetition.
+    pub commit_id: String,
+    /// The job.
+    pub job_id: String,
+    /// The driver's clock, in milliseconds since 1970.
+    pub at_unix_ms: i64,
+    /// Whether the files before it stay.
+    pub mode: Mode,
+    /// The version that the job knew when it began, 0 when the table did not exist. An overwrite is refused when
+    /// it is no longer the newest; an append when a later commit has taken in one of the same inputs.
+    pub base: u64,
+    /// All columns of the table, those of the partitions too ([`table_schema`](crate::writer::table_schema)).
+    pub schema: SchemaRef,
+    /// The partition columns, outermost first.
+    pub partition_by: Vec<String>,
+    /// Whether those columns are in the files too.
+    pub partition_columns_in_files: bool,
+    /// The files of the winning attempts.
+    pub files: Vec<PendingFile>,
+    /// What was taken in.
+    pub inputs: Vec<InputEntry>,
+    /// The rule by which `inputs` are audited.
+    pub audit: Audit,
+    /// Marks a quarantine's commit whose job failed.
+    pub job_failed: bool,
+}
+
+/// A commit that is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// The version that it made.
+    pub version: u64,
+    /// The rows it added.
+    pub rows: u64,
+    /// The files it added.
+    pub files: u64,
+    /// The bytes it added.
+    pub bytes: u64,
+    /// True when this commit had been done by an earlier call.
+    pub repeated: bool,
+}
+
+/// Why a commit did not go through, or not to its end.
+#[derive(Debug, Error)]
+pub enum CommitError {
+    /// The numbers do not add up: run the job again.
+    #[error(transparent)]
+    Audit(#[from] AuditFailure),
+    /// Another commit came in between: run the job again on the newer version.
+    #[error(
+        "table `{table}`: the job began at version {base}, but job `{other_job}` has committed version {version}; \
+         the table is unchanged by this job; run it again"
+    )]
+    Conflict {
+        /// The table.
+        table: String,
+        /// What this job knew.
+        base: u64,
+        /// What the other made.
+        version: u64,
+        /// The other.
+        other_job: String,
+    },
+    /// Another job has taken in the same input since this one began: leave the input out, and run again.
+    #[error(
+        "table `{table}`: `{path}` was taken in by job `{other_job}` (version {version}) while this job ran; \
+         the table is unchanged by this job; run it again, and it will leave the file out"
+    )]
+    InputTaken {
+        /// The table.
+        table: String,
+        /// The input file.
+        path: String,
+        /// The version that has it.
+        version: u64,
+        /// The other.
+        other_job: String,
+    },
+    /// The commit was refused or could not be made; the table is as it was.
+    #[error("table `{table}`: not committed: {source}")]
+    NotCommitted {
+        /// The table.
+        table: String,
+        /// Why.
+        source: LakeError,
+    },
+    /// Whether the entry is there is not known: repeat the commit with the same id.
+    #[error(
+        "table `{table}`: it is not known whether version {version} was committed: {source}; \
+         repeat the commit: it is never done twice"
+    )]
+    Unknown {
+        /// The table.
+        table: String,
+        /// The version that was tried.
+        version: u64,
+        /// What failed.
+        source: LakeError,
+    },
+    /// The version exists, but its files do not all have their names yet: whoever opens the table next finishes
+    /// it, and so does a repetition of the commit. The files must not be discarded.
+    #[error(
+        "table `{table}`: version {version} is committed, but could not be finished: {source}; \
+         it is finished when the table is opened next"
+    )]
+    Unsettled {
+        /// The table.
+        table: String,
+        /// The version.
+        version: u64,
+        /// What failed.
+        source: LakeError,
+    },
+}
+
+enum Put {
+    Ours,
+    Theirs,
+}
+
+impl Table {
+    /// Commits. Repeatable: the same `commit_id` is done once.
+    ///
+    /// # Errors
+    /// See [`CommitError`]. After [`CommitError::Unknown`] and [`CommitError::Unsettled`] the commit is repeated;
+    /// after the others the table is as it was, and the files may be discarded.
+    pub fn commit(&self, request: &CommitRequest) -> Result<Committed, CommitError> {
+        let rows = request.files.iter().map(|file| file.rows).sum();
+        audit_commit(request.audit, &request.inputs, rows)?;
+        check_files(request).map_err(|source| self.not_committed(source))?;
+
+        let mut races = 0;
+        let entry = loop {
+            let settled = self.settle().map_err(|source| self.not_committed(source))?;
+            let log = settled.as_ref().map_or(&[][..], |settled| &settled.log);
+            if let Some(done) = log
+                .iter()
+                .find(|entry| entry.commit_id == request.commit_id)
+            {
+                return Ok(committed(done, true));
+            }
+            self.check_against(request, log)?;
+            if races == 0 {
+                self.check_temporaries(request)
+                    .map_err(|source| self.not_committed(source))?;
+            }
+            let entry = self
+                .next_entry(request, settled.as_ref())
+                .map_err(|source| self.not_committed(source))?;
+            self.pass(CrashPoint::BeforeEntry)
+                .map_err(|source| self.not_committed(source))?;
+            match self.put_entry(&entry)? {
+                Put::Ours => break entry,
+                Put::Theirs if races < COMMIT_RACES_MAX => races += 1,
+                Put::Theirs => {
+                    return Err(CommitError::Conflict {
+                        table: self.location.table().to_string(),
+                        base: request.base,
+                        version: entry.version,
+                        other_job: format!("{COMMIT_RACES_MAX} others"),
+                    });
+                }
+            }
+        };
+
+        let settled = self
+            .pass(CrashPoint::AfterEntry)
+            .and_then(|()| self.settle());
+        match settled {
+            Ok(_) => Ok(committed(&entry, false)),
+            Err(source) => Err(CommitError::Unsettled {
+                table: self.location.table().to_string(),
+                version: entry.version,
+                source,
+            }),
+        }
+    }
+
+    /// Refuses what the commits since the request's base make wrong.
+    fn check_against(&self, request: &CommitRequest, log: &[LogEntry]) -> Result<(), CommitError> {
+        let table = || self.location.table().to_string();
+        let since = log.iter().filter(|entry| entry.version > request.base);
+        match request.mode {
+            Mode::Overwrite => {
+                if let Some(other) = log.last().filter(|entry| entry.version > request.base) {
+                    return Err(CommitError::Conflict {
+                        table: table(),
+                        base: request.base,
+                        version: other.version,
+                        other_job: other.job_id.clone(),
+                    });
+                }
+            }
+            Mode::Append => {
+                let ours: HashSet<_> = request.inputs.iter().map(content_of).collect();
+                for entry in since {
+                    if let Some(taken) = entry.inputs.iter().find(|i| ours.contains(&content_of(i)))
+                    {
+                        return Err(CommitError::InputTaken {
+                            table: table(),
+                            path: taken.path.clone(),
+                            version: entry.version,
+                            other_job: entry.job_id.clone(),
+                        });
+                    }
+                }
+            }
+        }
+        let known: HashSet<&str> = log
+            .iter()
+            .flat_map(|entry| entry.add.iter().map(|file| file.path.as_str()))
+            .collect();
+        match request
+            .files
+            .iter()
+            .find(|file| known.contains(file.path.as_str()))
+        {
+            None => Ok(()),
+            Some(file) => Err(self.not_committed(LakeError::invalid(
+                format!("file `{}` was committed before", file.path),
+                "give each attempt a name of its own",
+            ))),
+        }
+    }
+
+    /// Each temporary must be there, with the length that its writer reported.
+    fn check_temporaries(&self, request: &CommitRequest) -> Result<(), LakeError> {
+        for file in &request.files {
+            let found = self.storage.pending_bytes(&file.temp)?;
+            if found != Some(file.bytes) {
+                let found = found.map_or("it is gone".to_string(), |n| format!("it has {n} bytes"));
+                return Err(LakeError::corrupt(
+                    self.storage.url(&file.temp),
+                    format!(
+                        "a file of {} bytes was written here, but {found}",
+                        file.bytes
+                    ),
+                    "run the job again; `lake gc` must spare files younger than the longest job",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn next_entry(
+        &self,
+        request: &CommitRequest,
+        settled: Option<&Settled>,
+    ) -> Result<LogEntry, LakeError> {
+        let snapshot = settled.map(|settled| &settled.snapshot);
+        let mut schema = request.schema.clone();
+        let mut remove = Vec::new();
+        if let Some(current) = snapshot {
+            match request.mode {
+                Mode::Overwrite => {
+                    remove = current.files.iter().map(|file| file.path.clone()).collect();
+                }
+                Mode::Append => {
+                    if current.partition_by != request.partition_by
+                        || current.partition_columns_in_files != request.partition_columns_in_files
+                    {
+                        return Err(LakeError::invalid(
+                            format!(
+                                "the table is partitioned by [{}], this commit by [{}], or only one of them has \
+                                 these columns in its files",
+                                current.partition_by.join(", "),
+                                request.partition_by.join(", ")
+                            ),
+                            "use the table's, or `mode: overwrite`",
+                        ));
+                    }
+                    schema = merge(&current.schema, &request.schema)?;
+                }
+            }
+        }
+        Ok(LogEntry {
+            v: LOG_V,
+            version: snapshot.map_or(0, |current| current.version) + 1,
+            commit_id: request.commit_id.clone(),
+            job_id: request.job_id.clone(),
+            at: iso8601(request.at_unix_ms),
+            mode: request.mode,
+            job_failed: request.job_failed,
+            schema: SchemaEntry::from_arrow(&schema)?,
+            partition_by: request.partition_by.clone(),
+            partition_columns_in_files: request.partition_columns_in_files,
+            add: request.files.clone(),
+            remove,
+            inputs: request.inputs.clone(),
+        })
+    }
+
+    /// The instant. A put that did not say yes is read back.
+    fn put_entry(&self, entry: &LogEntry) -> Result<Put, CommitError> {
+        let content = serde_json::to_vec(entry).map_err(|error| {
+            self.not_committed(LakeError::invalid(format!("{error}"), "please report it"))
+        })?;
+        let put = self
+            .storage
+            .put_if_absent(&entry_path(entry.version), &content);
+        if let Ok(true) = put {
+            return Ok(Put::Ours);
+        }
+        let found = read_entry(self.storage.as_ref(), entry.version);
+        match (found, put) {
+            (Ok(Some(found)), _) if found.commit_id == entry.commit_id => Ok(Put::Ours),
+            (Ok(Some(_)), _) => Ok(Put::Theirs),
+            (Ok(None), Err(source)) => Err(self.not_committed(source)),
+            (Ok(None), Ok(_)) => Err(self.not_committed(LakeError::corrupt(
+                self.storage.url(&entry_path(entry.version)),
+                "the entry was there, and is gone",
+                "see whether somebody else removes files of the lake",
+            ))),
+            (Err(source), _) => Err(CommitError::Unknown {
+                table: self.location.table().to_string(),
+                version: entry.version,
+                source,
+            }),
+        }
+    }
+
+    fn not_committed(&self, source: LakeError) -> CommitError {
+        CommitError::NotCommitted {
+            table: self.location.table().to_string(),
+            source: source.table_unchanged(),
+        }
+    }
+}
+
+/// The request's own files: inside the table, each once, in the folder of their partition.
+fn check_files(request: &CommitRequest) -> Result<(), LakeError> {
+    for name in &request.partition_by {
+        if request.schema.index_of(name).is_err() {
+            return Err(LakeError::invalid(
+                format!("partition column `{name}` is not in the schema"),
+                "select it in the SQL",
+            ));
+        }
+    }
+    let mut names = HashSet::new();
+    for file in &request.files {
+        file.check()?;
+        if !names.insert(file.temp.as_str()) || !names.insert(file.path.as_str()) {
+            return Err(LakeError::invalid(
+                format!("file `{}` is in the commit twice", file.path),
+                "run the job again",
+            ));
+        }
+        let lies_in = file
+            .path
+            .rsplit_once('/')
+            .map_or("", |(folders, _)| folders);
+        if !file.partition.keys().eq(&request.partition_by) || lies_in != folder(&file.partition)? {
+            return Err(LakeError::invalid(
+                format!(
+                    "file `{}` does not lie in the folder of its partition",
+                    file.path
+                ),
+                "run the job again",
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn content_of(input: &InputEntry) -> (&str, u64, Option<&str>) {
+    (&input.path, input.size, input.etag.as_deref())
+}
+
+fn committed(entry: &LogEntry, repeated: bool) -> Committed {
+    Committed {
+        version: entry.version,
+        rows: entry.rows(),
+        files: entry.add.len() as u64,
+        bytes: entry.bytes(),
+        repeated,
+    }
+}

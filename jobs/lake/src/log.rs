@@ -1,0 +1,169 @@
+//! The log: one JSON file for each commit, numbered without gaps from 1. That an entry exists is the instant at
+//! which its version exists; it carries all that is needed to finish the commit.
+//!
+//! ```text
+//! _headworks/log/00000000000000000007.json
+//! {v, version, commit_id, job_id, at, mode, schema, partition_by, partition_columns_in_files,
+//!  add: [{temp, path, rows, bytes, partition, stats}], remove: [path],
+//!  inputs: [{path, size, etag, bytes_covered, read, written, filtered, dropped, quarantined, rows}]}
+//! ```
+
+use arrow::temporal_conversions::timestamp_ms_to_datetime;
+use serde::{Deserialize, Serialize};
+
+use crate::error::LakeError;
+use crate::ledger::InputEntry;
+use crate::location::HEADWORKS_FOLDER;
+use crate::pending::PendingFile;
+use crate::schema::SchemaEntry;
+use crate::storage::LakeStorage;
+
+/// The version of the log's form that this program reads and writes.
+pub const LOG_V: u32 = 1;
+
+/// What a commit does with the files of the versions before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// They stay.
+    Append,
+    /// They go.
+    Overwrite,
+}
+
+/// One commit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LogEntry {
+    /// [`LOG_V`].
+    pub v: u32,
+    /// The table's version that this commit makes; the first is 1.
+    pub version: u64,
+    /// The commit's id, chosen by the driver: the same id is never committed twice.
+    pub commit_id: String,
+    /// The job.
+    pub job_id: String,
+    /// When the driver committed: ISO 8601, UTC.
+    pub at: String,
+    /// Whether the files before it stayed.
+    pub mode: Mode,
+    /// True for a quarantine table's commit whose job failed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub job_failed: bool,
+    /// The table's schema from this version on.
+    pub schema: SchemaEntry,
+    /// The partition columns, outermost first.
+    #[serde(default)]
+    pub partition_by: Vec<String>,
+    /// Whether those columns are in the files too.
+    #[serde(default)]
+    pub partition_columns_in_files: bool,
+    /// The files that this commit adds, each with the temporary to finish.
+    pub add: Vec<PendingFile>,
+    /// The paths of the files that it removes.
+    pub remove: Vec<String>,
+    /// The input files that it took in.
+    pub inputs: Vec<InputEntry>,
+}
+
+impl LogEntry {
+    /// The rows of the added files.
+    pub fn rows(&self) -> u64 {
+        self.add.iter().map(|file| file.rows).sum()
+    }
+
+    /// The bytes of the added files.
+    pub fn bytes(&self) -> u64 {
+        self.add.iter().map(|file| file.bytes).sum()
+    }
+}
+
+/// A moment as ISO 8601 in UTC; milliseconds since 1970.
+pub fn iso8601(unix_ms: i64) -> String {
+    match timestamp_ms_to_datetime(unix_ms) {
+        Some(moment) => format!("{moment:?}Z"),
+        None => unix_ms.to_string(),
+    }
+}
+
+/// The path of a version's entry.
+pub(crate) fn entry_path(version: u64) -> String {
+    format!("{HEADWORKS_FOLDER}/log/{version:020}.json")
+}
+
+/// Reads a version's entry; `None` when there is no such version.
+pub(crate) fn read_entry(
+    storage: &dyn LakeStorage,
+    version: u64,
+) -> Result<Option<LogEntry>, LakeError> {
+    let path = entry_path(version);
+    let Some(content) = storage.read(&path)? else {
+        return Ok(None);
+    };
+    let broken =
+        |what: String| LakeError::corrupt(storage.url(&path), what, "restore the file from a copy");
+    let json: serde_json::Value =
+        serde_json::from_slice(&content).map_err(|error| broken(format!("not JSON: {error}")))?;
+    match json.get("v").and_then(serde_json::Value::as_u64) {
+        Some(v) if v == u64::from(LOG_V) => {}
+        Some(v) => {
+            return Err(LakeError::corrupt(
+                storage.url(&path),
+                format!("the log's form is {v}, this program knows {LOG_V}"),
+                "use a newer Headworks",
+            ));
+        }
+        None => return Err(broken("there is no `v` in it".to_string())),
+    }
+    // Once more from the text: a value's map would lose the order of the partition columns.
+    let entry: LogEntry = serde_json::from_slice(&content)
+        .map_err(|error| broken(format!("not a log entry: {error}")))?;
+    if entry.version != version {
+        return Err(broken(format!(
+            "it says that it is version {}",
+            entry.version
+        )));
+    }
+    Ok(Some(entry))
+}
+
+/// The newest version in the log; 0 when there is none.
+pub(crate) fn head(storage: &dyn LakeStorage) -> Result<u64, LakeError> {
+    let mut versions = Vec::new();
+    for file in storage.list(&format!("{HEADWORKS_FOLDER}/log"))? {
+        let name = file.path.rsplit('/').next().unwrap_or_default();
+        let digits = name
+            .strip_suffix(".json")
+            .filter(|digits| digits.len() == 20);
+        if let Some(version) = digits.and_then(|digits| digits.parse::<u64>().ok()) {
+            versions.push(version);
+        }
+    }
+    versions.sort_unstable();
+    for (index, version) in versions.iter().enumerate() {
+        let expected = index as u64 + 1;
+        if *version != expected {
+            return Err(LakeError::corrupt(
+                storage.url(&entry_path(expected)),
+                "the log has a gap here",
+                "restore the file from a copy",
+            ));
+        }
+    }
+    Ok(versions.len() as u64)
+}
+
+/// All entries, oldest first.
+pub(crate) fn read_log(storage: &dyn LakeStorage) -> Result<Vec<LogEntry>, LakeError> {
+    let mut entries = Vec::new();
+    for version in 1..=head(storage)? {
+        let entry = read_entry(storage, version)?;
+        entries.push(entry.ok_or_else(|| {
+            LakeError::corrupt(
+                storage.url(&entry_path(version)),
+                "the entry went while the log was read",
+                "see whether somebody else removes files of the lake",
+            )
+        })?);
+    }
+    Ok(entries)
+}

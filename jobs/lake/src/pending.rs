@@ -1,0 +1,102 @@
+//! What an executor hands to the driver for each file it has written: enough to commit it, or to remove it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::LakeError;
+use crate::partition::PartitionValues;
+use crate::stats::FileStats;
+
+/// A finished, durable data file that nobody can see before it is committed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PendingFile {
+    /// What the storage needs to make the file visible. On a disk it is the temporary's path relative to the
+    /// table's folder: its name starts with `.` and does not end in `.parquet`.
+    pub temp: String,
+    /// The final path, relative to the table's folder.
+    pub path: String,
+    /// Rows in the file, as the encoder counted them.
+    pub rows: u64,
+    /// The file's length in bytes.
+    pub bytes: u64,
+    /// The values of the partition columns, in the order of the folders.
+    pub partition: PartitionValues,
+    /// Statistics of each column, from the footer.
+    pub stats: FileStats,
+}
+
+impl PendingFile {
+    /// Checks that both paths stay inside the table, the one hidden and the other visible to readers. A manifest
+    /// row comes over the wire, and a commit renames and deletes by it.
+    ///
+    /// # Errors
+    /// [`LakeError::Invalid`] names the path.
+    pub fn check(&self) -> Result<(), LakeError> {
+        let inside = |path: &str| {
+            !path.is_empty() && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
+        };
+        let name = self.temp.rsplit('/').next().unwrap_or_default();
+        let hidden = name.starts_with('.') && !name.ends_with(".parquet");
+        let visible = self.path.ends_with(".parquet") && !self.path.starts_with(['.', '_']);
+        if !inside(&self.temp) || !hidden {
+            return Err(refused(&self.temp));
+        }
+        if !inside(&self.path) || !visible {
+            return Err(refused(&self.path));
+        }
+        Ok(())
+    }
+}
+
+fn refused(path: &str) -> LakeError {
+    LakeError::invalid(
+        format!("a manifest row names `{path}`, which no writer of a lake makes"),
+        "run the job again",
+    )
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    fn pending(temp: &str, path: &str) -> PendingFile {
+        PendingFile {
+            temp: temp.into(),
+            path: path.into(),
+            rows: 0,
+            bytes: 0,
+            partition: PartitionValues::new(),
+            stats: FileStats::new(),
+        }
+    }
+
+    #[test]
+    fn a_manifest_row_cannot_leave_the_table() {
+        let good = "_headworks/pending/.hw-a.tmp";
+        for (temp, path, ok) in [
+            (good, "y=1/a.parquet", true),
+            (good, "a.parquet", true),
+            (good, "../a.parquet", false),
+            (good, "/etc/a.parquet", false),
+            (good, "_headworks/log/a.parquet", false),
+            (good, ".a.parquet", false),
+            (good, "y=1/a.csv", false),
+            ("x/../../.t", "a.parquet", false),
+            ("y=1/a.parquet", "a.parquet", false),
+            ("y=1/.a.parquet", "a.parquet", false),
+        ] {
+            assert_eq!(pending(temp, path).check().is_ok(), ok, "{temp} {path}");
+        }
+    }
+
+    #[test]
+    fn partition_values_keep_their_order_on_the_wire() {
+        let mut file = pending("a/.x", "z=1/a=2/f.parquet");
+        file.partition.insert("z".into(), Some("1".into()));
+        file.partition.insert("a".into(), None);
+        let json = serde_json::to_string(&file).unwrap();
+        assert!(json.contains(r#""partition":{"z":"1","a":null}"#), "{json}");
+        let back: PendingFile = serde_json::from_str(&json).unwrap();
+        assert_eq!(back.partition.keys().collect::<Vec<_>>(), ["z", "a"]);
+        assert_eq!(back, file);
+    }
+}

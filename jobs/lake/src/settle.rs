@@ -1,0 +1,155 @@
+//! Finishes commits. The log says what the table is; settling makes the folder say the same.
+//!
+//! Whoever opens a table does this first, so every step can be repeated, and can be done by several processes at
+//! the same time:
+//!
+//! 1. the log's folder is synced: nobody may act on an entry that a power failure could still take;
+//! 2. files of the current version that are still temporary get their final names, and the folders are synced;
+//! 3. `manifest.json` is written, unless it is of a newer version;
+//! 4. files that were removed are deleted;
+//! 5. `settled.json` is set to the version. As long as it is below the log's newest, there is something to do.
+//!
+//! A process that was overtaken (it read the log at 7, and another has since settled 8) can find that a file of 7
+//! is gone. Then it reads the log again and starts over.
+
+use serde::{Deserialize, Serialize};
+
+use crate::crash::CrashPoint;
+use crate::error::LakeError;
+use crate::location::HEADWORKS_FOLDER;
+use crate::log::{LogEntry, entry_path, head, read_log};
+use crate::manifest::{manifest, manifest_path};
+use crate::snapshot::{Snapshot, fold};
+use crate::storage::LakeStorage;
+use crate::table::Table;
+
+/// How often a process may be overtaken before it gives up.
+const OVERTAKEN_MAX: usize = 1_000;
+
+/// A log of which all is done.
+pub(crate) struct Settled {
+    pub(crate) log: Vec<LogEntry>,
+    pub(crate) snapshot: Snapshot,
+}
+
+/// What `settled.json` holds, and the part of `manifest.json` that says which version it is of.
+#[derive(Debug, Serialize, Deserialize)]
+struct Mark {
+    v: u32,
+    version: u64,
+}
+
+impl Table {
+    /// Finishes an unsettled commit, if there is one, and returns the table's version (0: it does not exist).
+    ///
+    /// # Errors
+    /// As [`Table::snapshot`].
+    pub fn recover(&self) -> Result<u64, LakeError> {
+        Ok(self.settle()?.map_or(0, |settled| settled.snapshot.version))
+    }
+
+    /// Finishes what is to finish, and returns the log; `None` when it is empty.
+    pub(crate) fn settle(&self) -> Result<Option<Settled>, LakeError> {
+        let storage = self.storage.as_ref();
+        let mut overtaken = 0;
+        loop {
+            let log = read_log(storage)?;
+            let Some(snapshot) = fold(&log)? else {
+                return Ok(None);
+            };
+            let done = marked_version(storage, &settled_path())?;
+            if done >= snapshot.version {
+                return Ok(Some(Settled { log, snapshot }));
+            }
+            match self.finish(&log, &snapshot, done) {
+                Ok(()) => return Ok(Some(Settled { log, snapshot })),
+                Err(error @ LakeError::Corrupt { .. }) => {
+                    overtaken += 1;
+                    if head(storage)? == snapshot.version || overtaken >= OVERTAKEN_MAX {
+                        return Err(error);
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn finish(&self, log: &[LogEntry], snapshot: &Snapshot, done: u64) -> Result<(), LakeError> {
+        let storage = self.storage.as_ref();
+        let open: Vec<&LogEntry> = log.iter().filter(|entry| entry.version > done).collect();
+        storage.persist(&[&entry_path(snapshot.version)])?;
+
+        let mut completed = Vec::new();
+        let current = |path: &str| {
+            snapshot
+                .files
+                .binary_search_by(|file| file.path.as_str().cmp(path))
+                .is_ok()
+        };
+        let added = open.iter().flat_map(|entry| &entry.add);
+        for file in added.filter(|file| current(&file.path)) {
+            self.pass(CrashPoint::AfterCompleting(completed.len()))?;
+            storage.complete(&file.temp, &file.path, file.bytes)?;
+            completed.push(file.path.as_str());
+        }
+        storage.persist(&completed)?;
+
+        self.pass(CrashPoint::BeforeManifest)?;
+        let content = serde_json::to_vec(&manifest(storage, snapshot)).map_err(not_json)?;
+        advance(storage, &manifest_path(), snapshot.version, &content)?;
+
+        self.pass(CrashPoint::AfterManifest)?;
+        for (deleted, path) in open.iter().flat_map(|entry| &entry.remove).enumerate() {
+            storage.delete(path)?;
+            self.pass(CrashPoint::AfterDeleting(deleted + 1))?;
+        }
+
+        self.pass(CrashPoint::BeforeSettled)?;
+        let mark = serde_json::to_vec(&Mark {
+            v: 1,
+            version: snapshot.version,
+        })
+        .map_err(not_json)?;
+        advance(storage, &settled_path(), snapshot.version, &mark)
+    }
+}
+
+fn settled_path() -> String {
+    format!("{HEADWORKS_FOLDER}/settled.json")
+}
+
+/// The version in a marked file; 0 when it is not there or cannot be read (then all is done again).
+fn marked_version(storage: &dyn LakeStorage, path: &str) -> Result<u64, LakeError> {
+    Ok(storage
+        .read(path)?
+        .map_or(0, |content| version_of(&content)))
+}
+
+fn version_of(content: &[u8]) -> u64 {
+    serde_json::from_slice::<Mark>(content).map_or(0, |mark| mark.version)
+}
+
+/// Writes a marked file unless it is of the same or a newer version.
+fn advance(
+    storage: &dyn LakeStorage,
+    path: &str,
+    version: u64,
+    content: &[u8],
+) -> Result<(), LakeError> {
+    loop {
+        let current = storage.read(path)?;
+        if current
+            .as_deref()
+            .is_some_and(|current| version_of(current) >= version)
+        {
+            return Ok(());
+        }
+        if storage.put_if_unchanged(path, current.as_deref(), content)? {
+            return Ok(());
+        }
+    }
+}
+
+fn not_json(error: serde_json::Error) -> LakeError {
+    LakeError::invalid(format!("cannot write JSON: {error}"), "please report it")
+}

@@ -1,0 +1,120 @@
+//! The content of a table at one version: the log, folded.
+
+use std::collections::HashMap;
+
+use arrow::datatypes::SchemaRef;
+use indexmap::IndexMap;
+
+use crate::error::LakeError;
+use crate::ledger::InputEntry;
+use crate::log::{LogEntry, Mode};
+use crate::partition::PartitionValues;
+use crate::stats::FileStats;
+
+/// A table at one version. All its files are there under their final names.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Snapshot {
+    /// The version.
+    pub version: u64,
+    /// All columns, those of the partitions too.
+    pub schema: SchemaRef,
+    /// The partition columns, outermost first.
+    pub partition_by: Vec<String>,
+    /// Whether those columns are in the files too.
+    pub partition_columns_in_files: bool,
+    /// The data files, sorted by path.
+    pub files: Vec<DataFile>,
+    /// What the table took in since it was last overwritten, by path.
+    pub inputs: IndexMap<String, InputEntry>,
+}
+
+/// A data file of a table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DataFile {
+    /// Relative to the table's folder.
+    pub path: String,
+    /// Its rows.
+    pub rows: u64,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// The values of the partition columns.
+    pub partition: PartitionValues,
+    /// The statistics of its columns.
+    pub stats: FileStats,
+    /// The version that added it.
+    pub added_in: u64,
+}
+
+impl Snapshot {
+    /// The rows of all files.
+    pub fn rows(&self) -> u64 {
+        self.files.iter().map(|file| file.rows).sum()
+    }
+
+    /// The bytes of all files.
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
+
+    /// True when this content of an input file is in the table already: `append` leaves it out.
+    pub fn has_taken(&self, path: &str, size: u64, etag: Option<&str>) -> bool {
+        self.inputs
+            .get(path)
+            .is_some_and(|input| input.size == size && input.etag.as_deref() == etag)
+    }
+}
+
+/// Folds a log, oldest entry first; `None` when it is empty.
+pub(crate) fn fold(entries: &[LogEntry]) -> Result<Option<Snapshot>, LakeError> {
+    let Some(last) = entries.last() else {
+        return Ok(None);
+    };
+    let mut files: HashMap<&str, DataFile> = HashMap::new();
+    let mut inputs = IndexMap::new();
+    for entry in entries {
+        let broken = |path: &str, what: &str| {
+            LakeError::corrupt(
+                path,
+                format!("version {} of the log {what}", entry.version),
+                "restore the log from a copy",
+            )
+        };
+        for path in &entry.remove {
+            if files.remove(path.as_str()).is_none() {
+                return Err(broken(path, "removes this file, which was not there"));
+            }
+        }
+        for added in &entry.add {
+            let file = DataFile {
+                path: added.path.clone(),
+                rows: added.rows,
+                bytes: added.bytes,
+                partition: added.partition.clone(),
+                stats: added.stats.clone(),
+                added_in: entry.version,
+            };
+            if files.insert(&added.path, file).is_some() {
+                return Err(broken(
+                    &added.path,
+                    "adds this file, which was there already",
+                ));
+            }
+        }
+        if entry.mode == Mode::Overwrite {
+            inputs.clear();
+        }
+        for input in &entry.inputs {
+            inputs.insert(input.path.clone(), input.clone());
+        }
+    }
+    let mut files: Vec<DataFile> = files.into_values().collect();
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(Some(Snapshot {
+        version: last.version,
+        schema: last.schema.to_arrow()?,
+        partition_by: last.partition_by.clone(),
+        partition_columns_in_files: last.partition_columns_in_files,
+        files,
+        inputs,
+    }))
+}

@@ -1,0 +1,175 @@
+//! A commit that dies between any two steps, and a recovery that dies as well: the table has the old rows or the
+//! new ones, whole, and repeating the commit does it once.
+
+use super::support::{Row, TestLake, sorted};
+use crate::log::Mode;
+use crate::{CommitError, CrashPoint};
+
+const OLD: &[Row] = &[(1, Some("a")), (2, Some("b")), (3, None)];
+const NEW: &[Row] = &[(4, Some("b")), (5, Some("c")), (6, Some("d"))];
+
+fn every_point() -> Vec<CrashPoint> {
+    use CrashPoint::*;
+    let mut points = vec![
+        BeforeEntry,
+        AfterEntry,
+        BeforeManifest,
+        AfterManifest,
+        BeforeSettled,
+    ];
+    points.extend((0..NEW.len()).map(AfterCompleting));
+    points.extend((1..=OLD.len()).map(AfterDeleting));
+    points
+}
+
+fn reached(point: CrashPoint, mode: Mode) -> bool {
+    mode == Mode::Overwrite || !matches!(point, CrashPoint::AfterDeleting(_))
+}
+
+#[test]
+fn a_commit_killed_at_any_step_is_whole_or_absent() {
+    for mode in [Mode::Append, Mode::Overwrite] {
+        let after = if mode == Mode::Append {
+            sorted(&[OLD, NEW].concat())
+        } else {
+            sorted(NEW)
+        };
+        for point in every_point()
+            .into_iter()
+            .filter(|point| reached(*point, mode))
+        {
+            let lake = TestLake::in_memory();
+            lake.table()
+                .commit(&lake.request("old", Mode::Append, 0, OLD))
+                .unwrap();
+            let wanted = lake.request("new", mode, 1, NEW);
+            let error = lake.table().stopping_at(point).commit(&wanted).unwrap_err();
+
+            let committed = point != CrashPoint::BeforeEntry;
+            assert_eq!(
+                matches!(error, CommitError::Unsettled { version: 2, .. }),
+                committed
+            );
+            let expected = if committed {
+                after.clone()
+            } else {
+                sorted(OLD)
+            };
+            assert_eq!(lake.rows(), expected, "{mode:?} {point:?}");
+            lake.assert_sound();
+
+            let again = lake.table().commit(&wanted).unwrap();
+            assert_eq!(
+                (again.version, again.repeated),
+                (2, committed),
+                "{mode:?} {point:?}"
+            );
+            assert_eq!(lake.rows(), after, "{mode:?} {point:?}");
+            lake.assert_sound();
+            assert!(lake.temporaries().is_empty(), "{mode:?} {point:?}");
+        }
+    }
+}
+
+#[test]
+fn a_recovery_killed_at_any_step_is_recovered() {
+    for first in every_point() {
+        for second in every_point()
+            .into_iter()
+            .filter(|point| *point != CrashPoint::BeforeEntry)
+        {
+            let lake = TestLake::in_memory();
+            lake.table()
+                .commit(&lake.request("old", Mode::Append, 0, OLD))
+                .unwrap();
+            let wanted = lake.request("new", Mode::Overwrite, 1, NEW);
+            lake.table().stopping_at(first).commit(&wanted).unwrap_err();
+            let stopped = lake.table().stopping_at(second).recover();
+            let unsettled = first != CrashPoint::BeforeEntry && second != CrashPoint::AfterEntry;
+            assert_eq!(stopped.is_err(), unsettled, "{first:?} {second:?}");
+            let expected = if first == CrashPoint::BeforeEntry {
+                OLD
+            } else {
+                NEW
+            };
+            assert_eq!(lake.rows(), sorted(expected), "{first:?} {second:?}");
+            lake.assert_sound();
+        }
+    }
+}
+
+#[test]
+fn a_job_that_fails_leaves_the_table_and_no_file() {
+    let lake = TestLake::in_memory();
+    let files = lake.write("job", NEW).files;
+    assert!(lake.table().visible_files().unwrap().is_empty());
+    lake.table().discard(&files).unwrap();
+    lake.table().discard(&files).unwrap();
+    assert!(
+        !lake.location().root().exists(),
+        "not even an empty folder is left"
+    );
+}
+
+#[test]
+fn discarding_after_the_entry_does_not_lose_the_commit() {
+    let lake = TestLake::in_memory();
+    let wanted = lake.request("new", Mode::Append, 0, NEW);
+    lake.table()
+        .stopping_at(CrashPoint::AfterEntry)
+        .commit(&wanted)
+        .unwrap_err();
+    lake.table().discard(&wanted.files).unwrap();
+    assert_eq!(lake.rows(), sorted(NEW));
+    lake.assert_sound();
+}
+
+#[test]
+fn a_lost_settled_mark_costs_work_and_no_rows() {
+    let lake = TestLake::in_memory();
+    lake.table()
+        .commit(&lake.request("c1", Mode::Append, 0, OLD))
+        .unwrap();
+    lake.table()
+        .commit(&lake.request("c2", Mode::Overwrite, 1, NEW))
+        .unwrap();
+    for content in [None, Some("")] {
+        let mark = lake.location().root().join("_headworks/settled.json");
+        match content {
+            None => std::fs::remove_file(&mark).unwrap(),
+            Some(text) => std::fs::write(&mark, text).unwrap(),
+        }
+        assert_eq!(lake.rows(), sorted(NEW));
+        lake.assert_sound();
+    }
+}
+
+#[test]
+fn a_file_that_vanished_before_it_was_finished_is_named() {
+    let lake = TestLake::in_memory();
+    let wanted = lake.request("new", Mode::Append, 0, NEW);
+    lake.table()
+        .stopping_at(CrashPoint::AfterEntry)
+        .commit(&wanted)
+        .unwrap_err();
+    std::fs::remove_file(lake.location().root().join(&wanted.files[0].temp)).unwrap();
+    let error = lake.table().snapshot().unwrap_err().to_string();
+    assert!(
+        error.contains(&wanted.files[0].path) && error.contains("is gone"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_file_that_was_cut_before_its_commit_was_finished_is_named() {
+    let lake = TestLake::in_memory();
+    let wanted = lake.request("new", Mode::Append, 0, NEW);
+    let table = lake.table().stopping_at(CrashPoint::AfterCompleting(1));
+    table.commit(&wanted).unwrap_err();
+    std::fs::write(lake.location().root().join(&wanted.files[0].path), "cut").unwrap();
+    let error = lake.table().snapshot().unwrap_err().to_string();
+    assert!(
+        error.contains(&wanted.files[0].path) && error.contains("there are 3"),
+        "{error}"
+    );
+}

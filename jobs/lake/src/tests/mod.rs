@@ -1,0 +1,11 @@
+//! Tests that need several parts of the lake at once.
+
+mod commit;
+mod concurrent;
+mod crash;
+mod faults;
+mod property;
+mod quarantine;
+mod support;
+mod upkeep;
+mod writer;

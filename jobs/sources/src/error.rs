@@ -1,0 +1,150 @@
+//! Errors of sources, by what the caller can do, and a form of them that
+//! survives Ballista: it flattens a task's error into one escaped string, so
+//! the typed error travels inside that string, in base64.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use datafusion::error::DataFusionError;
+use serde::{Deserialize, Serialize};
+
+/// What is at fault, and so what to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorClass {
+    /// The input: mend the file, or set an option.
+    Input,
+    /// The job file: change it.
+    Configuration,
+    /// The lake: space, permissions.
+    Lake,
+    /// The engine: run again.
+    Engine,
+}
+
+impl ErrorClass {
+    /// The word on the wire and in outputs.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Input => "input",
+            Self::Configuration => "configuration",
+            Self::Lake => "lake",
+            Self::Engine => "engine",
+        }
+    }
+}
+
+/// An error on the planning side.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The job file asks for what is not there.
+    #[error("{0}")]
+    Configuration(String),
+    /// A file cannot be read.
+    #[error("{path}: {message}")]
+    Input {
+        /// The file.
+        path: String,
+        /// What is wrong with it and what to do.
+        message: String,
+    },
+}
+
+impl SourceError {
+    /// An error for an I/O failure on `path`.
+    #[must_use]
+    pub fn io(path: &str, error: &std::io::Error) -> Self {
+        let next = match error.kind() {
+            std::io::ErrorKind::PermissionDenied => "; give the user that runs the job the right to read it",
+            std::io::ErrorKind::NotFound => "; it was there when the job listed its files: run the job again",
+            _ => "",
+        };
+        Self::Input { path: path.to_owned(), message: format!("cannot be read: {error}{next}") }
+    }
+}
+
+/// An error inside a task, with its class.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct TaskError {
+    /// What is at fault.
+    pub class: ErrorClass,
+    /// What, where, what next.
+    pub message: String,
+}
+
+/// Opens the encoded form inside a longer string.
+const MAGIC: &str = "hw-error:";
+
+impl TaskError {
+    /// An error of the given class.
+    pub fn new(class: ErrorClass, message: impl Into<String>) -> Self {
+        Self { class, message: message.into() }
+    }
+
+    /// As a DataFusion error that fails the job at once and keeps the type.
+    #[must_use]
+    pub fn into_datafusion(self) -> DataFusionError {
+        let json = serde_json::to_vec(&self).unwrap_or_default();
+        DataFusionError::Execution(format!("{}{MAGIC}{};", self.message, STANDARD_NO_PAD.encode(json)))
+    }
+
+    /// Finds the typed error in what is left of it after the engine.
+    #[must_use]
+    pub fn find_in(text: &str) -> Option<Self> {
+        let from = text.find(MAGIC)? + MAGIC.len();
+        let end = text[from..].find(|c: char| !(c.is_ascii_alphanumeric() || c == '+' || c == '/'))?;
+        let json = STANDARD_NO_PAD.decode(&text[from..from + end]).ok()?;
+        serde_json::from_slice(&json).ok()
+    }
+}
+
+/// A failure of storage inside a task: what can pass is left to the engine's
+/// retries (`IoError`), what cannot is an input error.
+#[must_use]
+pub fn storage_error(path: &str, error: object_store::Error) -> DataFusionError {
+    use object_store::Error as E;
+    match error {
+        E::NotFound { .. } => TaskError::new(
+            ErrorClass::Input,
+            format!("{path}: is gone; it was there when the job listed its files: run the job again"),
+        )
+        .into_datafusion(),
+        E::PermissionDenied { .. } | E::Unauthenticated { .. } => TaskError::new(
+            ErrorClass::Input,
+            format!("{path}: may not be read; give the user that runs the executor the right to read it"),
+        )
+        .into_datafusion(),
+        other => {
+            // The local store wraps `std::io::Error`s of every kind in `Generic`.
+            let mut source: Option<&(dyn std::error::Error + 'static)> = Some(&other);
+            while let Some(e) = source {
+                if let Some(io) = e.downcast_ref::<std::io::Error>()
+                    && io.kind() == std::io::ErrorKind::PermissionDenied
+                {
+                    return TaskError::new(
+                        ErrorClass::Input,
+                        format!("{path}: may not be read; give the user that runs the executor the right to read it"),
+                    )
+                    .into_datafusion();
+                }
+                source = e.source();
+            }
+            DataFusionError::IoError(std::io::Error::other(format!("{path}: {other}")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_error_survives_escaping_and_wrapping() {
+        let error = TaskError::new(ErrorClass::Input, "a \"quoted\" file.xml: byte 7: bad\nnext: mend it");
+        let flattened = format!("Job failed due to stage 1 failed: {:?}", error.clone().into_datafusion().to_string());
+        assert_eq!(TaskError::find_in(&flattened), Some(error));
+        assert_eq!(TaskError::find_in("no such thing"), None);
+        assert_eq!(TaskError::find_in("hw-error:%%%"), None);
+    }
+}

@@ -1,0 +1,136 @@
+//! Infers a source's schema from its files, or a stated sample of them, on all
+//! cores. The result does not depend on the order of files or threads: types
+//! merge commutatively (see `headworks_formats::infer`).
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use flate2::read::MultiGzDecoder;
+use headworks_formats::infer::{Inferrer, TypeTree};
+use headworks_formats::xml::{Chain, FedState, Split, SplitReport, XmlOptions, verify_chain};
+
+use crate::cut::{CutOptions, cut};
+use crate::error::SourceError;
+use crate::split::{InputFile, SplitSpec};
+
+/// Bytes of one read.
+const READ_BYTES: usize = 1024 * 1024;
+/// Bytes that one thread takes at a time.
+const PIECE_BYTES: u64 = 16 * 1024 * 1024;
+
+/// The types of all records of `files`, or of `sample_files` of them, evenly
+/// spread over the list.
+///
+/// # Errors
+/// [`SourceError::Input`] for a file that cannot be read.
+pub fn infer(files: &[InputFile], options: &XmlOptions, sample_files: Option<u32>) -> Result<TypeTree, SourceError> {
+    let sample: Vec<InputFile> = match sample_files.map(|n| n as usize) {
+        Some(n) if n > 0 && n < files.len() => (0..n).map(|i| files[i * files.len() / n].clone()).collect(),
+        _ => files.to_vec(),
+    };
+    let slots = std::thread::available_parallelism().map_or(1, usize::from);
+    let sizes = CutOptions { split_bytes: Some(PIECE_BYTES), wave_bytes: u64::MAX, slots: slots as u64 };
+    let pieces: Vec<SplitSpec> = cut(&sample, sizes).concat();
+    let options = Arc::new(options.clone());
+
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new((TypeTree::default(), BTreeMap::new(), None));
+    std::thread::scope(|scope| {
+        for _ in 0..slots.min(pieces.len()) {
+            scope.spawn(|| {
+                let mut own = TypeTree::default();
+                while let Some((at, piece)) = take(&pieces, &next) {
+                    let whole_file = piece.start == 0 && piece.is_last();
+                    match infer_piece(piece, &options) {
+                        Ok((tree, _)) if whole_file => own.merge(&tree),
+                        Ok(result) => lock(&done).1.insert(at, result).map_or((), drop),
+                        Err(e) => {
+                            lock(&done).2 = Some(e);
+                            next.store(pieces.len(), Ordering::Relaxed);
+                        }
+                    }
+                }
+                lock(&done).0.merge(&own);
+            });
+        }
+    });
+    let (mut tree, parts, failure) = done.into_inner().unwrap_or_else(|e| e.into_inner());
+    match failure {
+        Some(error) => Err(error),
+        None => {
+            tree.merge(&verified(&pieces, parts, &options)?);
+            Ok(tree)
+        }
+    }
+}
+
+fn take<'a>(pieces: &'a [SplitSpec], next: &AtomicUsize) -> Option<(usize, &'a SplitSpec)> {
+    let at = next.fetch_add(1, Ordering::Relaxed);
+    Some((at, pieces.get(at)?))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// Merges the pieces of split files; a piece that began with a wrong guess is
+/// read again from where the one before it ended.
+fn verified(
+    pieces: &[SplitSpec],
+    parts: BTreeMap<usize, (TypeTree, SplitReport)>,
+    options: &Arc<XmlOptions>,
+) -> Result<TypeTree, SourceError> {
+    let mut merged = TypeTree::default();
+    let mut before: Option<(&str, SplitReport)> = None;
+    for (at, (mut tree, mut report)) in parts {
+        let piece = &pieces[at];
+        if let Some((path, previous)) = &before
+            && *path == piece.path
+            && let Chain::RestartAt(offset) = verify_chain(previous, &report)
+        {
+            (tree, report) = infer_piece(&SplitSpec { known_start: Some(offset), ..piece.clone() }, options)?;
+        }
+        merged.merge(&tree);
+        before = Some((&piece.path, report));
+    }
+    Ok(merged)
+}
+
+fn infer_piece(piece: &SplitSpec, options: &Arc<XmlOptions>) -> Result<(TypeTree, SplitReport), SourceError> {
+    let mut inferrer = Inferrer::new(Arc::clone(options), Split {
+        start: piece.reader_start(),
+        end: if piece.is_last() { u64::MAX } else { piece.end },
+    });
+    let io = |e: &std::io::Error| SourceError::io(&piece.path, e);
+    let mut file = File::open(&piece.path).map_err(|e| io(&e))?;
+    let mut input: Box<dyn Read> = if crate::split::is_gzip(&piece.path) {
+        Box::new(MultiGzDecoder::new(file))
+    } else {
+        std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(inferrer.position())).map_err(|e| io(&e))?;
+        Box::new(file)
+    };
+    let (mut buffer, mut consumed, mut end) = (Vec::new(), 0, false);
+    loop {
+        let fed = inferrer
+            .feed(&buffer[consumed..], end)
+            .map_err(|e| SourceError::Input { path: piece.path.clone(), message: e.to_string() })?;
+        consumed += fed.consumed;
+        match fed.state {
+            FedState::Done => {
+                let report = inferrer.report();
+                return Ok((inferrer.finish(), report));
+            }
+            FedState::BatchReady => {}
+            FedState::NeedInput { at_least } => {
+                buffer.drain(..consumed);
+                consumed = 0;
+                let want = at_least.saturating_sub(buffer.len()).max(READ_BYTES) as u64;
+                let got = input.by_ref().take(want).read_to_end(&mut buffer).map_err(|e| io(&e))?;
+                end = got == 0;
+            }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Formats as DataFusion file sources: discovery, schemas, splits, table provider.
+//!
+//! A source's way: [`discover`] lists its files, [`schema`] settles its schema,
+//! [`cut`] makes splits and waves of them, [`table`] offers a wave to SQL, and
+//! [`scan`] reads it, wherever its task runs. Everything that a reader counts
+//! goes to a [`ScanObserver`], so that the driver can prove that each byte was
+//! read once and each record accounted for.
+//!
+//! Every source is a `FileSource` under DataFusion's `FileScanConfig`: the one
+//! kind of leaf that Ballista slices over tasks (any other would be read whole
+//! by each task, and its rows multiplied).
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod chunks;
+pub mod cut;
+pub mod discover;
+pub mod error;
+pub mod infer;
+pub mod scan;
+pub mod schema;
+pub mod split;
+pub mod table;
+
+pub use discover::discover;
+pub use error::{ErrorClass, SourceError, TaskError};
+pub use scan::{ScanObserver, ScanSpec, XmlSource};
+pub use schema::SourceSchema;
+pub use split::{InputFile, SplitSpec};
+pub use table::SourceTable;
+
+/// Column that every source offers: the file's path. Text.
+pub const FILE_COLUMN: &str = "_hw_file";
+/// Column that every source offers: offset of the record's first byte in the
+/// decompressed file. 64-bit.
+pub const OFFSET_COLUMN: &str = "_hw_offset";
+/// Column that XML sources offer: the tag of the record. Text.
+pub const ROW_TAG_COLUMN: &str = "_hw_row_tag";
+/// Hidden column that carries the split's id to filters and writers. 32-bit.
+/// Never written.
+pub const SPLIT_COLUMN: &str = "_hw_split";
+/// All columns that a wildcard leaves out.
+pub const META_COLUMNS: [&str; 4] = [FILE_COLUMN, OFFSET_COLUMN, ROW_TAG_COLUMN, SPLIT_COLUMN];

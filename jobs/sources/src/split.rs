@@ -1,0 +1,78 @@
+//! Files and the splits they are cut into: what the driver plans with, the
+//! journal keeps, and a scan reads.
+
+use headworks_formats::xml::Start;
+use serde::{Deserialize, Serialize};
+
+/// One input object, as discovery found it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputFile {
+    /// Absolute path on a local disk (later: an object's URL).
+    pub path: String,
+    /// Size in bytes, as stored.
+    pub size: u64,
+    /// Time of the last change, milliseconds since 1970.
+    pub modified_ms: i64,
+    /// The store's tag of this content, if it has one.
+    pub etag: Option<String>,
+}
+
+impl InputFile {
+    /// Whether the file is gzip by its extension: read by one task, from its start.
+    #[must_use]
+    pub fn is_gzip(&self) -> bool {
+        is_gzip(&self.path)
+    }
+}
+
+/// Whether a path's extension says gzip.
+#[must_use]
+pub fn is_gzip(path: &str) -> bool {
+    path.rsplit('.').next().is_some_and(|e| e.eq_ignore_ascii_case("gz") || e.eq_ignore_ascii_case("gzip"))
+}
+
+/// A byte range of one file, read by one task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SplitSpec {
+    /// Unique within its wave; the value of the hidden column `_hw_split`.
+    pub id: i32,
+    /// The file.
+    pub path: String,
+    /// The file's size in bytes, as stored.
+    pub file_size: u64,
+    /// First byte of the range.
+    pub start: u64,
+    /// End of the range, exclusive. For a gzip file the range is the whole
+    /// stored file.
+    pub end: u64,
+    /// Where the reader begins, if an earlier attempt proved that a guess at
+    /// `start` was wrong: content outside any record lies at this offset.
+    /// May lie at or behind `end`; the split then holds no record.
+    pub known_start: Option<u64>,
+    /// Splits with the same number form one task of the scan.
+    pub pack: u32,
+}
+
+impl SplitSpec {
+    /// How the parser is to begin.
+    #[must_use]
+    pub fn reader_start(&self) -> Start {
+        match self.known_start {
+            Some(at) => Start::Known(at),
+            None if self.start == 0 => Start::File,
+            None => Start::Guess(self.start),
+        }
+    }
+
+    /// Whether the range ends at the file's end.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        self.end >= self.file_size
+    }
+
+    /// Bytes of the range.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.end - self.start
+    }
+}

@@ -1,0 +1,93 @@
+//! A wave of a source, as a table that SQL can name.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::ScalarValue;
+use datafusion::datasource::listing::{FileRange, PartitionedFile};
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::TableType;
+use datafusion::error::Result;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::logical_expr::Expr;
+use datafusion::physical_plan::ExecutionPlan;
+
+use crate::scan::{ScanSpec, XmlSource};
+use crate::split::SplitSpec;
+
+/// The splits of one wave of one source.
+#[derive(Debug)]
+pub struct SourceTable {
+    source: XmlSource,
+    splits: Vec<SplitSpec>,
+}
+
+impl SourceTable {
+    /// A table over `splits` as `scan` says.
+    ///
+    /// # Errors
+    /// If the schema in `scan` cannot be read.
+    pub fn try_new(scan: ScanSpec, splits: Vec<SplitSpec>) -> Result<Self> {
+        let known_starts: BTreeMap<i32, u64> = splits.iter().filter_map(|s| Some((s.id, s.known_start?))).collect();
+        let source = XmlSource::try_new(ScanSpec { known_starts, ..scan })?;
+        Ok(Self { source, splits })
+    }
+
+    /// One group of files for each pack.
+    fn file_groups(&self) -> Vec<FileGroup> {
+        let mut groups: BTreeMap<u32, Vec<PartitionedFile>> = BTreeMap::new();
+        for split in &self.splits {
+            let mut file = PartitionedFile::new(String::new(), split.file_size);
+            file.object_meta.location = object_path(&split.path);
+            file.range = Some(FileRange { start: signed(split.start), end: signed(split.end) });
+            file.partition_values = vec![
+                ScalarValue::Utf8(Some(split.path.clone())),
+                ScalarValue::Int32(Some(split.id)),
+            ];
+            groups.entry(split.pack).or_default().push(file);
+        }
+        groups.into_values().map(FileGroup::new).collect()
+    }
+}
+
+fn signed(offset: u64) -> i64 {
+    i64::try_from(offset).unwrap_or(i64::MAX)
+}
+
+/// A local path as the object store names it: as it is, never re-encoded
+/// (`Path::from` would turn a `%` or `#` in a file's name into something else).
+#[must_use]
+pub fn object_path(path: &str) -> object_store::path::Path {
+    object_store::path::Path::from_absolute_path(path)
+        .unwrap_or_else(|_| object_store::path::Path::from(path.trim_start_matches('/')))
+}
+
+#[async_trait]
+impl TableProvider for SourceTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(self.source.table().table_schema())
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        _state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(self.source.clone()))
+            .with_file_groups(self.file_groups())
+            .with_projection_indices(projection.cloned())?
+            .with_limit(limit)
+            .build();
+        Ok(DataSourceExec::from_data_source(config))
+    }
+}

@@ -1,0 +1,328 @@
+//! The job file's types: what may be written, what it means, and what is assumed when it is left out.
+//!
+//! These types are the one definition. The JSON Schema is generated from them, the decoder (`decode`) checks a file
+//! against that schema, so a key that is added here is at once known, checked, listed in messages and offered by
+//! editors. The comments on the fields are the user's documentation.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::byte_size::ByteSize;
+
+/// The pattern of the names of jobs, sources and models: `_` and `-` are allowed, but not at the same places.
+pub(crate) const NAME_PATTERN: &str = "^[A-Za-z_][A-Za-z0-9_-]*$";
+/// The same for models, whose folders would be hidden in a lake if they began with `_`.
+pub(crate) const MODEL_NAME_PATTERN: &str = "^[A-Za-z][A-Za-z0-9_-]*$";
+
+/// A Headworks job: reads sources, runs one SQL query a model over them, writes one table of the lake a model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JobFile {
+    /// The job's name: a letter or `_`, then letters, digits, `_` and `-`.
+    #[schemars(regex(pattern = NAME_PATTERN))]
+    pub job: String,
+    /// The folder or URL that the tables are written to, such as `./lake` or `s3://bucket/prefix`. A relative folder is
+    /// relative to the job file.
+    #[schemars(length(min = 1))]
+    pub lake: String,
+    /// What is read, by the name that SQL uses for it.
+    #[schemars(
+        with = "BTreeMap<String, Source>",
+        extend("minProperties" = 1, "propertyNames" = {"pattern": NAME_PATTERN})
+    )]
+    pub sources: IndexMap<String, Source>,
+    /// What is written, by the name of the table. Models may read each other; their order here does not matter.
+    #[schemars(
+        with = "BTreeMap<String, Model>",
+        extend("minProperties" = 1, "propertyNames" = {"pattern": MODEL_NAME_PATTERN})
+    )]
+    pub models: IndexMap<String, Model>,
+    /// How the work is cut; the defaults suit most jobs.
+    #[serde(default)]
+    pub tuning: Tuning,
+}
+
+/// Files that are read as one table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The format of the files.
+    pub format: Format,
+    /// The files: a path, glob or URL, or a list of them, such as `data/**/*.xml`. Relative ones are relative to the
+    /// job file; what ends in `.gz` is decompressed.
+    #[serde(deserialize_with = "one_or_many")]
+    #[schemars(with = "OneOrMany")]
+    pub path: Vec<String>,
+    /// For `xml`, where it is required: the elements that are rows, one name or a list. `award` is the local name
+    /// whatever its prefix, `ns1:award` the name as written.
+    #[serde(
+        default,
+        deserialize_with = "one_or_many",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    #[schemars(with = "OneOrMany")]
+    pub row_tag: Vec<String>,
+    /// `infer`, or the path of a schema file as `headworks schema` writes it.
+    #[serde(default = "infer")]
+    #[schemars(length(min = 1))]
+    pub schema: String,
+    /// Infer the schema from that many files only, spread evenly over the sorted list; without it from all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub sample_files: Option<u32>,
+    /// What becomes of a record that is malformed.
+    #[serde(default)]
+    pub on_bad_record: OnBadRecord,
+    /// What becomes of a value that does not fit its column.
+    #[serde(default)]
+    pub on_bad_value: OnBadValue,
+    /// What the names of columns made from attributes begin with.
+    #[serde(default = "attribute_prefix")]
+    pub attribute_prefix: String,
+    /// The name of the column that holds the text of an element which has attributes or children too.
+    #[serde(default = "value_tag")]
+    #[schemars(length(min = 1))]
+    pub value_tag: String,
+    /// The largest record that is parsed; a larger one is quarantined without being held in memory.
+    #[serde(default = "record_bytes_max")]
+    pub record_bytes_max: ByteSize,
+    /// How much of a bad record's text is kept in quarantine.
+    #[serde(default = "raw_bytes_max")]
+    pub raw_bytes_max: ByteSize,
+}
+
+impl Source {
+    /// A source with the default options. XML needs `row_tag` too.
+    pub fn new(format: Format, path: Vec<String>) -> Self {
+        Source {
+            format,
+            path,
+            row_tag: Vec::new(),
+            schema: infer(),
+            sample_files: None,
+            on_bad_record: OnBadRecord::default(),
+            on_bad_value: OnBadValue::default(),
+            attribute_prefix: attribute_prefix(),
+            value_tag: value_tag(),
+            record_bytes_max: record_bytes_max(),
+            raw_bytes_max: raw_bytes_max(),
+        }
+    }
+
+    /// Whether the schema is to be inferred from the data.
+    pub fn infers_schema(&self) -> bool {
+        self.schema == INFER
+    }
+}
+
+/// The format of a source's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(extend("x-not-yet" = ["json", "csv"]))]
+pub enum Format {
+    /// XML, one row for each element named by `row_tag`.
+    Xml,
+    /// Parquet, as a look-up table for joins; takes no options but `path`.
+    Parquet,
+}
+
+/// What becomes of a malformed record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnBadRecord {
+    /// It goes to the quarantine table with its file, byte offset and reason.
+    #[default]
+    Quarantine,
+    /// It is left out, and counted.
+    Drop,
+    /// The job fails and names the byte.
+    Fail,
+}
+
+/// What becomes of a value that does not fit its column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnBadValue {
+    /// Its whole record goes to the quarantine table.
+    #[default]
+    Quarantine,
+    /// The value becomes NULL, and is counted with an example.
+    Null,
+}
+
+/// One table of the lake, made by one query.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("x-not-yet" = ["sort_by"]))]
+pub struct Model {
+    /// The path of a file with one SELECT or WITH query, relative to the job file; or, when it contains white space,
+    /// the query itself.
+    #[schemars(length(min = 1))]
+    pub sql: String,
+    /// Columns of the query whose values become folders, outermost first.
+    #[serde(default)]
+    pub partition_by: Vec<String>,
+    /// Whether the rows are added to the table or take the place of what it holds.
+    #[serde(default)]
+    pub mode: WriteMode,
+    /// A data file is closed at about this size.
+    #[serde(default = "target_file_size")]
+    pub target_file_size: ByteSize,
+    /// How the pages of the data files are compressed.
+    #[serde(default)]
+    pub compression: Compression,
+    /// Whether rows are shuffled by partition before they are written, so that no partition ends in many small files.
+    #[serde(default)]
+    pub distribute: Distribute,
+    /// Whether the partition columns are kept in the data files too, besides the names of the folders.
+    #[serde(default)]
+    pub partition_columns_in_files: bool,
+}
+
+impl Model {
+    /// A model with the default options: overwritten whole, not partitioned. `sql` is a path or a query.
+    pub fn new(sql: impl Into<String>) -> Self {
+        Model {
+            sql: sql.into(),
+            partition_by: Vec::new(),
+            mode: WriteMode::default(),
+            target_file_size: target_file_size(),
+            compression: Compression::default(),
+            distribute: Distribute::default(),
+            partition_columns_in_files: false,
+        }
+    }
+}
+
+/// How a model's rows meet those that its table holds already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(extend("x-not-yet" = ["upsert"]))]
+pub enum WriteMode {
+    /// The rows are added; inputs that the table has taken in before are left out.
+    Append,
+    /// The rows take the place of all that the table holds.
+    #[default]
+    Overwrite,
+}
+
+/// Compression of Parquet pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Compression {
+    /// Zstandard: small files, fast to write.
+    #[default]
+    Zstd,
+    /// Snappy, for readers that know no Zstandard.
+    Snappy,
+    /// No compression.
+    None,
+}
+
+/// Whether rows are shuffled by partition before the write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Distribute {
+    /// They are when `partition_by` is set.
+    #[default]
+    Auto,
+    /// They always are; needs `partition_by`.
+    Hash,
+    /// They never are: each task writes its own files of every partition that it meets.
+    None,
+}
+
+/// How the work is cut.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tuning {
+    /// How many bytes of input one task reads at a time; without it chosen from the input and the slots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split_size: Option<ByteSize>,
+    /// How many bytes of input one wave reads: what runs again, at most, when something fails.
+    #[serde(default = "wave_size")]
+    pub wave_size: ByteSize,
+    /// How many partitions a shuffle makes; without it chosen from the slots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub shuffle_partitions: Option<u32>,
+    /// How many data files one task holds open at once.
+    #[serde(default = "open_writers_max")]
+    #[schemars(range(min = 1))]
+    pub open_writers_max: u32,
+    /// How often one wave is run again before the job fails.
+    #[serde(default = "wave_retries_max")]
+    pub wave_retries_max: u32,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Tuning {
+            split_size: None,
+            wave_size: wave_size(),
+            shuffle_partitions: None,
+            open_writers_max: open_writers_max(),
+            wave_retries_max: wave_retries_max(),
+        }
+    }
+}
+
+/// The word for a schema that is inferred.
+const INFER: &str = "infer";
+
+fn infer() -> String {
+    INFER.to_owned()
+}
+
+fn attribute_prefix() -> String {
+    "_".to_owned()
+}
+
+fn value_tag() -> String {
+    "_VALUE".to_owned()
+}
+
+fn record_bytes_max() -> ByteSize {
+    ByteSize::from_bytes(64_000_000)
+}
+
+fn raw_bytes_max() -> ByteSize {
+    ByteSize::from_bytes(4_000)
+}
+
+fn target_file_size() -> ByteSize {
+    ByteSize::from_bytes(128_000_000)
+}
+
+fn wave_size() -> ByteSize {
+    ByteSize::from_bytes(8_000_000_000)
+}
+
+fn open_writers_max() -> u32 {
+    64
+}
+
+fn wave_retries_max() -> u32 {
+    5
+}
+
+/// A text, or a list of them.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+enum OneOrMany {
+    /// One.
+    One(#[schemars(length(min = 1))] String),
+    /// Several.
+    Many(#[schemars(length(min = 1), inner(length(min = 1)))] Vec<String>),
+}
+
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    Ok(match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::One(text) => vec![text],
+        OneOrMany::Many(texts) => texts,
+    })
+}

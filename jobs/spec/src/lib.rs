@@ -1,0 +1,44 @@
+//! The job file: parse, validate, explain.
+//!
+//! A job is a YAML file with SQL files beside it. [`load`] turns them, the `--set` options and the environment into one
+//! [`JobSpec`], the self-contained message that is submitted, or into [`SpecErrors`]: everything that is wrong, each
+//! fault with file, line, column, what was found, what is allowed, and the nearest known word.
+//!
+//! The way through the files: `yaml` makes a tree of nodes with places and `variables` puts the environment in;
+//! `overrides` applies `--set`; `decode` checks the tree against the schema that is generated from the types in
+//! `job_file`; `resolve` reads the files beside it, with `sql` for what a query reads and `order` for the order of the
+//! models. Nothing here looks at the data, and nothing but the job's own small files is read.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod byte_size;
+mod decode;
+mod error;
+mod explain;
+mod job_file;
+mod job_spec;
+mod json_schema;
+mod load;
+mod names;
+mod order;
+mod overrides;
+mod paths;
+mod resolve;
+mod sql;
+mod variables;
+mod yaml;
+
+#[cfg(test)]
+mod tests;
+
+pub use byte_size::{ByteSize, NotAByteSize};
+pub use error::{SpecError, SpecErrors, nearest};
+pub use explain::explain;
+pub use job_file::{
+    Compression, Distribute, Format, JobFile, Model, OnBadRecord, OnBadValue, Source, Tuning,
+    WriteMode,
+};
+pub use job_spec::{JOB_SPEC_VERSION, JobSpec, JobSpecError, ModelSpec, SourceSpec, TextFile};
+pub use json_schema::json_schema;
+pub use load::{load, parse_str};
+pub use names::{NameMatch, match_name};

@@ -1,0 +1,344 @@
+//! Good job files and what they become.
+
+use super::Folder;
+use crate::{
+    ByteSize, Compression, Distribute, Format, JobSpec, JobSpecError, OnBadRecord, OnBadValue,
+    Source, WriteMode, explain, load,
+};
+
+/// Every key of every type, none at its default.
+const FULL: &str = "\
+job: fpds
+lake: s3://bucket/prefix
+sources:
+  awards:
+    format: xml
+    path: [data/**/*.xml, '${DATA}/*.xml.gz', s3://bucket/in/]
+    row_tag: [award, ns1:IDV]
+    schema: infer
+    sample_files: 3
+    on_bad_record: drop
+    on_bad_value: null
+    attribute_prefix: ''
+    value_tag: text
+    record_bytes_max: 1MiB
+    raw_bytes_max: 100
+  agencies:
+    format: parquet
+    path: agencies.parquet
+models:
+  spend:
+    sql: |
+      SELECT fiscal_year, sum(c.amount) AS amount
+      FROM CONTRACTS c JOIN agencies USING (agency_id)
+      GROUP BY 1
+  contracts:
+    sql: sql/contracts.sql
+    partition_by: [fiscal_year, agency_id]
+    mode: append
+    target_file_size: 64MiB
+    compression: snappy
+    distribute: none
+    partition_columns_in_files: true
+tuning:
+  split_size: 16MB
+  wave_size: 1GB
+  shuffle_partitions: 7
+  open_writers_max: 8
+  wave_retries_max: 0
+";
+
+fn full() -> (Folder, JobSpec) {
+    let folder = Folder::with(&[("sql/contracts.sql", "SELECT * FROM Awards;\n")]);
+    let job = folder.parse(FULL, &[]).unwrap();
+    (folder, job)
+}
+
+#[test]
+fn every_key_is_read_and_every_path_is_absolute() {
+    let (folder, job) = full();
+    let under = |path: &str| folder.path().join(path).to_string_lossy().into_owned();
+    assert_eq!(
+        (job.v, job.job.as_str(), job.lake.as_str()),
+        (1, "fpds", "s3://bucket/prefix")
+    );
+    let awards = &job.source("awards").unwrap().options;
+    assert_eq!(
+        awards.path,
+        [
+            under("data/**/*.xml"),
+            "/data/*.xml.gz".into(),
+            "s3://bucket/in/".into()
+        ]
+    );
+    assert_eq!(awards.row_tag, ["award", "ns1:IDV"]);
+    assert_eq!(
+        (
+            awards.sample_files,
+            awards.on_bad_record,
+            awards.on_bad_value
+        ),
+        (Some(3), OnBadRecord::Drop, OnBadValue::Null)
+    );
+    assert_eq!(
+        (awards.attribute_prefix.as_str(), awards.value_tag.as_str()),
+        ("", "text")
+    );
+    assert_eq!(
+        (
+            awards.record_bytes_max.bytes(),
+            awards.raw_bytes_max.bytes()
+        ),
+        (1 << 20, 100)
+    );
+    assert_eq!(
+        job.source("agencies").unwrap().options,
+        Source::new(Format::Parquet, vec![under("agencies.parquet")])
+    );
+
+    let order: Vec<&str> = job.models.iter().map(|model| model.name.as_str()).collect();
+    assert_eq!(
+        order,
+        ["contracts", "spend"],
+        "spend reads contracts, whatever the order in the file"
+    );
+    let contracts = job.model("contracts").unwrap();
+    assert_eq!(contracts.options.partition_by, ["fiscal_year", "agency_id"]);
+    assert_eq!(contracts.options.mode, WriteMode::Append);
+    assert_eq!(
+        contracts.options.target_file_size,
+        ByteSize::from_bytes(64 << 20)
+    );
+    assert_eq!(
+        (contracts.options.compression, contracts.options.distribute),
+        (Compression::Snappy, Distribute::None)
+    );
+    assert!(contracts.options.partition_columns_in_files);
+    assert_eq!(
+        (contracts.sql.path.as_str(), contracts.sql.text.as_str()),
+        ("sql/contracts.sql", "SELECT * FROM Awards;\n")
+    );
+    assert_eq!(
+        (&contracts.reads_sources[..], &contracts.reads_models[..]),
+        (&["awards".to_owned()][..], &[][..])
+    );
+    let spend = job.model("spend").unwrap();
+    assert_eq!(spend.sql.path, "job.yaml");
+    assert_eq!(
+        (spend.reads_sources.join(","), spend.reads_models.join(",")),
+        ("agencies".into(), "contracts".into())
+    );
+
+    let tuning = &job.tuning;
+    assert_eq!(
+        (
+            tuning.split_size.map(ByteSize::bytes),
+            tuning.wave_size.bytes()
+        ),
+        (Some(16_000_000), 1_000_000_000)
+    );
+    assert_eq!(
+        (
+            tuning.shuffle_partitions,
+            tuning.open_writers_max,
+            tuning.wave_retries_max
+        ),
+        (Some(7), 8, 0)
+    );
+}
+
+#[test]
+fn the_full_job_has_every_key_of_every_type() {
+    let schema: serde_json::Value = serde_json::from_str(&crate::json_schema()).unwrap();
+    let types = [
+        &schema,
+        &schema["$defs"]["Source"],
+        &schema["$defs"]["Model"],
+        &schema["$defs"]["Tuning"],
+    ];
+    for key in types
+        .iter()
+        .flat_map(|object| object["properties"].as_object().unwrap().keys())
+    {
+        assert!(FULL.contains(&format!("{key}:")), "{key}");
+    }
+    assert_eq!(schema["additionalProperties"], false);
+}
+
+#[test]
+fn what_is_left_out_has_its_documented_default() {
+    let folder = Folder::with(&[]);
+    let job = "job: j\nlake: l\nsources: {s: {format: xml, path: a.xml, row_tag: r}}\nmodels: {m: {sql: SELECT 1 FROM s}}\n";
+    let job = folder.parse(job, &[]).unwrap();
+    let source = &job.sources[0].options;
+    assert!(source.infers_schema());
+    assert_eq!(
+        (source.on_bad_record, source.on_bad_value),
+        (OnBadRecord::Quarantine, OnBadValue::Quarantine)
+    );
+    assert_eq!(
+        (source.attribute_prefix.as_str(), source.value_tag.as_str()),
+        ("_", "_VALUE")
+    );
+    assert_eq!(
+        (
+            source.record_bytes_max.to_string(),
+            source.raw_bytes_max.to_string()
+        ),
+        ("64MB".into(), "4KB".into())
+    );
+    let model = &job.models[0].options;
+    assert_eq!(*model, crate::Model::new("SELECT 1 FROM s"));
+    assert_eq!(
+        (model.mode, model.compression, model.distribute),
+        (WriteMode::Overwrite, Compression::Zstd, Distribute::Auto)
+    );
+    assert_eq!(model.target_file_size.to_string(), "128MB");
+    assert_eq!(job.tuning, crate::Tuning::default());
+    assert_eq!(job.tuning.wave_size.to_string(), "8GB");
+    assert_eq!(
+        (job.tuning.open_writers_max, job.tuning.wave_retries_max),
+        (64, 5)
+    );
+}
+
+#[test]
+fn the_message_round_trips_and_other_versions_are_told_apart() {
+    let (_folder, job) = full();
+    let json = job.to_json().unwrap();
+    assert_eq!(JobSpec::from_json(&json).unwrap(), job);
+    let later = json.replacen("\"v\":1", "\"v\":2,\"new\":0", 1);
+    assert!(matches!(
+        JobSpec::from_json(&later),
+        Err(JobSpecError::Version { found: 2 })
+    ));
+    assert!(matches!(
+        JobSpec::from_json("{}"),
+        Err(JobSpecError::Malformed(_))
+    ));
+}
+
+#[test]
+fn overrides_replace_values_and_start_from_the_working_folder() {
+    let folder = Folder::with(&[
+        ("jobs/sql/contracts.sql", "SELECT * FROM awards"),
+        ("other.sql", "SELECT 2"),
+    ]);
+    let overrides = [
+        "lake=out",
+        "sources.awards.path=*.xml",
+        "sources.awards.row_tag=[a, b]",
+        "tuning.wave_size=2GB",
+        "models.spend.sql=other.sql",
+        "models.contracts.partition_by=[]",
+        "job=a$b",
+        "job=other",
+        "sources.agencies={format: parquet, path: x.parquet}",
+    ];
+    let overrides: Vec<String> = overrides.iter().map(|text| (*text).to_owned()).collect();
+    let env = |name: &str| (name == "DATA").then(|| "d".to_owned());
+    let job = crate::parse_str(
+        FULL,
+        std::path::Path::new("jobs/job.yaml"),
+        folder.path(),
+        &overrides,
+        &env,
+    )
+    .unwrap();
+    let under = |path: &str| folder.path().join(path).to_string_lossy().into_owned();
+    assert_eq!((job.job.as_str(), job.lake), ("other", under("out")));
+    assert_eq!(job.sources[0].options.path, [under("*.xml")]);
+    assert_eq!(job.sources[0].options.row_tag, ["a", "b"]);
+    assert_eq!(job.sources[1].options.path, [under("x.parquet")]);
+    assert_eq!(job.tuning.wave_size.bytes(), 2_000_000_000);
+    assert_eq!(job.models[0].name, "spend");
+    assert_eq!(job.models[0].sql.path, "other.sql");
+    assert!(job.models[1].options.partition_by.is_empty());
+    assert_eq!(job.models[1].sql.path, "jobs/sql/contracts.sql");
+}
+
+#[test]
+fn a_schema_file_travels_inside_the_message() {
+    let folder = Folder::with(&[("a/awards.schema.yaml", "fields: {}\n"), ("a/job.yaml", "")]);
+    let text = "\u{feff}job: j\nlake: l\nsources:\n  s:\n    format: xml\n    path: x\n    row_tag: r\n    schema: awards.schema.yaml\nmodels:\n  m:\n    sql: SELECT 1\n";
+    let path = folder.path().join("a/job.yaml");
+    std::fs::write(&path, text).unwrap();
+    let job = load(&path, &[], &|_| None).unwrap();
+    let schema = job.sources[0].schema_file.clone().unwrap();
+    let expected = folder
+        .path()
+        .join("a/awards.schema.yaml")
+        .to_string_lossy()
+        .into_owned();
+    assert_eq!(
+        (schema.text.as_str(), &schema.path),
+        ("fields: {}\n", &expected)
+    );
+    assert_eq!(job.sources[0].options.schema, expected);
+}
+
+#[test]
+fn a_job_is_explained_in_a_few_lines() {
+    let (folder, job) = full();
+    let text = explain(&job).replace(folder.path().to_str().unwrap(), "/f");
+    let expected = "\
+job fpds, lake s3://bucket/prefix
+sources
+  awards: /f/data/**/*.xml, /data/*.xml.gz, s3://bucket/in/; xml; rows award, ns1:IDV; schema inferred from 3 files; bad records: drop; bad values: null
+  agencies: /f/agencies.parquet; parquet
+models, in order
+  1. contracts: sql/contracts.sql reads awards; append; partitioned by fiscal_year, agency_id (not shuffled); files of 64MiB, snappy
+  2. spend: job.yaml reads agencies, contracts; overwrite; files of 128MB, zstd
+";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn the_job_file_type_reads_the_same_file_as_json() {
+    let json = serde_json::json!({
+        "job": "j",
+        "lake": "l",
+        "sources": {"s": {"format": "xml", "path": "a.xml", "row_tag": ["r"]}},
+        "models": {"m": {"sql": "SELECT 1 FROM s", "target_file_size": 1000}},
+    });
+    let file: crate::JobFile = serde_json::from_value(json.clone()).unwrap();
+    assert_eq!(file.sources["s"].path, ["a.xml"]);
+    assert_eq!(
+        file.models["m"].target_file_size,
+        ByteSize::from_bytes(1000)
+    );
+    let written = serde_json::to_value(&file).unwrap();
+    assert_eq!(
+        serde_json::from_value::<crate::JobFile>(written).unwrap(),
+        file
+    );
+    // YAML is a superset of JSON.
+    let folder = Folder::with(&[]);
+    let job = folder.parse(&json.to_string(), &[]).unwrap();
+    assert_eq!(job.models[0].options, file.models["m"]);
+}
+
+#[test]
+fn a_damaged_job_file_is_refused_or_read_but_never_panics() {
+    let folder = Folder::with(&[("sql/contracts.sql", "SELECT * FROM Awards;\n")]);
+    let damage = [
+        ":", "-", "[", "}", "'", "\"", "|", "*", "&", "!", "${", "\t", "#", "ü", "\r\n", "\0", "",
+    ];
+    let boundaries: Vec<usize> = FULL.char_indices().map(|(at, _)| at).collect();
+    for (turn, at) in boundaries.iter().copied().enumerate().step_by(3) {
+        let (before, after) = FULL.split_at(at);
+        let damaged = format!(
+            "{before}{}{}",
+            damage[(turn / 3) % damage.len()],
+            &after[1..]
+        );
+        for text in [before, damaged.as_str()] {
+            if let Err(errors) = folder.parse(text, &[]) {
+                assert!(!errors.errors.is_empty(), "{text}");
+            }
+        }
+    }
+    // Windows line ends change nothing.
+    let windows = folder.parse(&FULL.replace('\n', "\r\n"), &[]).unwrap();
+    assert_eq!(windows, folder.parse(FULL, &[]).unwrap());
+}

@@ -1,0 +1,199 @@
+//! All that a job's driver can ask for. The shell performs a batch in its
+//! order and stops at the first journal record that cannot be written.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use headworks_engine::api::{ModelPlan, SettledSource, Wave, WaveDiscard, WaveResult};
+use headworks_lake::{Audit, InputEntry, PendingFile};
+use headworks_sources::InputFile;
+
+use super::state::{Failure, Outcome};
+
+/// A thing to be done.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// Write this down, durably, before anything behind it is done.
+    Journal(Record),
+    /// Settle the source with this index: `Settled` or `Failed`.
+    Settle(usize),
+    /// Open the table of the model with this index: `Opened` or `Failed`.
+    Open(usize),
+    /// Plan the model: `Planned` or `Failed`.
+    Plan(ModelWork),
+    /// Run one attempt at a wave: `WaveSubmitted`, then `WaveEnded`.
+    RunWave {
+        /// The wave, with what earlier attempts have taught.
+        wave: Wave,
+        /// Part of file names; never used twice for one wave of one model.
+        attempt: u32,
+    },
+    /// Ask the engine to stop the wave in hand: `WaveEnded` or `CancelOverdue`.
+    CancelWave(String),
+    /// Forget the act in hand (settle, open, plan); it has changed nothing.
+    Abandon,
+    /// Commit: `Committed`, `Overtaken`, `CommitUnknown` or `Failed`.
+    Commit(Box<CommitWork>),
+    /// Remove files that no commit will name. Failing is not fatal: they are
+    /// hidden, and the lake's clean-up finds them.
+    Discard {
+        /// The model's index.
+        model: usize,
+        /// The files.
+        files: WaveDiscard,
+    },
+    /// The job has ended.
+    End(Outcome),
+}
+
+/// What the engine needs to know of a model to plan it, and to run its waves.
+#[derive(Debug, Clone)]
+pub struct ModelWork {
+    /// The model's index in the job.
+    pub model: usize,
+    /// The files of each source that it reads; a subset of the settled ones.
+    pub inputs: BTreeMap<String, Vec<InputFile>>,
+    /// The sources whose bad records it puts into quarantine.
+    pub quarantines: Vec<String>,
+}
+
+/// One commit to one table.
+#[derive(Debug, Clone)]
+pub struct CommitWork {
+    /// The model whose run it belongs to.
+    pub model: usize,
+    /// None: the model's own table. Else the quarantine of this source.
+    pub quarantine_of: Option<String>,
+    /// Chosen before; a second commit with the same id changes nothing.
+    pub commit_id: String,
+    /// When, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// The data files.
+    pub files: Vec<PendingFile>,
+    /// The inputs taken in, with their counts.
+    pub inputs: Vec<InputEntry>,
+    /// Whether `inputs` account for each record, or for bytes alone.
+    pub audit: Audit,
+    /// The version that the job knew when it chose its inputs: a later commit
+    /// must not have taken in one of them (`append`). None: the newest.
+    pub base: Option<u64>,
+    /// Whether the job has failed (quarantine only: kept, and marked).
+    pub failed: bool,
+}
+
+impl Record {
+    /// Whether nothing may be done if this cannot be written.
+    #[must_use]
+    pub fn is_vital(&self) -> bool {
+        !matches!(self, Self::Note(_) | Self::WaveSubmitted { .. })
+    }
+}
+
+/// What the journal keeps. Together these are all that is needed to take an
+/// interrupted job up again.
+#[derive(Debug, Clone)]
+pub enum Record {
+    /// The job has begun.
+    Started,
+    /// A source's files and schema.
+    SourceSettled(Arc<SettledSource>),
+    /// A model's inputs and plan.
+    ModelPlanned {
+        /// What it reads.
+        work: ModelWork,
+        /// How it will run.
+        plan: Arc<ModelPlan>,
+    },
+    /// An attempt at a wave is about to be submitted.
+    WaveStarted {
+        /// The model's index.
+        model: usize,
+        /// The wave as this attempt runs it.
+        wave: Wave,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// The engine's id of the attempt.
+    WaveSubmitted {
+        /// The model's index.
+        model: usize,
+        /// The wave's index.
+        wave: u32,
+        /// Which attempt.
+        attempt: u32,
+        /// The engine's id.
+        engine_job: String,
+    },
+    /// The attempt's result is believed; its manifest rows are in it.
+    WaveAccepted {
+        /// The model's index.
+        model: usize,
+        /// The wave's index.
+        wave: u32,
+        /// Which attempt.
+        attempt: u32,
+        /// What it produced.
+        result: Arc<WaveResult>,
+    },
+    /// The attempt came to nothing.
+    WaveDiscarded {
+        /// The model's index.
+        model: usize,
+        /// The wave's index.
+        wave: u32,
+        /// Which attempt.
+        attempt: u32,
+        /// Why.
+        reason: String,
+    },
+    /// A commit is about to be tried.
+    CommitIntended {
+        /// The model's index.
+        model: usize,
+        /// None: the model's table. Else the quarantine of this source.
+        quarantine_of: Option<String>,
+        /// The commit's id.
+        commit_id: String,
+        /// Whether it keeps the quarantine of a job that failed.
+        failed: bool,
+    },
+    /// A commit has its log entry.
+    Committed {
+        /// The model's index.
+        model: usize,
+        /// None: the model's table. Else the quarantine of this source.
+        quarantine_of: Option<String>,
+        /// The commit's id.
+        commit_id: String,
+        /// The version that it made.
+        version: u64,
+    },
+    /// Nothing was left to append: the table stays at its version.
+    ModelUnchanged {
+        /// The model's index.
+        model: usize,
+        /// The table's version.
+        version: u64,
+    },
+    /// The model's waves were discarded and it begins anew.
+    ModelRestarted {
+        /// The model's index.
+        model: usize,
+        /// Why.
+        reason: String,
+    },
+    /// The model did not commit and will not.
+    ModelFailed {
+        /// The model's index.
+        model: usize,
+    },
+    /// A line for the job's log.
+    Note(String),
+    /// The job has ended.
+    Ended {
+        /// How.
+        outcome: Outcome,
+        /// Why, unless it is done.
+        failure: Option<Failure>,
+    },
+}

@@ -1,0 +1,512 @@
+//! The shell around the decisions: one task for each job. It performs the
+//! actions through the engine, the journal and the lake, feeds what happened
+//! back to [`step`], and publishes the job's view.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use headworks_engine::api::{Engine, ModelRequest, SettledSource, Wave, WaveDiscard, WaveOutcome, WaveProgress};
+use headworks_proto::v1;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::action::{Action, CommitWork, ModelWork, Record};
+use super::event::Event;
+use super::progress::Progress;
+use super::quarantine::all_files;
+use super::state::{ErrorClass, JobState, Phase};
+use super::step::step;
+use super::tables::{self, CommitContext, TableLocks};
+use super::view::job_view;
+use crate::journal::Journal;
+
+/// Bounds and waits of a driver.
+#[derive(Debug, Clone)]
+pub struct DriverOptions {
+    /// A stopped job waits so long for its wave to end; then it ends without,
+    /// and the wave's files are removed when it does.
+    pub cancel_wait: Duration,
+    /// After a failure of the engine, an executor's loss is waited for so
+    /// long: the failure is often heard of before the loss that caused it.
+    pub loss_wait: Duration,
+    /// Progress is published at most this often.
+    pub publish_interval: Duration,
+    /// For tests.
+    #[doc(hidden)]
+    pub faults: Faults,
+}
+
+impl Default for DriverOptions {
+    fn default() -> Self {
+        Self {
+            cancel_wait: Duration::from_millis(2_000),
+            loss_wait: Duration::from_millis(10_000),
+            publish_interval: Duration::from_millis(100),
+            faults: Faults::default(),
+        }
+    }
+}
+
+/// Faults that tests inject.
+#[doc(hidden)]
+#[derive(Debug, Clone, Default)]
+pub struct Faults {
+    /// Takes one row out of the counts of the first accepted wave.
+    pub lose_one_row: bool,
+}
+
+/// What a driver works with.
+#[derive(Clone)]
+pub struct DriverContext {
+    /// The cluster.
+    pub engine: Arc<dyn Engine>,
+    /// The journal.
+    pub journal: Arc<Journal>,
+    /// The locks of this process's tables.
+    pub locks: TableLocks,
+    /// Bounds and waits.
+    pub options: DriverOptions,
+}
+
+/// What a driver is told from outside.
+#[derive(Debug)]
+pub enum Command {
+    /// Stop the job, and say why.
+    Cancel(String),
+    /// Let go of the job: the scheduler stops. It stays unfinished in the journal.
+    Interrupt,
+}
+
+/// An act that is under way; with a plan comes the request that it answers.
+type Act = BoxFuture<'static, (Event, Option<Arc<ModelRequest>>)>;
+
+/// Drives a job to its end. The views that it publishes end with the final one.
+pub async fn drive(
+    context: DriverContext,
+    state: JobState,
+    mut commands: mpsc::UnboundedReceiver<Command>,
+    views: watch::Sender<v1::JobView>,
+) {
+    let (stopping, _) = watch::channel(false);
+    let faults = context.options.faults.clone();
+    let mut driver = Driver {
+        context,
+        state,
+        views,
+        progress: Progress::default(),
+        act: None,
+        act_is_wave: false,
+        request: None,
+        heard: None,
+        stopping,
+        overdue_at: None,
+        is_stale: false,
+        faults,
+    };
+    driver.run(&mut commands).await;
+}
+
+struct Driver {
+    context: DriverContext,
+    state: JobState,
+    views: watch::Sender<v1::JobView>,
+    progress: Progress,
+    act: Option<Act>,
+    /// Whether the act in hand is a wave, which runs on when it is let go of.
+    act_is_wave: bool,
+    request: Option<Arc<ModelRequest>>,
+    /// What the attempt in hand says while it runs.
+    heard: Option<mpsc::UnboundedReceiver<WaveProgress>>,
+    /// Tells acts that wait to stop waiting.
+    stopping: watch::Sender<bool>,
+    overdue_at: Option<Instant>,
+    /// Whether the published view is behind.
+    is_stale: bool,
+    faults: Faults,
+}
+
+/// What woke the driver.
+enum Wake {
+    Event(Event),
+    Progress(WaveProgress),
+    Command(Option<Command>),
+    Publish,
+}
+
+impl Driver {
+    async fn run(&mut self, commands: &mut mpsc::UnboundedReceiver<Command>) {
+        self.handle(Event::Start).await;
+        let mut publish = tokio::time::interval(self.context.options.publish_interval);
+        publish.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut has_commands = true;
+        while self.state.outcome().is_none() {
+            let overdue_at = self.overdue_at;
+            let wake = tokio::select! {
+                // Progress first: a wave's reports come before its end.
+                biased;
+                progress = next_heard(&mut self.heard) => Wake::Progress(progress),
+                command = commands.recv(), if has_commands => Wake::Command(command),
+                (event, request) = next_act(&mut self.act) => {
+                    self.request = request.or(self.request.take());
+                    Wake::Event(event)
+                }
+                () = sleep_until(overdue_at) => {
+                    self.overdue_at = None;
+                    Wake::Event(Event::CancelOverdue)
+                }
+                _ = publish.tick(), if self.is_stale => Wake::Publish,
+            };
+            match wake {
+                Wake::Event(event) => self.handle(event).await,
+                Wake::Progress(progress) => self.hear(progress).await,
+                Wake::Command(Some(Command::Cancel(reason))) => {
+                    let wait = self.context.options.cancel_wait;
+                    self.overdue_at.get_or_insert_with(|| Instant::now() + wait);
+                    self.stopping.send_replace(true);
+                    self.handle(Event::Cancel(reason)).await;
+                }
+                Wake::Command(Some(Command::Interrupt)) => return self.interrupt().await,
+                Wake::Command(None) => has_commands = false,
+                Wake::Publish => self.publish(),
+            }
+        }
+        self.publish();
+    }
+
+    /// Decides on an event, performs what follows, and what follows from that.
+    async fn handle(&mut self, event: Event) {
+        let mut events = VecDeque::from([event]);
+        while let Some(mut event) = events.pop_front() {
+            if let Event::WaveEnded { outcome, .. } = &mut event {
+                self.heard = None;
+                self.inject_faults(outcome);
+                self.see_executors().await;
+            }
+            let actions = step(&mut self.state, event, now_ms());
+            self.note_progress(&actions);
+            if let Err(error) = self.perform(actions).await {
+                events.push_back(Event::JournalFailed(error));
+            }
+        }
+        self.publish();
+    }
+
+    async fn hear(&mut self, progress: WaveProgress) {
+        self.progress.hear(&progress, now_ms().saturating_sub(self.state.submitted_at_ms));
+        self.is_stale = true;
+        if let WaveProgress::Submitted { engine_job, .. } = progress
+            && matches!(self.state.phase, Phase::Running { .. })
+        {
+            self.handle(Event::WaveSubmitted(engine_job)).await;
+        }
+    }
+
+    /// Performs a batch in its order.
+    ///
+    /// # Errors
+    /// If the journal refused a record; what stood behind it was not done.
+    async fn perform(&mut self, actions: Vec<Action>) -> Result<(), String> {
+        let mut records = Vec::new();
+        for action in actions {
+            if let Action::Journal(record) = action {
+                records.push(record);
+                continue;
+            }
+            self.write(std::mem::take(&mut records)).await?;
+            self.act_on(action).await;
+        }
+        self.write(records).await
+    }
+
+    async fn act_on(&mut self, action: Action) {
+        let awaited = matches!(
+            action,
+            Action::Settle(_) | Action::Open(_) | Action::Plan(_) | Action::RunWave { .. } | Action::Commit(_)
+        );
+        if awaited {
+            debug_assert!(self.act.is_none(), "two acts in flight");
+            self.act_is_wave = matches!(action, Action::RunWave { .. });
+        }
+        let locks = self.context.locks.clone();
+        let lake = self.state.spec.lake.clone();
+        match action {
+            Action::Journal(_) => {}
+            Action::Settle(source) => self.act = Some(self.settle(source)),
+            Action::Open(model) => {
+                let table = self.state.spec.models[model].name.clone();
+                self.act = Some(tables::open(locks, lake, table).map(|event| (event, None)).boxed());
+            }
+            Action::Plan(work) => self.act = Some(self.plan(work)),
+            Action::RunWave { wave, attempt } => self.act = self.run_wave(wave, attempt),
+            Action::CancelWave(engine_job) => self.context.engine.cancel(&engine_job).await,
+            Action::Abandon => self.abandon(),
+            Action::Commit(work) => self.act = Some(self.commit(*work)),
+            Action::Discard { model, files } => {
+                let table = self.state.spec.models[model].name.clone();
+                for problem in tables::discard(locks, lake, table, files).await {
+                    tracing::warn!(job = %self.state.job_id, "{problem}");
+                }
+            }
+            Action::End(outcome) => {
+                // A wave that was given up on is reaped.
+                self.abandon();
+                tracing::info!(job = %self.state.job_id, ?outcome, "ended");
+            }
+        }
+    }
+
+    fn settle(&self, source: usize) -> Act {
+        let engine = Arc::clone(&self.context.engine);
+        let spec = self.state.spec.sources[source].clone();
+        async move {
+            let event = match engine.settle(&spec).await {
+                Ok(settled) => Event::Settled(Box::new(settled)),
+                Err(error) => Event::Failed { class: ErrorClass::from(&error), error: error.to_string() },
+            };
+            (event, None)
+        }
+        .boxed()
+    }
+
+    fn plan(&self, work: ModelWork) -> Act {
+        let engine = Arc::clone(&self.context.engine);
+        let locks = self.context.locks.clone();
+        let spec = Arc::clone(&self.state.spec);
+        let job_id = self.state.job_id.clone();
+        let settled = self.state.sources.clone();
+        async move {
+            let model = spec.models[work.model].clone();
+            let tables = match tables::snapshots(&locks, &spec.lake, &model.reads_models).await {
+                Ok(tables) => tables,
+                Err((class, error)) => return (Event::Failed { class, error }, None),
+            };
+            let mut sources = std::collections::BTreeMap::new();
+            for (name, files) in work.inputs {
+                if let Some(source) = settled.get(&name) {
+                    let source = SettledSource { files, ..source.as_ref().clone() };
+                    sources.insert(name, source);
+                }
+            }
+            let request = Arc::new(ModelRequest {
+                job_id,
+                lake: spec.lake.clone(),
+                model,
+                sources,
+                tables,
+                tuning: spec.tuning.clone(),
+                quarantines: work.quarantines,
+            });
+            match engine.plan(Arc::clone(&request)).await {
+                Ok(plan) => (Event::Planned(Box::new(plan)), Some(request)),
+                Err(error) => {
+                    (Event::Failed { class: ErrorClass::from(&error), error: error.to_string() }, None)
+                }
+            }
+        }
+        .boxed()
+    }
+
+    fn run_wave(&mut self, wave: Wave, attempt: u32) -> Option<Act> {
+        let request = Arc::clone(self.request.as_ref()?);
+        let engine = Arc::clone(&self.context.engine);
+        // A channel of its own: what a former attempt still says is not heard.
+        let (progress, heard) = mpsc::unbounded_channel();
+        self.heard = Some(heard);
+        let loss_wait = self.context.options.loss_wait;
+        let mut stopping = self.stopping.subscribe();
+        let act = async move {
+            let before = executor_ids(engine.as_ref()).await;
+            let outcome = engine.run_wave(request, wave, attempt, progress).await;
+            let executor_lost = match &outcome {
+                WaveOutcome::Failed { class, .. } if ErrorClass::parse(class) == ErrorClass::Engine => {
+                    tokio::select! {
+                        lost = lost_executor(engine.as_ref(), &before, loss_wait) => lost,
+                        _ = stopping.wait_for(|stopping| *stopping) => false,
+                    }
+                }
+                _ => false,
+            };
+            (Event::WaveEnded { outcome, executor_lost }, None)
+        };
+        Some(act.boxed())
+    }
+
+    fn commit(&self, work: CommitWork) -> Act {
+        let plan = self.state.run.as_ref().map(|run| run.plan.schema.clone());
+        let context = CommitContext {
+            lake: self.state.spec.lake.clone(),
+            job_id: self.state.job_id.clone(),
+            model: self.state.spec.models[work.model].clone(),
+            schema: plan.unwrap_or_default(),
+        };
+        let locks = self.context.locks.clone();
+        // The commit goes on though the job's task be dropped.
+        let commit = tokio::spawn(tables::commit(locks, context, work));
+        async move {
+            let event = commit.await.unwrap_or_else(|error| Event::CommitUnknown(error.to_string()));
+            (event, None)
+        }
+        .boxed()
+    }
+
+    /// Lets go of the act in hand. A wave runs on until the engine has stopped
+    /// it; then its files are removed.
+    fn abandon(&mut self) {
+        let (Some(act), true) = (self.act.take(), self.act_is_wave) else { return };
+        let Some(request) = self.request.clone() else { return };
+        let locks = self.context.locks.clone();
+        tokio::spawn(async move {
+            if let (Event::WaveEnded { outcome, .. }, _) = act.await {
+                let (lake, table) = (request.lake.clone(), request.model.name.clone());
+                tables::discard(locks, lake, table, unused_files(outcome)).await;
+            }
+        });
+    }
+
+    /// The scheduler stops: a commit is brought to its end, all else is left
+    /// as the journal has it.
+    async fn interrupt(&mut self) {
+        while matches!(self.state.phase, Phase::Committing { .. } | Phase::Quarantining { .. })
+            && let Some(act) = self.act.take()
+        {
+            let (event, _) = act.await;
+            self.handle(event).await;
+        }
+        if let Some(engine_job) = self.state.run.as_ref().and_then(|run| run.engine_job.clone()) {
+            self.context.engine.cancel(&engine_job).await;
+        }
+        if self.state.outcome().is_none() {
+            let (journal, job_id) = (Arc::clone(&self.context.journal), self.state.job_id.clone());
+            let done = tokio::task::spawn_blocking(move || journal.interrupt(&job_id, now_ms())).await;
+            if let Ok(Err(error)) = done {
+                tracing::warn!(job = %self.state.job_id, "{error}");
+            }
+            let mut view = job_view(&self.state, &self.progress);
+            view.set_state(v1::JobState::Interrupted);
+            self.views.send_replace(view);
+        } else {
+            self.publish();
+        }
+    }
+
+    /// Writes records down.
+    async fn write(&mut self, records: Vec<Record>) -> Result<(), String> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let is_vital = records.iter().any(Record::is_vital);
+        let view = job_view(&self.state, &self.progress);
+        let (journal, job_id) = (Arc::clone(&self.context.journal), self.state.job_id.clone());
+        let work = move || journal.append(&job_id, &records, &view, now_ms());
+        let error = match tokio::task::spawn_blocking(work).await {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => format!("a write to the journal broke off: {error}"),
+        };
+        tracing::error!(job = %self.state.job_id, "{error}");
+        if is_vital { Err(error) } else { Ok(()) }
+    }
+
+    fn note_progress(&mut self, actions: &[Action]) {
+        for action in actions {
+            match action {
+                Action::Journal(Record::ModelPlanned { plan, .. }) => {
+                    self.progress.begin_model(plan.waves.iter().map(|wave| wave.bytes).sum());
+                }
+                Action::Journal(Record::WaveAccepted { result, .. }) => {
+                    self.progress.wave_accepted(result, now_ms().saturating_sub(self.state.submitted_at_ms));
+                }
+                Action::RunWave { .. } => self.progress.begin_wave(),
+                _ => {}
+            }
+        }
+    }
+
+    async fn see_executors(&mut self) {
+        let executors = self.context.engine.executors().await;
+        self.progress.see_executors(&executors);
+    }
+
+    fn publish(&mut self) {
+        self.is_stale = false;
+        self.views.send_replace(job_view(&self.state, &self.progress));
+    }
+
+    fn inject_faults(&mut self, outcome: &mut WaveOutcome) {
+        if let (true, WaveOutcome::Accepted(result)) = (self.faults.lose_one_row, outcome)
+            && let Some(written) = result.written.values_mut().find(|rows| **rows > 0)
+        {
+            *written -= 1;
+            self.faults.lose_one_row = false;
+        }
+    }
+}
+
+/// The act in hand, or never.
+async fn next_act(act: &mut Option<Act>) -> (Event, Option<Arc<ModelRequest>>) {
+    match act {
+        Some(running) => {
+            let done = running.await;
+            *act = None;
+            done
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// What the attempt in hand says next, or never.
+async fn next_heard(heard: &mut Option<mpsc::UnboundedReceiver<WaveProgress>>) -> WaveProgress {
+    if let Some(receiver) = heard {
+        if let Some(progress) = receiver.recv().await {
+            return progress;
+        }
+        *heard = None;
+    }
+    std::future::pending().await
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// All files of a wave that ended when nobody wanted it any more.
+fn unused_files(outcome: WaveOutcome) -> WaveDiscard {
+    match outcome {
+        WaveOutcome::Accepted(result) => all_files(&result),
+        WaveOutcome::RunAgain { discard, .. }
+        | WaveOutcome::Failed { discard, .. }
+        | WaveOutcome::Cancelled { discard } => discard,
+    }
+}
+
+async fn executor_ids(engine: &dyn Engine) -> BTreeSet<String> {
+    engine.executors().await.into_iter().map(|executor| executor.id).collect()
+}
+
+/// Whether one of these executors is gone, or goes within `wait`.
+async fn lost_executor(engine: &dyn Engine, before: &BTreeSet<String>, wait: Duration) -> bool {
+    /// How often to look.
+    const LOOK_INTERVAL_MS: u64 = 200;
+    let until = Instant::now() + wait;
+    loop {
+        if !executor_ids(engine).await.is_superset(before) {
+            return true;
+        }
+        if Instant::now() >= until {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(LOOK_INTERVAL_MS)).await;
+    }
+}
+
+/// Milliseconds since 1970. The only clock of the driver.
+pub(crate) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

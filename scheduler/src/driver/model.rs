@@ -1,0 +1,433 @@
+//! The way of one model: its table is opened, it is planned, its waves run
+//! one after the other, the audit looks at the numbers, it commits.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use headworks_engine::api::{ModelPlan, Wave, WaveDiscard, WaveOutcome, WaveResult};
+use headworks_lake::{Audit, Snapshot};
+use headworks_sources::InputFile;
+use headworks_spec::{Format, WriteMode};
+
+use super::action::{Action, CommitWork, ModelWork, Record};
+use super::audit::{self, AuditFailure, content_tag};
+use super::chain::{self, Verdict};
+use super::quarantine;
+use super::state::{ErrorClass, JobState, ModelRun, ModelStatus, Phase, SourceCounts};
+use super::step::{begin_model, end_cancelled, fail, is_empty, next_quarantine};
+use super::warnings::Warnings;
+
+/// So often may a model begin anew because another job took in some of the
+/// same files first.
+pub(super) const MODEL_RESTARTS_MAX: u32 = 3;
+
+/// The table is open: which files are new to it?
+pub(super) fn opened(
+    state: &mut JobState,
+    model: usize,
+    table: Option<&Snapshot>,
+    now_ms: u64,
+) -> Vec<Action> {
+    let version = table.map_or(0, |table| table.version);
+    let spec = Arc::clone(&state.spec);
+    let spec = &spec.models[model];
+    let mut inputs = BTreeMap::new();
+    for name in &spec.reads_sources {
+        if let Some(source) = state.sources.get(name) {
+            inputs.insert(name.clone(), source.files.clone());
+        }
+    }
+    if let (WriteMode::Append, false, Some(table)) = (spec.options.mode, inputs.is_empty(), table) {
+        let is_joined = inputs.len() > 1 || !spec.reads_models.is_empty();
+        let left_out = leave_out_taken(state, &mut inputs, table);
+        let left: usize = inputs.values().map(Vec::len).sum();
+        if left == 0 {
+            state.models[model].status = ModelStatus::Committed;
+            state.models[model].version = version;
+            let mut actions = vec![Action::Journal(Record::ModelUnchanged { model, version })];
+            actions.extend(begin_model(state, model + 1, now_ms));
+            return actions;
+        }
+        if is_joined && left_out > 0 {
+            let error = format!(
+                "model `{}` appends and reads several inputs: {left_out} of their files were taken in by the table's \
+                 version {} or before, {left} are new; a join cannot be continued in part: use `mode: overwrite`, or \
+                 give the new files a job of their own",
+                spec.name, version
+            );
+            return fail(state, ErrorClass::Configuration, error, now_ms);
+        }
+    }
+    let is_new = |source: &String, path: &str| !state.quarantined_files.contains(&(source.clone(), path.to_owned()));
+    let quarantines = inputs
+        .iter()
+        .filter(|(source, files)| files.iter().any(|file| is_new(source, &file.path)))
+        .map(|(source, _)| source.clone())
+        .collect();
+    let work = ModelWork { model, inputs, quarantines };
+    state.work = Some((work.clone(), version));
+    state.become_phase(Phase::Planning { model });
+    vec![Action::Plan(work)]
+}
+
+/// Removes the files that the table's ledger names. Returns how many.
+fn leave_out_taken(
+    state: &mut JobState,
+    inputs: &mut BTreeMap<String, Vec<InputFile>>,
+    table: &Snapshot,
+) -> usize {
+    let mut left_out = 0;
+    for files in inputs.values_mut() {
+        files.retain(|file| {
+            let taken = table.has_taken(&file.path, file.size, content_tag(file).as_deref());
+            left_out += usize::from(taken);
+            if !taken && table.inputs.contains_key(&file.path) {
+                state.warnings.note(format!(
+                    "{} has changed since the table took it in; it is appended as a new file, and the rows of its \
+                     earlier content stay",
+                    file.path
+                ));
+            }
+            !taken
+        });
+    }
+    left_out
+}
+
+/// The model is planned: its first wave, or at once its commit.
+pub(super) fn planned(state: &mut JobState, model: usize, plan: ModelPlan, now_ms: u64) -> Vec<Action> {
+    let Some((work, base)) = state.work.take() else {
+        return fail(state, ErrorClass::Engine, "a plan came for no model".to_owned(), now_ms);
+    };
+    let counts_records =
+        plan.row_wise && !work.inputs.is_empty() && work.inputs.keys().all(|source| is_counted(state, source));
+    let plan = Arc::new(plan);
+    let first = plan.waves.first().cloned();
+    let mut actions = vec![Action::Journal(Record::ModelPlanned { work: work.clone(), plan: Arc::clone(&plan) })];
+    state.run = Some(ModelRun {
+        work,
+        plan,
+        counts_records,
+        base,
+        wave: first.clone().unwrap_or(Wave { index: 0, splits: BTreeMap::new(), bytes: 0 }),
+        attempt: 0,
+        engine_job: None,
+        retries: 0,
+        restarts: 0,
+        accounts: BTreeMap::new(),
+        files: Vec::new(),
+        rows: 0,
+        unnests: false,
+        quarantine: BTreeMap::new(),
+        quarantine_surplus: BTreeMap::new(),
+        warnings: Warnings::default(),
+    });
+    actions.extend(match first {
+        Some(wave) => start_wave(state, model, wave),
+        None => commit(state, model, now_ms),
+    });
+    actions
+}
+
+/// Whether a source is read by our readers, which count. A look-up table in
+/// Parquet is read by the engine's own, which knows no records.
+fn is_counted(state: &JobState, source: &str) -> bool {
+    state.sources.get(source).is_some_and(|source| source.spec.options.format != Format::Parquet)
+}
+
+/// Starts the next attempt at a wave.
+fn start_wave(state: &mut JobState, model: usize, wave: Wave) -> Vec<Action> {
+    state.become_phase(Phase::Running { model, wave: wave.index });
+    let next = state.models[model].next_attempt.entry(wave.index).or_default();
+    let attempt = *next;
+    *next += 1;
+    if let Some(run) = &mut state.run {
+        run.wave = wave.clone();
+        run.attempt = attempt;
+        run.engine_job = None;
+    }
+    vec![
+        Action::Journal(Record::WaveStarted { model, wave: wave.clone(), attempt }),
+        Action::RunWave { wave, attempt },
+    ]
+}
+
+/// The engine has given the attempt an id.
+pub(super) fn wave_submitted(state: &mut JobState, engine_job: String) -> Vec<Action> {
+    let stopping = state.stop.is_some();
+    let (Some(model), Some(run)) = (state.model_in_hand(), &mut state.run) else { return Vec::new() };
+    run.engine_job = Some(engine_job.clone());
+    let mut actions = vec![Action::Journal(Record::WaveSubmitted {
+        model,
+        wave: run.wave.index,
+        attempt: run.attempt,
+        engine_job: engine_job.clone(),
+    })];
+    if stopping {
+        actions.push(Action::CancelWave(engine_job));
+    }
+    actions
+}
+
+/// An attempt has ended.
+pub(super) fn wave_ended(
+    state: &mut JobState,
+    outcome: WaveOutcome,
+    executor_lost: bool,
+    now_ms: u64,
+) -> Vec<Action> {
+    state.waves_run += 1;
+    if let Some(run) = &mut state.run {
+        run.engine_job = None;
+        if run.retries + run.restarts > 0 {
+            state.waves_rerun += 1;
+        }
+    }
+    match outcome {
+        WaveOutcome::Accepted(result) => wave_accepted(state, *result, now_ms),
+        WaveOutcome::RunAgain { reason, discard } => run_again(state, &reason, discard, now_ms),
+        WaveOutcome::Cancelled { discard } => run_again(state, "the engine stopped it", discard, now_ms),
+        WaveOutcome::Failed { class, error, discard } => {
+            let class = ErrorClass::parse(&class);
+            if class == ErrorClass::Engine && executor_lost {
+                return run_again(state, &format!("an executor was lost: {error}"), discard, now_ms);
+            }
+            let mut actions = discard_attempt(state, discard, &error);
+            if state.stop.is_some() {
+                actions.extend(end_cancelled(state, now_ms));
+            } else {
+                actions.extend(fail(state, class, error, now_ms));
+            }
+            actions
+        }
+    }
+}
+
+/// Writes down that the attempt in hand came to nothing, and removes its files.
+fn discard_attempt(state: &JobState, discard: WaveDiscard, reason: &str) -> Vec<Action> {
+    let (Some(model), Some(run)) = (state.model_in_hand(), &state.run) else { return Vec::new() };
+    let mut actions = vec![Action::Journal(Record::WaveDiscarded {
+        model,
+        wave: run.wave.index,
+        attempt: run.attempt,
+        reason: reason.to_owned(),
+    })];
+    if !is_empty(&discard) {
+        actions.push(Action::Discard { model, files: discard });
+    }
+    actions
+}
+
+/// Runs the wave again, a bounded number of times: nothing of it was visible.
+fn run_again(state: &mut JobState, reason: &str, discard: WaveDiscard, now_ms: u64) -> Vec<Action> {
+    let mut actions = discard_attempt(state, discard, reason);
+    if state.stop.is_some() {
+        actions.extend(end_cancelled(state, now_ms));
+        return actions;
+    }
+    let retries_max = state.spec.tuning.wave_retries_max;
+    let (Some(model), Some(run)) = (state.model_in_hand(), &mut state.run) else { return actions };
+    run.retries += 1;
+    let (wave, retries) = (run.wave.clone(), run.retries);
+    if retries > retries_max {
+        let error = format!(
+            "wave {} of model `{}` was run {retries} times and never came to a result that can be believed; the last \
+             time: {reason}; the table is unchanged; see whether executors keep dying (memory?), then run the job again",
+            wave.index, state.spec.models[model].name
+        );
+        actions.extend(fail(state, ErrorClass::Engine, error, now_ms));
+    } else {
+        actions.extend(start_wave(state, model, wave));
+    }
+    actions
+}
+
+fn wave_accepted(state: &mut JobState, result: WaveResult, now_ms: u64) -> Vec<Action> {
+    if state.stop.is_some() {
+        let mut actions = discard_attempt(state, quarantine::all_files(&result), "the job is stopped");
+        actions.extend(end_cancelled(state, now_ms));
+        return actions;
+    }
+    let (Some(model), Some(run)) = (state.model_in_hand(), &mut state.run) else { return Vec::new() };
+    let (scans, repeated) = audit::one_scan_a_split(&result);
+    let verdict = chain::judge(&run.wave, &run.accounts, &scans, run.restarts);
+    let verdict = match verdict {
+        Ok(Verdict::Verified) => {
+            audit::add_wave(&mut run.accounts, &run.wave, &result, &scans, run.counts_records).map(|()| None)
+        }
+        Ok(Verdict::Restart { wave, reason }) => Ok(Some((wave, reason))),
+        Err(failure) => Err(failure),
+    };
+    match verdict {
+        Err(failure) => {
+            let error = check_failed(state, model, &failure);
+            let mut actions = discard_attempt(state, quarantine::all_files(&result), &error);
+            actions.extend(fail(state, ErrorClass::Check, error, now_ms));
+            actions
+        }
+        Ok(Some((wave, reason))) => {
+            run.restarts += 1;
+            let mut actions = discard_attempt(state, quarantine::all_files(&result), &reason);
+            actions.extend(start_wave(state, model, wave));
+            actions
+        }
+        Ok(None) => {
+            quarantine::sort_wave(run, &state.quarantined_files, &scans, &repeated);
+            for scan in scans.values() {
+                run.warnings.add_report(&scan.source, &scan.report);
+            }
+            run.files.extend(result.files.iter().cloned());
+            run.rows += result.rows;
+            run.unnests |= !result.unnest_in.is_empty();
+            (run.retries, run.restarts) = (0, 0);
+            for (executor, tasks) in &result.tasks {
+                *state.tasks.entry(executor.clone()).or_default() += tasks;
+            }
+            let (wave, attempt) = (run.wave.index, run.attempt);
+            let next = run.plan.waves.iter().find(|w| w.index == wave + 1).cloned();
+            let mut actions =
+                vec![Action::Journal(Record::WaveAccepted { model, wave, attempt, result: Arc::new(result) })];
+            actions.extend(match next {
+                Some(next) => start_wave(state, model, next),
+                None => commit(state, model, now_ms),
+            });
+            actions
+        }
+    }
+}
+
+fn check_failed(state: &JobState, model: usize, failure: &AuditFailure) -> String {
+    format!(
+        "model `{}` is not committed, because its numbers do not add up: {failure}; the table is unchanged; run the \
+         job again, and report it if it happens again",
+        state.spec.models[model].name
+    )
+}
+
+/// All waves are in: the audit, then the commit.
+fn commit(state: &mut JobState, model: usize, now_ms: u64) -> Vec<Action> {
+    let Some(run) = &state.run else { return Vec::new() };
+    let inputs: BTreeMap<_, _> = run
+        .work
+        .inputs
+        .iter()
+        .filter(|(source, _)| is_counted(state, source))
+        .map(|(source, files)| (source.clone(), files.clone()))
+        .collect();
+    let entries = match audit::audit(&inputs, &run.accounts, run.counts_records, run.unnests) {
+        Ok(entries) => entries,
+        Err(failure) => {
+            let error = check_failed(state, model, &failure);
+            return fail(state, ErrorClass::Check, error, now_ms);
+        }
+    };
+    let commit_id = state.commit_id(model, None);
+    let work = CommitWork {
+        model,
+        quarantine_of: None,
+        commit_id: commit_id.clone(),
+        at_ms: now_ms,
+        files: run.files.clone(),
+        inputs: entries,
+        audit: if run.counts_records { Audit::Records } else { Audit::Coverage },
+        base: (state.spec.models[model].options.mode == WriteMode::Append).then_some(run.base),
+        failed: false,
+    };
+    state.become_phase(Phase::Committing { model });
+    vec![
+        Action::Journal(Record::CommitIntended { model, quarantine_of: None, commit_id, failed: false }),
+        Action::Commit(Box::new(work)),
+    ]
+}
+
+/// The table has its new version. Now the quarantine, then the next model.
+pub(super) fn committed(
+    state: &mut JobState,
+    model: usize,
+    version: u64,
+    unsettled: Option<String>,
+    now_ms: u64,
+) -> Vec<Action> {
+    let commit_id = state.commit_id(model, None);
+    let mut actions =
+        vec![Action::Journal(Record::Committed { model, quarantine_of: None, commit_id, version })];
+    let Some(mut run) = state.run.take() else { return actions };
+    let entry = &mut state.models[model];
+    entry.status = ModelStatus::Committed;
+    entry.version = version;
+    entry.rows = run.rows;
+    entry.files = run.files.len() as u64;
+    entry.bytes = run.files.iter().map(|file| file.bytes).sum();
+    if let Some(line) = unsettled {
+        state.warnings.note(line);
+    }
+    run.files.clear();
+    let surplus = run.take_files();
+    if !is_empty(&surplus) {
+        actions.push(Action::Discard { model, files: surplus });
+    }
+    count_sources(state, &run);
+    for source in &run.work.quarantines {
+        for file in run.work.inputs.get(source).into_iter().flatten() {
+            state.quarantined_files.insert((source.clone(), file.path.clone()));
+        }
+    }
+    state.warnings.merge(run.warnings);
+    state.quarantine_queue = run.quarantine.into_iter().collect();
+    actions.extend(match state.quarantine_queue.is_empty() {
+        true => begin_model(state, model + 1, now_ms),
+        false => next_quarantine(state, model, 0, now_ms),
+    });
+    actions
+}
+
+fn count_sources(state: &mut JobState, run: &ModelRun) {
+    let row_wise = run.counts_records;
+    for (source, files) in &run.work.inputs {
+        if state.source_counts.get(source).is_some_and(|counted| counted.row_wise || !row_wise) {
+            continue;
+        }
+        let mut counts = SourceCounts {
+            files: files.len() as u64,
+            bytes: files.iter().map(|f| f.size).sum(),
+            row_wise,
+            ..SourceCounts::default()
+        };
+        for ((_, _), account) in run.accounts.iter().filter(|((name, _), _)| name == source) {
+            counts.read += account.read;
+            counts.dropped += account.dropped;
+            counts.quarantined += account.quarantined;
+            if row_wise {
+                let (written, filtered) = account.records_written_and_filtered(run.unnests);
+                counts.written += written;
+                counts.filtered += filtered;
+            }
+        }
+        state.source_counts.insert(source.clone(), counts);
+    }
+}
+
+/// Another job took in some of the same files: begin anew without them.
+pub(super) fn overtaken(state: &mut JobState, model: usize, reason: String, now_ms: u64) -> Vec<Action> {
+    if state.models[model].restarts >= MODEL_RESTARTS_MAX {
+        let error = format!(
+            "model `{}` was overtaken {MODEL_RESTARTS_MAX} times by other jobs that took in the same files: {reason}; \
+             the table is as they left it; run the job again when they have ended",
+            state.spec.models[model].name
+        );
+        return fail(state, ErrorClass::Lake, error, now_ms);
+    }
+    state.models[model].restarts += 1;
+    let mut actions = vec![Action::Journal(Record::ModelRestarted { model, reason })];
+    if let Some(mut run) = state.run.take() {
+        let mut files = run.take_files();
+        for (source, mut more) in run.quarantine {
+            files.quarantine.entry(source).or_default().append(&mut more);
+        }
+        if !is_empty(&files) {
+            actions.push(Action::Discard { model, files });
+        }
+    }
+    actions.extend(begin_model(state, model, now_ms));
+    actions
+}

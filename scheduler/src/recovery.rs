@@ -1,0 +1,150 @@
+//! What a scheduler does when it starts, for the jobs of one that died: their
+//! tables are settled, and the journal learns which of their commits happened.
+//!
+//! A job's commit is one log entry, so it is in the table or it is not; when
+//! it is, the bad records of that model are brought into quarantine too, which
+//! stands behind the commit in the job's order. Running what is left of such
+//! a job is not done here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use headworks_lake::{Audit, LogEntry, Table, TableLocation};
+use headworks_proto::v1;
+use headworks_spec::JobSpec;
+
+use crate::driver::{self, CommitWork, Event, TableLocks};
+use crate::journal::{FoundCommit, Journal, JournaledJob, JournaledModel};
+
+/// Settles the tables of interrupted jobs. Problems are logged and hinder
+/// nobody: the lake finishes an unsettled commit whenever its table is opened.
+pub(crate) async fn recover(journal: &Arc<Journal>, locks: &TableLocks, job_ids: &[String]) {
+    for job_id in job_ids {
+        if let Err(problem) = recover_job(journal, locks, job_id).await {
+            tracing::warn!(job = %job_id, "an interrupted job's tables could not be settled: {problem}");
+        }
+    }
+}
+
+async fn recover_job(journal: &Arc<Journal>, locks: &TableLocks, job_id: &str) -> Result<(), String> {
+    let Some(job) = blocking(journal, job_id, |journal, id| journal.load(id)).await? else { return Ok(()) };
+    let spec = JobSpec::from_json(&job.spec_json).map_err(|error| error.to_string())?;
+    // Files whose bad records are in quarantine: (source, path).
+    let mut quarantined = BTreeSet::new();
+    for (index, model) in job.models.iter().enumerate() {
+        let intended = job.commits.iter().find(|commit| commit.model == index && commit.quarantine_of.is_none());
+        let Some(intended) = intended else { break };
+        let location = TableLocation::new(&spec.lake, &model.name).map_err(|error| error.to_string())?;
+        driver::settle(locks, location.clone()).await?;
+        let entry = match intended.version {
+            Some(_) => true,
+            None => match entry_of(location, &intended.commit_id).await? {
+                Some(entry) => {
+                    note_commit(journal, job_id, index, &model.name, &entry).await?;
+                    true
+                }
+                None => false,
+            },
+        };
+        if !entry {
+            break;
+        }
+        quarantine_model(journal, locks, &spec, &job, index, &mut quarantined).await?;
+    }
+    Ok(())
+}
+
+/// The log entry of a commit, if it happened.
+async fn entry_of(location: TableLocation, commit_id: &str) -> Result<Option<LogEntry>, String> {
+    let commit_id = commit_id.to_owned();
+    let read = tokio::task::spawn_blocking(move || Table::open(location).log());
+    let log = read.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+    Ok(log.into_iter().find(|entry| entry.commit_id == commit_id))
+}
+
+async fn note_commit(
+    journal: &Arc<Journal>,
+    job_id: &str,
+    index: usize,
+    table: &str,
+    entry: &LogEntry,
+) -> Result<(), String> {
+    let view = v1::ModelView {
+        table: table.to_owned(),
+        state: driver::ModelStatus::Committed.as_str().to_owned(),
+        version: entry.version,
+        rows: entry.add.iter().map(|file| file.rows).sum(),
+        files: entry.add.len() as u64,
+        bytes: entry.add.iter().map(|file| file.bytes).sum(),
+    };
+    let (commit_id, version) = (entry.commit_id.clone(), entry.version);
+    blocking(journal, job_id, move |journal, id| {
+        let found = FoundCommit { commit_id: &commit_id, version, model: Some((index, view)) };
+        journal.found_commit(id, &found, driver::now_ms())
+    })
+    .await
+}
+
+/// Commits the quarantine of a model that has committed. What is there
+/// already is found by its commit's id, and not done twice.
+async fn quarantine_model(
+    journal: &Arc<Journal>,
+    locks: &TableLocks,
+    spec: &JobSpec,
+    job: &JournaledJob,
+    index: usize,
+    quarantined: &mut BTreeSet<(String, String)>,
+) -> Result<(), String> {
+    let model = &job.models[index];
+    let results = model.waves.iter().filter_map(|wave| wave.result.as_ref());
+    let kept: BTreeMap<_, _> = driver::kept_files(results, &model.quarantines, quarantined);
+    quarantined.extend(files_of(model));
+    for (source, files) in kept {
+        let commit_id = driver::commit_id(&job.job_id, index, Some(&source));
+        if job.commits.iter().any(|commit| commit.commit_id == commit_id && commit.version.is_some()) {
+            continue;
+        }
+        let work = CommitWork {
+            model: index,
+            quarantine_of: Some(source.clone()),
+            commit_id: commit_id.clone(),
+            at_ms: driver::now_ms(),
+            files,
+            inputs: Vec::new(),
+            audit: Audit::Coverage,
+            base: Some(0),
+            failed: false,
+        };
+        let model_spec = spec.models.get(index).ok_or("the job's spec lacks one of its models")?.clone();
+        match driver::commit_quarantine(locks.clone(), &spec.lake, &job.job_id, model_spec, work).await {
+            Event::Committed { version, .. } => {
+                let job_id = job.job_id.as_str();
+                blocking(journal, job_id, move |journal, id| {
+                    let found = FoundCommit { commit_id: &commit_id, version, model: None };
+                    journal.found_commit(id, &found, driver::now_ms())
+                })
+                .await?;
+            }
+            Event::Failed { error, .. } | Event::CommitUnknown(error) | Event::Overtaken(error) => {
+                return Err(format!("quarantine of source `{source}`: {error}"));
+            }
+            other => return Err(format!("quarantine of source `{source}`: heard `{}`", other.name())),
+        }
+    }
+    Ok(())
+}
+
+fn files_of(model: &JournaledModel) -> impl Iterator<Item = (String, String)> {
+    let inputs = model.inputs.iter().flatten().filter(|(source, _)| model.quarantines.contains(source));
+    inputs.flat_map(|(source, files)| files.iter().map(|file| (source.clone(), file.path.clone())))
+}
+
+async fn blocking<T: Send + 'static, E: std::fmt::Display + Send + 'static>(
+    journal: &Arc<Journal>,
+    job_id: &str,
+    call: impl FnOnce(&Journal, &str) -> Result<T, E> + Send + 'static,
+) -> Result<T, String> {
+    let (journal, job_id) = (Arc::clone(journal), job_id.to_owned());
+    let done = tokio::task::spawn_blocking(move || call(&journal, &job_id)).await;
+    done.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+}

@@ -1,0 +1,13 @@
+//! Tests of the scheduler without a cluster: a world of made-up files
+//! (`world`), an engine that reads them and writes real Parquet (`engine`).
+
+mod audits;
+mod chains;
+mod engine;
+mod jobs;
+mod journals;
+mod lifecycle;
+mod random;
+pub(crate) mod reports;
+mod services;
+mod world;

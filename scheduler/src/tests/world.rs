@@ -1,0 +1,230 @@
+//! Made-up files, and what a correct engine would say of them.
+//!
+//! A file of `size` bytes has a record at every tenth byte. The query keeps
+//! all but every fourth record.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use headworks_engine::api::{ModelPlan, ScannedSplit, SettledSource, Wave, WaveResult};
+use headworks_formats::xml::{SplitReport, Start, SyncKind, SyncPoint};
+use headworks_lake::PendingFile;
+use headworks_sources::{InputFile, SourceSchema, SplitSpec};
+use headworks_spec::{
+    Format, JOB_SPEC_VERSION, JobSpec, Model, ModelSpec, Source, SourceSpec, TextFile, Tuning, WriteMode,
+};
+
+use super::reports;
+
+pub(crate) const RECORD_BYTES: u64 = 10;
+
+/// A file of the world.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FakeFile {
+    pub(crate) size: u64,
+    /// Offsets of records that are bad.
+    pub(crate) bad: BTreeSet<u64>,
+    /// Split starts at which a guess goes wrong.
+    pub(crate) traps: BTreeSet<u64>,
+}
+
+impl FakeFile {
+    pub(crate) fn new(size: u64) -> Self {
+        Self { size, ..Self::default() }
+    }
+
+    fn first_record_from(&self, at: u64) -> SyncPoint {
+        let offset = at.div_ceil(RECORD_BYTES) * RECORD_BYTES;
+        if offset < self.size {
+            SyncPoint { offset, kind: SyncKind::Record }
+        } else {
+            SyncPoint { offset: self.size, kind: SyncKind::Eof }
+        }
+    }
+
+    /// Offsets of the split's records, as a reader that begins rightly finds them.
+    pub(crate) fn records(&self, split: &SplitSpec) -> Vec<u64> {
+        let from = split.known_start.unwrap_or(split.start).max(split.start);
+        (0..self.size).step_by(RECORD_BYTES as usize).filter(|at| *at >= from && *at < split.end).collect()
+    }
+
+    /// What a reader says of a split.
+    pub(crate) fn read(&self, split: &SplitSpec) -> SplitReport {
+        let assumed = split.reader_start();
+        let records = self.records(split);
+        let mut report = reports::whole_file(self.size, records.len() as u64);
+        report.assumed = assumed;
+        report.end = split.end;
+        report.reached = self.first_record_from(split.end);
+        report.quarantined = records.iter().filter(|at| self.bad.contains(at)).count() as u64;
+        report.emitted = report.read - report.quarantined;
+        report.first = match assumed {
+            Start::Known(at) => {
+                if at >= split.end {
+                    report.reached = SyncPoint { offset: at, kind: self.first_record_from(at).kind };
+                }
+                SyncPoint { offset: at, kind: SyncKind::Given }
+            }
+            Start::File => self.first_record_from(0),
+            Start::Guess(at) => {
+                let mut first = self.first_record_from(at);
+                if self.traps.contains(&at) {
+                    // Takes something inside a record for a record.
+                    first = SyncPoint { offset: at + 3, kind: SyncKind::Record };
+                    report.read += 1;
+                    report.emitted += 1;
+                }
+                first
+            }
+        };
+        report
+    }
+}
+
+/// Whether the query keeps the record.
+pub(crate) fn is_kept(offset: u64) -> bool {
+    !(offset / RECORD_BYTES).is_multiple_of(4)
+}
+
+/// All files, by path.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct World {
+    pub(crate) files: BTreeMap<String, FakeFile>,
+    pub(crate) split_bytes: u64,
+    pub(crate) splits_a_wave: usize,
+}
+
+impl World {
+    /// One file a size, named `f0.xml`, `f1.xml`, ...
+    pub(crate) fn new(sizes: &[u64]) -> Self {
+        let files = sizes.iter().enumerate().map(|(i, size)| (format!("f{i}.xml"), FakeFile::new(*size)));
+        Self { files: files.collect(), split_bytes: 100, splits_a_wave: 3 }
+    }
+
+    pub(crate) fn inputs(&self) -> Vec<InputFile> {
+        let inputs = self.files.iter();
+        inputs
+            .map(|(path, file)| InputFile { path: path.clone(), size: file.size, modified_ms: 1, etag: None })
+            .collect()
+    }
+
+    pub(crate) fn settled(&self, spec: &SourceSpec) -> SettledSource {
+        let schema = SourceSchema::from_yaml("s", "fields:\n  id: int64\n").unwrap();
+        SettledSource { spec: spec.clone(), files: self.inputs(), schema }
+    }
+
+    /// The plan over some of the files.
+    pub(crate) fn plan(&self, inputs: &BTreeMap<String, Vec<InputFile>>, row_wise: bool) -> ModelPlan {
+        let mut pieces: Vec<(String, SplitSpec)> = Vec::new();
+        for (source, files) in inputs {
+            for file in files {
+                let mut start = 0;
+                loop {
+                    let end = (start + self.split_bytes).min(file.size);
+                    pieces.push((source.clone(), split(&file.path, file.size, start, end)));
+                    start = end;
+                    if start >= file.size {
+                        break;
+                    }
+                }
+            }
+        }
+        let per_wave = if row_wise { self.splits_a_wave } else { pieces.len().max(1) };
+        let mut waves = Vec::new();
+        for (index, chunk) in pieces.chunks(per_wave).enumerate() {
+            let mut wave = Wave { index: index as u32, splits: BTreeMap::new(), bytes: 0 };
+            for (id, (source, split)) in chunk.iter().enumerate() {
+                wave.bytes += split.bytes();
+                let split = SplitSpec { id: id as i32, pack: id as u32, ..split.clone() };
+                wave.splits.entry(source.clone()).or_default().push(split);
+            }
+            waves.push(wave);
+        }
+        let schema = serde_json::json!({"fields": [{"name": "id", "type": "int64", "nullable": false}]});
+        ModelPlan { row_wise, schema, waves, explain: "fake".into() }
+    }
+
+    /// The result of a wave, its files made up.
+    pub(crate) fn result(&self, wave: &Wave, attempt: u32) -> WaveResult {
+        let mut result = WaveResult { engine_job: format!("e{}-{attempt}", wave.index), ..WaveResult::default() };
+        for (source, splits) in &wave.splits {
+            for split in splits {
+                let file = &self.files[&split.path];
+                let report = file.read(split);
+                let lies = report.read - file.records(split).len() as u64;
+                let kept = file.records(split).into_iter().filter(|at| !file.bad.contains(at) && is_kept(*at));
+                let written = kept.count() as u64 + lies;
+                result.filtered.insert(split.id, report.emitted - written);
+                result.written.insert(split.id, written);
+                let quarantine = match report.quarantined {
+                    0 => Vec::new(),
+                    rows => vec![pending(&format!("q-{}-{attempt}-{source}-{}", wave.index, split.id), rows)],
+                };
+                result.scans.push(ScannedSplit { source: source.clone(), split: split.clone(), report, quarantine });
+            }
+        }
+        result.rows = result.written.values().sum();
+        if result.rows > 0 {
+            result.files.push(pending(&format!("d-{}-{attempt}", wave.index), result.rows));
+        }
+        result.tasks.insert("x1".into(), 1);
+        result
+    }
+}
+
+pub(crate) fn split(path: &str, file_size: u64, start: u64, end: u64) -> SplitSpec {
+    SplitSpec { id: 0, path: path.into(), file_size, start, end, known_start: None, pack: 0 }
+}
+
+pub(crate) fn pending(name: &str, rows: u64) -> PendingFile {
+    PendingFile {
+        temp: format!("_headworks/pending/.{name}.tmp"),
+        path: format!("{name}.parquet"),
+        rows,
+        bytes: rows * 8,
+        partition: Default::default(),
+        stats: Default::default(),
+    }
+}
+
+/// A model: name, mode, sources and models that it reads.
+pub(crate) fn model(name: &str, mode: WriteMode, sources: &[&str], models: &[&str]) -> ModelSpec {
+    let mut options = Model::new(format!("{name}.sql"));
+    options.mode = mode;
+    let texts = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
+    ModelSpec {
+        name: name.into(),
+        options,
+        sql: TextFile { path: format!("{name}.sql"), text: "SELECT 1".into() },
+        reads_sources: texts(sources),
+        reads_models: texts(models),
+    }
+}
+
+/// A job over the source `s`.
+pub(crate) fn job(lake: &str, models: Vec<ModelSpec>) -> Arc<JobSpec> {
+    let source = |name: &str| SourceSpec {
+        name: name.into(),
+        options: Source::new(Format::Xml, vec!["*.xml".into()]),
+        schema_file: None,
+    };
+    let mut names: Vec<&str> = models.iter().flat_map(|m| m.reads_sources.iter().map(String::as_str)).collect();
+    names.sort_unstable();
+    names.dedup();
+    Arc::new(JobSpec {
+        v: JOB_SPEC_VERSION,
+        job: "test".into(),
+        lake: lake.into(),
+        sources: names.into_iter().map(source).collect(),
+        tuning: Tuning { wave_retries_max: 2, ..Tuning::default() },
+        models,
+    })
+}
+
+pub(crate) fn overwrite(name: &str) -> ModelSpec {
+    model(name, WriteMode::Overwrite, &["s"], &[])
+}
+
+pub(crate) fn append(name: &str) -> ModelSpec {
+    model(name, WriteMode::Append, &["s"], &[])
+}
