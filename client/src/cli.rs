@@ -10,7 +10,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 /// Exit codes: 0 done; 1 the job failed or was stopped by someone else;
 /// 2 wrong usage or configuration; 3 a check failed; 130 interrupted.
 #[derive(Debug, Parser)]
-#[command(name = "headworks", version, propagate_version = true, max_term_width = 100)]
+#[command(
+    name = "headworks",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -125,7 +130,11 @@ pub(crate) enum Jobs {
         #[command(flatten)]
         job: JobId,
         /// Kept with the job
-        #[arg(long, value_name = "TEXT", default_value = "stopped by `headworks jobs stop`")]
+        #[arg(
+            long,
+            value_name = "TEXT",
+            default_value = "stopped by `headworks jobs stop`"
+        )]
         reason: String,
     },
     /// What happened in a job, line by line
@@ -333,9 +342,18 @@ mod tests {
 
     #[test]
     fn wrong_calls_end_with_2() {
-        for call in ["", "run", "run a.yaml --executors 0", "convert in out", "jobs show", "-o xml executors", "nonsense"] {
+        for call in [
+            "",
+            "run",
+            "run a.yaml --executors 0",
+            "convert in out",
+            "jobs show",
+            "-o xml executors",
+            "nonsense",
+        ] {
             let args: Vec<&str> = call.split(' ').filter(|a| !a.is_empty()).collect();
-            let error = Cli::try_parse_from(std::iter::once(&"headworks").chain(&args)).unwrap_err();
+            let error =
+                Cli::try_parse_from(std::iter::once(&"headworks").chain(&args)).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{call}");
         }
     }
@@ -343,7 +361,9 @@ mod tests {
     #[test]
     fn row_tags_may_be_repeated_or_listed() {
         let cli = parse(&["schema", "x", "--row-tag", "award,IDV", "--row-tag", "n:o"]);
-        let Command::Schema(schema) = cli.command else { panic!() };
+        let Command::Schema(schema) = cli.command else {
+            panic!()
+        };
         assert_eq!(schema.format.row_tag, ["award", "IDV", "n:o"]);
     }
 }

@@ -27,14 +27,20 @@ impl Config {
     /// # Errors
     /// When the file cannot be read or has keys that are not known.
     pub(crate) fn load(env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Failure> {
-        let named = env("HEADWORKS_CONFIG").filter(|v| !v.is_empty()).map(PathBuf::from);
+        let named = env("HEADWORKS_CONFIG")
+            .filter(|v| !v.is_empty())
+            .map(PathBuf::from);
         let must_exist = named.is_some();
-        let Some(path) = named.or_else(|| Some(config_dir(env)?.join("headworks").join("config.yaml"))) else {
+        let Some(path) =
+            named.or_else(|| Some(config_dir(env)?.join("headworks").join("config.yaml")))
+        else {
             return Ok(Self::default());
         };
         match std::fs::read_to_string(&path) {
             Ok(text) => Self::parse(&text, &path),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound && !must_exist => Ok(Self::default()),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound && !must_exist => {
+                Ok(Self::default())
+            }
             Err(e) => Err(Failure::usage(format!(
                 "cannot read the config file {}: {e}\n  next: create it, or unset HEADWORKS_CONFIG",
                 path.display()
@@ -43,7 +49,10 @@ impl Config {
     }
 
     fn parse(text: &str, path: &Path) -> Result<Self, Failure> {
-        if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
+        if text
+            .lines()
+            .all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'))
+        {
             return Ok(Self::default());
         }
         serde_saphyr::from_str(text).map_err(|e| {
@@ -65,7 +74,10 @@ fn config_dir(env: &dyn Fn(&str) -> Option<String>) -> Option<PathBuf> {
 ///
 /// # Errors
 /// When it is no URL that can be used.
-pub(crate) fn scheduler_url(given: Option<&str>, config: &Config) -> Result<Option<String>, Failure> {
+pub(crate) fn scheduler_url(
+    given: Option<&str>,
+    config: &Config,
+) -> Result<Option<String>, Failure> {
     let chosen = match given.map(str::trim) {
         Some("") | None => config.scheduler.as_deref().map(str::trim),
         given => given,
@@ -85,7 +97,11 @@ fn normal_url(text: &str) -> Result<String, Failure> {
     let url = match text.split_once("://") {
         None => format!("http://{text}"),
         Some(("http", _)) => text.to_owned(),
-        Some(("https", _)) => return Err(refuse("is to be reached over TLS, which is not supported yet")),
+        Some(("https", _)) => {
+            return Err(refuse(
+                "is to be reached over TLS, which is not supported yet",
+            ));
+        }
         Some(_) => return Err(refuse("is no address of a scheduler")),
     };
     let uri: tonic::transport::Uri = url.parse().map_err(|_| refuse("is no URL"))?;
@@ -100,7 +116,10 @@ mod tests {
     use super::*;
 
     fn config(scheduler: &str) -> Config {
-        Config { scheduler: Some(scheduler.into()), ..Config::default() }
+        Config {
+            scheduler: Some(scheduler.into()),
+            ..Config::default()
+        }
     }
 
     #[test]
@@ -112,12 +131,20 @@ mod tests {
             (Some(""), Some("http://c:1"), Some("http://c:1")),
             (Some("local"), Some("http://c:1"), None),
             (None, Some("local"), None),
-            (Some("127.0.0.1:50050"), None, Some("http://127.0.0.1:50050")),
+            (
+                Some("127.0.0.1:50050"),
+                None,
+                Some("http://127.0.0.1:50050"),
+            ),
             (Some("http://h:1/"), None, Some("http://h:1")),
             (Some("http://[::1]:9"), None, Some("http://[::1]:9")),
         ] {
             let config = configured.map_or_else(Config::default, config);
-            assert_eq!(scheduler_url(given, &config).unwrap().as_deref(), url, "{given:?} {configured:?}");
+            assert_eq!(
+                scheduler_url(given, &config).unwrap().as_deref(),
+                url,
+                "{given:?} {configured:?}"
+            );
         }
     }
 
@@ -139,12 +166,25 @@ mod tests {
     #[test]
     fn the_config_file_knows_its_keys() {
         let path = Path::new("c.yaml");
-        let parsed = Config::parse("# where\nscheduler: http://h:1\nstate_dir: /s\n", path).unwrap();
-        assert_eq!(parsed, Config { scheduler: Some("http://h:1".into()), state_dir: Some("/s".into()) });
-        assert_eq!(Config::parse("# only a comment\n\n", path).unwrap(), Config::default());
+        let parsed =
+            Config::parse("# where\nscheduler: http://h:1\nstate_dir: /s\n", path).unwrap();
+        assert_eq!(
+            parsed,
+            Config {
+                scheduler: Some("http://h:1".into()),
+                state_dir: Some("/s".into())
+            }
+        );
+        assert_eq!(
+            Config::parse("# only a comment\n\n", path).unwrap(),
+            Config::default()
+        );
         let failure = Config::parse("schedular: http://h:1\n", path).unwrap_err();
         assert_eq!(failure.exit().code(), 2);
-        assert!(failure.to_string().contains("c.yaml") && failure.to_string().contains("schedular"), "{failure}");
+        assert!(
+            failure.to_string().contains("c.yaml") && failure.to_string().contains("schedular"),
+            "{failure}"
+        );
     }
 
     #[test]
@@ -156,7 +196,14 @@ mod tests {
         let named = |name: &str| (name == "HEADWORKS_CONFIG").then(|| format!("{home}/none.yaml"));
         assert_eq!(Config::load(&named).unwrap_err().exit().code(), 2);
         std::fs::create_dir_all(dir.path().join(".config/headworks")).unwrap();
-        std::fs::write(dir.path().join(".config/headworks/config.yaml"), "scheduler: http://h:7\n").unwrap();
-        assert_eq!(Config::load(&env).unwrap().scheduler.as_deref(), Some("http://h:7"));
+        std::fs::write(
+            dir.path().join(".config/headworks/config.yaml"),
+            "scheduler: http://h:7\n",
+        )
+        .unwrap();
+        assert_eq!(
+            Config::load(&env).unwrap().scheduler.as_deref(),
+            Some("http://h:7")
+        );
     }
 }

@@ -46,7 +46,10 @@ impl Cluster {
                  next: leave them out, or give `--scheduler local`"
             )));
         }
-        Ok(Self { scheduler: Scheduler::connect(url).await?, local: None })
+        Ok(Self {
+            scheduler: Scheduler::connect(url).await?,
+            local: None,
+        })
     }
 
     /// A cluster of our own, whatever is configured.
@@ -62,14 +65,19 @@ impl Cluster {
             state_dir,
             executors: wish.executors.map(|n| n as usize),
             // The cluster's cores are counted together.
-            cores: wish.cores.map(|n| n as usize * wish.executors.unwrap_or(1) as usize),
+            cores: wish
+                .cores
+                .map(|n| n as usize * wish.executors.unwrap_or(1) as usize),
             work_dir: None,
         };
-        let local = start_local(options)
-            .await
-            .map_err(|e| Failure::failed(format!("cannot start a cluster within this process: {e:#}")))?;
+        let local = start_local(options).await.map_err(|e| {
+            Failure::failed(format!("cannot start a cluster within this process: {e:#}"))
+        })?;
         let scheduler = Scheduler::connect(&local.url).await?;
-        Ok(Self { scheduler, local: Some(local) })
+        Ok(Self {
+            scheduler,
+            local: Some(local),
+        })
     }
 
     /// The scheduler.
@@ -79,12 +87,18 @@ impl Cluster {
 
     /// The engine of a cluster of our own, for what is asked of it without a job.
     pub(crate) fn engine(&self) -> Option<Arc<dyn Engine>> {
-        self.local.as_ref().map(|local| Arc::clone(local.scheduler().engine()) as Arc<dyn Engine>)
+        self.local
+            .as_ref()
+            .map(|local| Arc::clone(local.scheduler().engine()) as Arc<dyn Engine>)
     }
 
     /// What Ctrl-C may mean for a job that runs here.
     pub(crate) fn hold(&self) -> Hold {
-        if self.local.is_some() { Hold::Own } else { Hold::Submitted }
+        if self.local.is_some() {
+            Hold::Own
+        } else {
+            Hold::Submitted
+        }
     }
 
     /// Ends a cluster of our own.
@@ -104,14 +118,24 @@ pub(crate) async fn ask_engine<T>(
     context: &Context,
     ask: impl AsyncFnOnce(Arc<dyn Engine>) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let folder = tempfile::Builder::new().prefix("headworks-").tempdir().map_err(|e| {
-        Failure::failed(format!("cannot make a temporary folder: {e}\n  next: set TMPDIR to a writable one"))
-    })?;
-    let wish = Wish { state_dir: Some(folder.path().to_owned()), ..Wish::default() };
+    let folder = tempfile::Builder::new()
+        .prefix("headworks-")
+        .tempdir()
+        .map_err(|e| {
+            Failure::failed(format!(
+                "cannot make a temporary folder: {e}\n  next: set TMPDIR to a writable one"
+            ))
+        })?;
+    let wish = Wish {
+        state_dir: Some(folder.path().to_owned()),
+        ..Wish::default()
+    };
     let cluster = Cluster::start(context, wish).await?;
     let answer = match cluster.engine() {
         Some(engine) => ask(engine).await,
-        None => Err(Failure::failed("a cluster of our own has no engine; please report this")),
+        None => Err(Failure::failed(
+            "a cluster of our own has no engine; please report this",
+        )),
     };
     cluster.close().await;
     answer

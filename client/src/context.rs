@@ -29,7 +29,11 @@ impl Context {
     ///
     /// # Errors
     /// When the config file or the scheduler's address is not right.
-    pub(crate) fn new(global: &Global, started: Instant, env: &dyn Fn(&str) -> Option<String>) -> Result<Self, Failure> {
+    pub(crate) fn new(
+        global: &Global,
+        started: Instant,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Self, Failure> {
         let config = Config::load(env)?;
         Ok(Self {
             started,
@@ -60,7 +64,9 @@ impl Context {
     /// For `-o csv`.
     pub(crate) fn refuse_csv(&self) -> Result<(), Failure> {
         if self.output == Output::Csv {
-            return Err(Failure::usage("`-o csv` is for `sql` alone\n  next: use `-o table` or `-o json`"));
+            return Err(Failure::usage(
+                "`-o csv` is for `sql` alone\n  next: use `-o table` or `-o json`",
+            ));
         }
         Ok(())
     }

@@ -58,21 +58,32 @@ pub(crate) struct Failure {
 impl Failure {
     /// Wrong usage or configuration.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Usage, message: message.into() }
+        Self {
+            exit: Exit::Usage,
+            message: message.into(),
+        }
     }
 
     /// The work itself failed.
     pub(crate) fn failed(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Failed, message: message.into() }
+        Self {
+            exit: Exit::Failed,
+            message: message.into(),
+        }
     }
 
     /// Stdout could not be written. When its reader has gone away the command
     /// has done all that anyone wanted of it.
     pub(crate) fn from_output(e: io::Error) -> Self {
         if e.kind() == io::ErrorKind::BrokenPipe {
-            Self { exit: Exit::Done, message: String::new() }
+            Self {
+                exit: Exit::Done,
+                message: String::new(),
+            }
         } else {
-            Self::failed(format!("cannot write to stdout: {e}; is the disk behind it full?"))
+            Self::failed(format!(
+                "cannot write to stdout: {e}; is the disk behind it full?"
+            ))
         }
     }
 
@@ -97,7 +108,9 @@ impl Failure {
                 "cannot {doing}: what answers at {url} is no Headworks scheduler of this version\n  \
                  next: check --scheduler"
             )),
-            code => Self::failed(format!("cannot {doing}: the scheduler at {url} answered: {message} ({code:?})")),
+            code => Self::failed(format!(
+                "cannot {doing}: the scheduler at {url} answered: {message} ({code:?})"
+            )),
         }
     }
 }
@@ -135,7 +148,11 @@ mod tests {
             (JobState::Cancelled, "", 1),
             (JobState::Interrupted, "", 1),
         ] {
-            let view = JobView { state: state.into(), error_class: class.into(), ..JobView::default() };
+            let view = JobView {
+                state: state.into(),
+                error_class: class.into(),
+                ..JobView::default()
+            };
             assert_eq!(Exit::of_job(&view).code(), code, "{state:?} {class}");
         }
         assert_eq!(Exit::Interrupted.code(), 130);
@@ -144,18 +161,32 @@ mod tests {
     #[test]
     fn a_reader_that_went_away_is_no_failure() {
         let failure = Failure::from_output(io::Error::from(io::ErrorKind::BrokenPipe));
-        assert_eq!((failure.exit(), failure.to_string()), (Exit::Done, String::new()));
+        assert_eq!(
+            (failure.exit(), failure.to_string()),
+            (Exit::Done, String::new())
+        );
         let failure = Failure::from_output(io::Error::from(io::ErrorKind::StorageFull));
         assert_eq!(failure.exit(), Exit::Failed);
     }
 
     #[test]
     fn what_a_scheduler_refuses_is_wrong_usage_and_a_dead_one_says_how_to_start_it() {
-        let failure = Failure::from_status("show", "http://x", &tonic::Status::not_found("no job `a`"));
-        assert_eq!((failure.exit(), failure.to_string().as_str()), (Exit::Usage, "no job `a`"));
-        let failure = Failure::from_status("show", "http://x", &tonic::Status::unavailable("tcp connect error"));
+        let failure =
+            Failure::from_status("show", "http://x", &tonic::Status::not_found("no job `a`"));
+        assert_eq!(
+            (failure.exit(), failure.to_string().as_str()),
+            (Exit::Usage, "no job `a`")
+        );
+        let failure = Failure::from_status(
+            "show",
+            "http://x",
+            &tonic::Status::unavailable("tcp connect error"),
+        );
         assert_eq!(failure.exit(), Exit::Usage);
-        assert!(failure.to_string().contains("headworks-scheduler"), "{failure}");
+        assert!(
+            failure.to_string().contains("headworks-scheduler"),
+            "{failure}"
+        );
         let failure = Failure::from_status("show", "http://x", &tonic::Status::internal("journal"));
         assert_eq!(failure.exit(), Exit::Failed);
     }

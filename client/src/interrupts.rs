@@ -42,7 +42,8 @@ impl Interrupts {
         let (sender, signals) = mpsc::unbounded_channel();
         let keyboard = sender.clone();
         tokio::spawn(async move {
-            while tokio::signal::ctrl_c().await.is_ok() && keyboard.send(Signal::Keyboard).is_ok() {}
+            while tokio::signal::ctrl_c().await.is_ok() && keyboard.send(Signal::Keyboard).is_ok() {
+            }
         });
         #[cfg(unix)]
         {
@@ -50,12 +51,17 @@ impl Interrupts {
             for kind in [SignalKind::terminate(), SignalKind::hangup()] {
                 let sender = sender.clone();
                 if let Ok(mut stream) = signal(kind) {
-                    tokio::spawn(async move { while stream.recv().await.is_some() && sender.send(Signal::End).is_ok() {} });
+                    tokio::spawn(async move {
+                        while stream.recv().await.is_some() && sender.send(Signal::End).is_ok() {}
+                    });
                 }
             }
         }
         let someone_there = io::stdin().is_terminal() && io::stderr().is_terminal();
-        Self { signals, ask: someone_there.then(|| Box::new(ask_on_terminal) as Ask) }
+        Self {
+            signals,
+            ask: someone_there.then(|| Box::new(ask_on_terminal) as Ask),
+        }
     }
 
     /// The next signal; never ends if there is none.
@@ -75,7 +81,11 @@ impl Interrupts {
         let answer = ask(may_detach);
         tokio::select! {
             answer = answer => answer.unwrap_or(Answer::Stop),
-            _ = self.next() => Answer::Stop,
+            _ = self.signals.recv() => {
+                // The question's line was not ended by an answer.
+                let _ = writeln!(io::stderr().lock());
+                Answer::Stop
+            }
         }
     }
 
@@ -96,9 +106,15 @@ impl Interrupts {
 
 fn ask_on_terminal(may_detach: bool) -> oneshot::Receiver<Answer> {
     let (sender, receiver) = oneshot::channel();
-    let question = if may_detach { "stop the job? [y/N/d(etach)] " } else { "stop the job? [y/N] " };
+    let question = if may_detach {
+        "stop the job? [y/N/d(etach)] "
+    } else {
+        "stop the job? [y/N] "
+    };
     let mut err = io::stderr().lock();
-    let _ = err.write_all(question.as_bytes()).and_then(|()| err.flush());
+    let _ = err
+        .write_all(question.as_bytes())
+        .and_then(|()| err.flush());
     // A thread of its own: a read of the terminal cannot be taken back, and
     // must not hold the runtime up when the command ends before the answer.
     std::thread::spawn(move || {
@@ -136,16 +152,30 @@ mod tests {
             ("detach\n", true, Answer::Detach),
             ("d\n", false, Answer::GoOn),
         ] {
-            assert_eq!(parse_answer(typed, may_detach), answer, "{typed:?} {may_detach}");
+            assert_eq!(
+                parse_answer(typed, may_detach),
+                answer,
+                "{typed:?} {may_detach}"
+            );
         }
     }
 
     #[tokio::test]
     async fn without_anyone_to_ask_a_signal_means_stop() {
         let (_sender, mut interrupts) = Interrupts::scripted(None);
-        assert_eq!(interrupts.meaning(Signal::Keyboard, true).await, Answer::Stop);
+        assert_eq!(
+            interrupts.meaning(Signal::Keyboard, true).await,
+            Answer::Stop
+        );
         let (_sender, mut interrupts) = Interrupts::scripted(Some(Answer::GoOn));
-        assert_eq!(interrupts.meaning(Signal::Keyboard, true).await, Answer::GoOn);
-        assert_eq!(interrupts.meaning(Signal::End, true).await, Answer::Stop, "SIGTERM is no question");
+        assert_eq!(
+            interrupts.meaning(Signal::Keyboard, true).await,
+            Answer::GoOn
+        );
+        assert_eq!(
+            interrupts.meaning(Signal::End, true).await,
+            Answer::Stop,
+            "SIGTERM is no question"
+        );
     }
 }

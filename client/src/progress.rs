@@ -38,7 +38,8 @@ impl Mode {
     pub(crate) fn of_stderr(quiet: bool) -> Self {
         if quiet {
             Self::Silent
-        } else if io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|t| t != "dumb") {
+        } else if io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|t| t != "dumb")
+        {
             Self::Live
         } else {
             Self::Lines
@@ -66,7 +67,11 @@ pub(crate) struct Progress {
 impl Progress {
     /// Nothing shown yet.
     pub(crate) fn new(mode: Mode) -> Self {
-        Self { mode, meter: Meter::default(), drawn: false }
+        Self {
+            mode,
+            meter: Meter::default(),
+            drawn: false,
+        }
     }
 
     /// How often `show` is to be called.
@@ -153,16 +158,26 @@ impl Meter {
     fn observe(&mut self, view: &JobView, now_ms: u64) {
         let progress = view.progress.unwrap_or_default();
         let model = running_model(view);
-        let went_back = self.seen.back().is_some_and(|&(_, bytes, _)| progress.bytes_done < bytes);
-        // The next model, or a wave that runs again, counts anew.
-        if went_back || self.model.as_deref() != model {
+        let last_ms = self.seen.back().map(|&(ms, ..)| ms);
+        let went_back = self
+            .seen
+            .back()
+            .is_some_and(|&(_, bytes, _)| progress.bytes_done < bytes);
+        // A wave that runs again counts anew.
+        if went_back {
+            self.seen.clear();
+        }
+        // So does the next model, which has begun at nothing since the last look.
+        if self.model.as_deref() != model {
             self.model = model.map(str::to_owned);
             self.seen.clear();
+            self.seen.extend(last_ms.map(|ms| (ms, 0, 0)));
         }
         while self.seen.len() > 1 && self.seen[1].0 + RATE_WINDOW_MS <= now_ms {
             self.seen.pop_front();
         }
-        self.seen.push_back((now_ms, progress.bytes_done, progress.records));
+        self.seen
+            .push_back((now_ms, progress.bytes_done, progress.records));
     }
 
     /// Bytes and records a second over the window.
@@ -183,7 +198,8 @@ impl Meter {
         let progress = view.progress.unwrap_or_default();
         let (bytes_per_s, records_per_s) = self.rates();
         let (done, total) = (progress.bytes_done, progress.bytes_total);
-        let percent = (total > 0).then(|| (done as f64 / total as f64 * 1000.0).floor().min(1000.0) / 10.0);
+        let percent =
+            (total > 0).then(|| (done as f64 / total as f64 * 1000.0).floor().min(1000.0) / 10.0);
         let left_s = (total > 0 && bytes_per_s > 0.0)
             .then(|| (total.saturating_sub(done) as f64 / bytes_per_s * 10.0).round() / 10.0);
         Figures {
@@ -207,7 +223,10 @@ impl Meter {
 }
 
 fn running_model(view: &JobView) -> Option<&str> {
-    view.models.iter().find(|m| m.state == "running").map(|m| m.table.as_str())
+    view.models
+        .iter()
+        .find(|m| m.state == "running")
+        .map(|m| m.table.as_str())
 }
 
 /// The live line: what matters most first, whole parts only, never wider than the terminal.
@@ -220,11 +239,18 @@ fn live_line(figures: &Figures<'_>, width: usize) -> String {
         parts.push("committing".to_owned());
     } else if let Some(percent) = figures.percent {
         parts.push(format!("{percent:.0} %"));
-        parts.push(format!("{} of {}", bytes(figures.bytes_done), bytes(figures.bytes_total)));
+        parts.push(format!(
+            "{} of {}",
+            bytes(figures.bytes_done),
+            bytes(figures.bytes_total)
+        ));
         if figures.bytes_per_s > 0 {
             parts.push(format!("{}/s", bytes(figures.bytes_per_s)));
         }
-        if let Some(left) = figures.left_s.filter(|_| figures.bytes_done < figures.bytes_total) {
+        if let Some(left) = figures
+            .left_s
+            .filter(|_| figures.bytes_done < figures.bytes_total)
+        {
             parts.push(format!("{} left", rough_duration(left)));
         }
         if figures.records_per_s > 0 {
@@ -266,8 +292,16 @@ mod tests {
             name: "fpds".into(),
             state: JobState::Running.into(),
             models: vec![
-                ModelView { table: "first".into(), state: "committed".into(), ..ModelView::default() },
-                ModelView { table: "contracts".into(), state: "running".into(), ..ModelView::default() },
+                ModelView {
+                    table: "first".into(),
+                    state: "committed".into(),
+                    ..ModelView::default()
+                },
+                ModelView {
+                    table: "contracts".into(),
+                    state: "running".into(),
+                    ..ModelView::default()
+                },
             ],
             progress: Some(WireProgress {
                 bytes_total: 1_000_000_000,
@@ -305,7 +339,10 @@ mod tests {
     fn the_live_line_never_fills_the_terminal() {
         let moments = [(0, 0, 0), (1000, 400_000_000, 170_000)];
         for width in 0..120 {
-            assert!(line_after(&moments, width).chars().count() < width.max(1), "{width}");
+            assert!(
+                line_after(&moments, width).chars().count() < width.max(1),
+                "{width}"
+            );
         }
         assert_eq!(line_after(&moments, 42), "fpds · contracts  3 bad  40 %");
     }
@@ -316,11 +353,31 @@ mod tests {
         for (now_ms, bytes) in [(0, 0), (1000, 900), (6000, 900), (11_000, 900)] {
             meter.observe(&view(bytes, 0), now_ms);
         }
-        assert_eq!(meter.rates().0, 0.0, "nothing came in during the last five seconds");
+        assert_eq!(
+            meter.rates().0,
+            0.0,
+            "nothing came in during the last five seconds"
+        );
         meter.observe(&view(100, 0), 12_000);
-        assert_eq!(meter.rates(), (0.0, 0.0), "a wave that runs again has no rate yet");
+        assert_eq!(
+            meter.rates(),
+            (0.0, 0.0),
+            "a wave that runs again has no rate yet"
+        );
         meter.observe(&view(300, 50), 13_000);
         assert_eq!(meter.rates(), (200.0, 50.0));
+    }
+
+    #[test]
+    fn the_next_model_begins_at_nothing() {
+        let mut meter = Meter::default();
+        let discovering = JobView {
+            state: JobState::Discovering.into(),
+            ..JobView::default()
+        };
+        meter.observe(&discovering, 1000);
+        meter.observe(&view(500, 20), 2000);
+        assert_eq!(meter.rates(), (500.0, 20.0));
     }
 
     #[test]
@@ -329,7 +386,10 @@ mod tests {
         meter.observe(&view(0, 0), 0);
         let last = view(250_000_000, 1000);
         meter.observe(&last, 1000);
-        let json = serde_json::to_string(&Line { progress: meter.figures(&last, 1000) }).unwrap();
+        let json = serde_json::to_string(&Line {
+            progress: meter.figures(&last, 1000),
+        })
+        .unwrap();
         assert_eq!(
             json,
             concat!(
@@ -343,9 +403,19 @@ mod tests {
 
     #[test]
     fn a_job_without_bytes_to_count_shows_its_state_and_how_long_it_takes() {
-        let view = JobView { name: "fpds".into(), state: JobState::Discovering.into(), ..JobView::default() };
+        let view = JobView {
+            name: "fpds".into(),
+            state: JobState::Discovering.into(),
+            ..JobView::default()
+        };
         let meter = Meter::default();
-        assert_eq!(live_line(&meter.figures(&view, 400), 80), "fpds · discovering");
-        assert_eq!(live_line(&meter.figures(&view, 3100), 80), "fpds · discovering  3 s");
+        assert_eq!(
+            live_line(&meter.figures(&view, 400), 80),
+            "fpds · discovering"
+        );
+        assert_eq!(
+            live_line(&meter.figures(&view, 3100), 80),
+            "fpds · discovering  3 s"
+        );
     }
 }

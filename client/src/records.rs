@@ -38,9 +38,9 @@ impl Records {
     pub(crate) async fn list(&self, limit: u32) -> Result<Vec<JobView>, Failure> {
         match self {
             Self::Scheduler(scheduler) => scheduler.list(limit).await,
-            Self::Journal(folder) => {
-                Ok(read(folder, move |journal| journal.list(limit)).await?.unwrap_or_default())
-            }
+            Self::Journal(folder) => Ok(read(folder, move |journal| journal.list(limit))
+                .await?
+                .unwrap_or_default()),
         }
     }
 
@@ -53,7 +53,9 @@ impl Records {
             Self::Scheduler(scheduler) => scheduler.get(job_id).await,
             Self::Journal(folder) => {
                 let id = job_id.to_owned();
-                let view = read(folder, move |journal| journal.view(&id)).await?.flatten();
+                let view = read(folder, move |journal| journal.view(&id))
+                    .await?
+                    .flatten();
                 view.ok_or_else(|| unknown_job(job_id, folder))
             }
         }
@@ -78,7 +80,10 @@ pub(crate) async fn log(context: &Context, job_id: &str) -> Result<Vec<LogLine>,
         Some(_) => journal.log(&id).map(Some),
         None => Ok(None),
     });
-    found.await?.flatten().ok_or_else(|| unknown_job(job_id, &folder))
+    found
+        .await?
+        .flatten()
+        .ok_or_else(|| unknown_job(job_id, &folder))
 }
 
 /// The state folder of jobs that run on this machine.
@@ -109,7 +114,9 @@ async fn read<T: Send + 'static>(
             Err(Failure::usage(error.to_string()))
         }
         Ok(Err(error)) => Err(Failure::failed(error.to_string())),
-        Err(error) => Err(Failure::failed(format!("the journal could not be read: {error}; please report this"))),
+        Err(error) => Err(Failure::failed(format!(
+            "the journal could not be read: {error}; please report this"
+        ))),
     }
 }
 
@@ -143,11 +150,21 @@ mod tests {
         assert_eq!(records.list(10).await.unwrap(), []);
         let failure = records.get("j1").await.unwrap_err();
         assert_eq!(failure.exit(), Exit::Usage);
-        assert!(failure.to_string().contains("there is no job `j1`"), "{failure}");
-        assert!(failure.to_string().contains("`headworks jobs list`"), "{failure}");
+        assert!(
+            failure.to_string().contains("there is no job `j1`"),
+            "{failure}"
+        );
+        assert!(
+            failure.to_string().contains("`headworks jobs list`"),
+            "{failure}"
+        );
         assert_eq!(log(&context, "j1").await.unwrap_err().exit(), Exit::Usage);
 
-        let elsewhere = Context { scheduler: Some("http://127.0.0.1:9".into()), state_dir: None, ..context };
+        let elsewhere = Context {
+            scheduler: Some("http://127.0.0.1:9".into()),
+            state_dir: None,
+            ..context
+        };
         let failure = log(&elsewhere, "j1").await.unwrap_err();
         assert!(failure.to_string().contains("--state-dir"), "{failure}");
     }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use headworks_proto::v1::cluster_service_client::ClusterServiceClient;
 use headworks_proto::v1::job_service_client::JobServiceClient;
 use headworks_proto::v1::{
-    CancelRequest, ExecutorView, ExecutorsRequest, GetRequest, JobView, ListRequest, SubmitRequest, WatchRequest,
+    CancelRequest, ExecutorView, ExecutorsRequest, GetRequest, JobView, ListRequest, SubmitRequest,
+    WatchRequest,
 };
 use tonic::Streaming;
 use tonic::transport::{Channel, Endpoint};
@@ -48,7 +49,8 @@ impl Scheduler {
             jobs: JobServiceClient::new(channel.clone())
                 .max_decoding_message_size(MESSAGE_BYTES_MAX)
                 .max_encoding_message_size(MESSAGE_BYTES_MAX),
-            cluster: ClusterServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX),
+            cluster: ClusterServiceClient::new(channel)
+                .max_decoding_message_size(MESSAGE_BYTES_MAX),
         })
     }
 
@@ -61,9 +63,21 @@ impl Scheduler {
     ///
     /// # Errors
     /// When the scheduler refuses the job, or is gone.
-    pub(crate) async fn submit(&self, spec_json: String, request_id: String) -> Result<String, Failure> {
-        let request = SubmitRequest { spec_json, request_id };
-        let reply = self.jobs.clone().submit(request).await.map_err(|e| self.failure("submit the job", &e))?;
+    pub(crate) async fn submit(
+        &self,
+        spec_json: String,
+        request_id: String,
+    ) -> Result<String, Failure> {
+        let request = SubmitRequest {
+            spec_json,
+            request_id,
+        };
+        let reply = self
+            .jobs
+            .clone()
+            .submit(request)
+            .await
+            .map_err(|e| self.failure("submit the job", &e))?;
         Ok(reply.into_inner().job_id)
     }
 
@@ -72,8 +86,15 @@ impl Scheduler {
     /// # Errors
     /// When there is no such job.
     pub(crate) async fn get(&self, job_id: &str) -> Result<JobView, Failure> {
-        let request = GetRequest { job_id: job_id.to_owned() };
-        let reply = self.jobs.clone().get(request).await.map_err(|e| self.failure("show the job", &e))?;
+        let request = GetRequest {
+            job_id: job_id.to_owned(),
+        };
+        let reply = self
+            .jobs
+            .clone()
+            .get(request)
+            .await
+            .map_err(|e| self.failure("show the job", &e))?;
         Ok(reply.into_inner())
     }
 
@@ -82,8 +103,12 @@ impl Scheduler {
     /// # Errors
     /// When the scheduler cannot answer.
     pub(crate) async fn list(&self, limit: u32) -> Result<Vec<JobView>, Failure> {
-        let reply =
-            self.jobs.clone().list(ListRequest { limit }).await.map_err(|e| self.failure("list the jobs", &e))?;
+        let reply = self
+            .jobs
+            .clone()
+            .list(ListRequest { limit })
+            .await
+            .map_err(|e| self.failure("list the jobs", &e))?;
         Ok(reply.into_inner().jobs)
     }
 
@@ -91,9 +116,16 @@ impl Scheduler {
     ///
     /// # Errors
     /// As tonic has them: the caller decides which may pass.
-    pub(crate) async fn views(&self, job_id: &str, interval: Duration) -> Result<Streaming<JobView>, tonic::Status> {
+    pub(crate) async fn views(
+        &self,
+        job_id: &str,
+        interval: Duration,
+    ) -> Result<Streaming<JobView>, tonic::Status> {
         let interval_ms = u32::try_from(interval.as_millis()).unwrap_or(u32::MAX);
-        let request = WatchRequest { job_id: job_id.to_owned(), interval_ms };
+        let request = WatchRequest {
+            job_id: job_id.to_owned(),
+            interval_ms,
+        };
         Ok(self.jobs.clone().watch(request).await?.into_inner())
     }
 
@@ -102,8 +134,16 @@ impl Scheduler {
     /// # Errors
     /// When there is no such job.
     pub(crate) async fn cancel(&self, job_id: &str, reason: &str) -> Result<bool, Failure> {
-        let request = CancelRequest { job_id: job_id.to_owned(), reason: reason.to_owned() };
-        let reply = self.jobs.clone().cancel(request).await.map_err(|e| self.failure("stop the job", &e))?;
+        let request = CancelRequest {
+            job_id: job_id.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let reply = self
+            .jobs
+            .clone()
+            .cancel(request)
+            .await
+            .map_err(|e| self.failure("stop the job", &e))?;
         Ok(reply.into_inner().cancelled)
     }
 

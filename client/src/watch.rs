@@ -13,6 +13,8 @@ use crate::output::note;
 use crate::progress::Progress;
 use crate::service::Scheduler;
 
+/// Views come at least this often while the job changes: what is shown is never older.
+const VIEWS_INTERVAL_MS: u64 = 200;
 /// How long a scheduler that went away is waited for.
 const RECONNECT_MS_MAX: u64 = 30_000;
 /// Between two attempts to reach it again.
@@ -64,7 +66,13 @@ pub(crate) async fn watch(
     interrupts: &mut Interrupts,
 ) -> Result<Watched, Failure> {
     let begun = Instant::now();
-    let mut views = Views::new(scheduler, job_id, progress.interval());
+    let mut views = Views::new(
+        scheduler,
+        job_id,
+        progress
+            .interval()
+            .min(Duration::from_millis(VIEWS_INTERVAL_MS)),
+    );
     let mut newest: Option<JobView> = None;
     let mut tick = tokio::time::interval(progress.interval());
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -121,7 +129,10 @@ async fn stop(scheduler: &Scheduler, job_id: &str, views: &mut Views<'_>) -> Opt
             None
         }
         Err(_) => {
-            note(&format!("the job has not ended within {} s of being stopped", STOP_WAIT_MS_MAX / 1000));
+            note(&format!(
+                "the job has not ended within {} s of being stopped",
+                STOP_WAIT_MS_MAX / 1000
+            ));
             None
         }
     }
@@ -139,7 +150,13 @@ struct Views<'a> {
 
 impl<'a> Views<'a> {
     fn new(scheduler: &'a Scheduler, job_id: &'a str, interval: Duration) -> Self {
-        Self { scheduler, job_id, interval, stream: None, silent_since: None }
+        Self {
+            scheduler,
+            job_id,
+            interval,
+            stream: None,
+            silent_since: None,
+        }
     }
 
     /// The next view. Safe to drop between awaits: at worst the stream is opened anew.
@@ -165,7 +182,10 @@ impl<'a> Views<'a> {
             };
             self.stream = None;
             let since = *self.silent_since.get_or_insert_with(Instant::now);
-            let lost = matches!(failed.code(), Code::Unavailable | Code::Unknown | Code::Cancelled | Code::Internal);
+            let lost = matches!(
+                failed.code(),
+                Code::Unavailable | Code::Unknown | Code::Cancelled | Code::Internal
+            );
             if !lost {
                 return Err(self.scheduler.failure("watch the job", &failed));
             }

@@ -67,11 +67,19 @@ pub async fn start_local(options: LocalOptions) -> anyhow::Result<LocalCluster> 
     };
     let all_cores = std::thread::available_parallelism().map_or(1, usize::from);
     let cores = options.cores.unwrap_or(all_cores).max(1);
-    let mut cluster =
-        LocalCluster { url, pids: Vec::new(), scheduler, inside: None, children: Vec::new(), _work_dir: temporary };
+    let mut cluster = LocalCluster {
+        url,
+        pids: Vec::new(),
+        scheduler,
+        inside: None,
+        children: Vec::new(),
+        _work_dir: temporary,
+    };
     match options.executors {
         None => {
-            let executor = ExecutorServer::start(ExecutorOptions::local(&cluster.url, cores, &work_dir)).await?;
+            let executor =
+                ExecutorServer::start(ExecutorOptions::local(&cluster.url, cores, &work_dir))
+                    .await?;
             cluster.inside = Some(executor);
             cluster.pids.push(std::process::id());
         }
@@ -80,7 +88,11 @@ pub async fn start_local(options: LocalOptions) -> anyhow::Result<LocalCluster> 
             for index in 0..count {
                 // The first ones get the cores that cannot be shared evenly.
                 let share = (cores / count + usize::from(index < cores % count)).max(1);
-                let child = spawn_executor(&cluster.url, share, &work_dir.join(format!("executor-{index}")))?;
+                let child = spawn_executor(
+                    &cluster.url,
+                    share,
+                    &work_dir.join(format!("executor-{index}")),
+                )?;
                 cluster.pids.extend(child.id());
                 cluster.children.push(child);
             }
@@ -120,11 +132,15 @@ impl LocalCluster {
             }
             for child in &mut self.children {
                 if let Some(status) = child.try_wait()? {
-                    bail!("an executor ended before it had registered: {status}; its messages stand above");
+                    bail!(
+                        "an executor ended before it had registered: {status}; its messages stand above"
+                    );
                 }
             }
             if Instant::now() >= until {
-                bail!("only {found} of {expected} executors registered within {REGISTER_WAIT_MS_MAX} ms");
+                bail!(
+                    "only {found} of {expected} executors registered within {REGISTER_WAIT_MS_MAX} ms"
+                );
             }
             tokio::time::sleep(Duration::from_millis(REGISTER_LOOK_INTERVAL_MS)).await;
         }
@@ -134,12 +150,26 @@ impl LocalCluster {
 /// Starts an executor as a child process that ends with this one.
 fn spawn_executor(url: &str, cores: usize, work_dir: &Path) -> anyhow::Result<Child> {
     let (program, subcommand) = executor_program()?;
-    std::fs::create_dir_all(work_dir).with_context(|| format!("cannot make {}", work_dir.display()))?;
+    std::fs::create_dir_all(work_dir)
+        .with_context(|| format!("cannot make {}", work_dir.display()))?;
     let mut command = Command::new(&program);
     command.args(subcommand);
-    command.args(["--scheduler", url, "--cores", &cores.to_string(), "--exit-with-parent", "--work-dir"]);
-    command.arg(work_dir).stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
-    let mut child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
+    command.args([
+        "--scheduler",
+        url,
+        "--cores",
+        &cores.to_string(),
+        "--exit-with-parent",
+        "--work-dir",
+    ]);
+    command
+        .arg(work_dir)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("cannot start {}", program.display()))?;
     if let Some(stdout) = child.stdout.take() {
         // Its ready line is for supervisors; nobody must block on writing it.
         tokio::spawn(async move {
@@ -161,12 +191,18 @@ fn executor_program() -> anyhow::Result<(PathBuf, Option<&'static str>)> {
     }
     // Test programs lie one folder deeper.
     for folder in own.ancestors().skip(1).take(2) {
-        for (name, subcommand) in [("headworks-executor", None), ("headworks", Some("executor"))] {
+        for (name, subcommand) in [
+            ("headworks-executor", None),
+            ("headworks", Some("executor")),
+        ] {
             let program = folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
             if program.is_file() {
                 return Ok((program, subcommand));
             }
         }
     }
-    bail!("cannot find `headworks-executor` beside {}; install it there", own.display())
+    bail!(
+        "cannot find `headworks-executor` beside {}; install it there",
+        own.display()
+    )
 }

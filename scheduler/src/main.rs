@@ -32,7 +32,9 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")))
+        .with_env_filter(
+            EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn")),
+        )
         .with_writer(std::io::stderr)
         .init();
     match run(arguments) {
@@ -45,14 +47,19 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let state_dir = arguments
-        .state_dir
-        .or_else(default_state_dir)
-        .context("no state folder is known: name one with --state-dir, or set HEADWORKS_STATE_DIR")?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let state_dir = arguments.state_dir.or_else(default_state_dir).context(
+        "no state folder is known: name one with --state-dir, or set HEADWORKS_STATE_DIR",
+    )?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
-        let options = SchedulerOptions { bind: arguments.bind, state_dir, driver: DriverOptions::default() };
+        let options = SchedulerOptions {
+            bind: arguments.bind,
+            state_dir,
+            driver: DriverOptions::default(),
+        };
         let scheduler = start(options).await?;
         println!("headworks-scheduler ready on {}", scheduler.address());
         tokio::select! {

@@ -26,15 +26,25 @@ pub(crate) async fn recover(journal: &Arc<Journal>, locks: &TableLocks, job_ids:
     }
 }
 
-async fn recover_job(journal: &Arc<Journal>, locks: &TableLocks, job_id: &str) -> Result<(), String> {
-    let Some(job) = blocking(journal, job_id, |journal, id| journal.load(id)).await? else { return Ok(()) };
+async fn recover_job(
+    journal: &Arc<Journal>,
+    locks: &TableLocks,
+    job_id: &str,
+) -> Result<(), String> {
+    let Some(job) = blocking(journal, job_id, |journal, id| journal.load(id)).await? else {
+        return Ok(());
+    };
     let spec = JobSpec::from_json(&job.spec_json).map_err(|error| error.to_string())?;
     // Files whose bad records are in quarantine: (source, path).
     let mut quarantined = BTreeSet::new();
     for (index, model) in job.models.iter().enumerate() {
-        let intended = job.commits.iter().find(|commit| commit.model == index && commit.quarantine_of.is_none());
+        let intended = job
+            .commits
+            .iter()
+            .find(|commit| commit.model == index && commit.quarantine_of.is_none());
         let Some(intended) = intended else { break };
-        let location = TableLocation::new(&spec.lake, &model.name).map_err(|error| error.to_string())?;
+        let location =
+            TableLocation::new(&spec.lake, &model.name).map_err(|error| error.to_string())?;
         driver::settle(locks, location.clone()).await?;
         let entry = match intended.version {
             Some(_) => true,
@@ -58,7 +68,10 @@ async fn recover_job(journal: &Arc<Journal>, locks: &TableLocks, job_id: &str) -
 async fn entry_of(location: TableLocation, commit_id: &str) -> Result<Option<LogEntry>, String> {
     let commit_id = commit_id.to_owned();
     let read = tokio::task::spawn_blocking(move || Table::open(location).log());
-    let log = read.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())?;
+    let log = read
+        .await
+        .map_err(|error| error.to_string())?
+        .map_err(|error| error.to_string())?;
     Ok(log.into_iter().find(|entry| entry.commit_id == commit_id))
 }
 
@@ -79,7 +92,11 @@ async fn note_commit(
     };
     let (commit_id, version) = (entry.commit_id.clone(), entry.version);
     blocking(journal, job_id, move |journal, id| {
-        let found = FoundCommit { commit_id: &commit_id, version, model: Some((index, view)) };
+        let found = FoundCommit {
+            commit_id: &commit_id,
+            version,
+            model: Some((index, view)),
+        };
         journal.found_commit(id, &found, driver::now_ms())
     })
     .await
@@ -101,7 +118,11 @@ async fn quarantine_model(
     quarantined.extend(files_of(model));
     for (source, files) in kept {
         let commit_id = driver::commit_id(&job.job_id, index, Some(&source));
-        if job.commits.iter().any(|commit| commit.commit_id == commit_id && commit.version.is_some()) {
+        if job
+            .commits
+            .iter()
+            .any(|commit| commit.commit_id == commit_id && commit.version.is_some())
+        {
             continue;
         }
         let work = CommitWork {
@@ -115,12 +136,22 @@ async fn quarantine_model(
             base: Some(0),
             failed: false,
         };
-        let model_spec = spec.models.get(index).ok_or("the job's spec lacks one of its models")?.clone();
-        match driver::commit_quarantine(locks.clone(), &spec.lake, &job.job_id, model_spec, work).await {
+        let model_spec = spec
+            .models
+            .get(index)
+            .ok_or("the job's spec lacks one of its models")?
+            .clone();
+        match driver::commit_quarantine(locks.clone(), &spec.lake, &job.job_id, model_spec, work)
+            .await
+        {
             Event::Committed { version, .. } => {
                 let job_id = job.job_id.as_str();
                 blocking(journal, job_id, move |journal, id| {
-                    let found = FoundCommit { commit_id: &commit_id, version, model: None };
+                    let found = FoundCommit {
+                        commit_id: &commit_id,
+                        version,
+                        model: None,
+                    };
                     journal.found_commit(id, &found, driver::now_ms())
                 })
                 .await?;
@@ -128,14 +159,23 @@ async fn quarantine_model(
             Event::Failed { error, .. } | Event::CommitUnknown(error) | Event::Overtaken(error) => {
                 return Err(format!("quarantine of source `{source}`: {error}"));
             }
-            other => return Err(format!("quarantine of source `{source}`: heard `{}`", other.name())),
+            other => {
+                return Err(format!(
+                    "quarantine of source `{source}`: heard `{}`",
+                    other.name()
+                ));
+            }
         }
     }
     Ok(())
 }
 
 fn files_of(model: &JournaledModel) -> impl Iterator<Item = (String, String)> {
-    let inputs = model.inputs.iter().flatten().filter(|(source, _)| model.quarantines.contains(source));
+    let inputs = model
+        .inputs
+        .iter()
+        .flatten()
+        .filter(|(source, _)| model.quarantines.contains(source));
     inputs.flat_map(|(source, files)| files.iter().map(|file| (source.clone(), file.path.clone())))
 }
 
@@ -146,5 +186,6 @@ async fn blocking<T: Send + 'static, E: std::fmt::Display + Send + 'static>(
 ) -> Result<T, String> {
     let (journal, job_id) = (Arc::clone(journal), job_id.to_owned());
     let done = tokio::task::spawn_blocking(move || call(&journal, &job_id)).await;
-    done.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+    done.map_err(|error| error.to_string())?
+        .map_err(|error| error.to_string())
 }

@@ -12,7 +12,8 @@ use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
 use crate::driver::{
-    self, Command, DriverContext, DriverOptions, ErrorClass, Failure, JobState, Outcome, Record, TableLocks, drive,
+    self, Command, DriverContext, DriverOptions, ErrorClass, Failure, JobState, Outcome, Record,
+    TableLocks, drive,
 };
 use crate::journal::{Journal, JournalError, NewJob, Submitted};
 
@@ -81,8 +82,16 @@ impl Registry {
     /// A registry without an engine: it answers, but takes no job yet.
     #[must_use]
     pub fn new(journal: Arc<Journal>, locks: TableLocks, options: DriverOptions) -> Self {
-        let inner = Inner { journal, engine: OnceLock::new(), live: Mutex::default(), locks, options };
-        Self { inner: Arc::new(inner) }
+        let inner = Inner {
+            journal,
+            engine: OnceLock::new(),
+            live: Mutex::default(),
+            locks,
+            options,
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 
     /// Gives it the engine that its jobs run on. A second call changes nothing.
@@ -95,9 +104,18 @@ impl Registry {
     ///
     /// # Errors
     /// See [`RegistryError`].
-    pub async fn submit(&self, spec_json: String, request_id: String) -> Result<String, RegistryError> {
+    pub async fn submit(
+        &self,
+        spec_json: String,
+        request_id: String,
+    ) -> Result<String, RegistryError> {
         let spec = parse(&spec_json)?;
-        let engine = self.inner.engine.get().cloned().ok_or(RegistryError::NotReady("starting"))?;
+        let engine = self
+            .inner
+            .engine
+            .get()
+            .cloned()
+            .ok_or(RegistryError::NotReady("starting"))?;
         let job_id = uuid::Uuid::now_v7().simple().to_string();
         let state = JobState::new(job_id.clone(), Arc::new(spec), driver::now_ms());
         let view = driver::job_view(&state, &driver::Progress::default());
@@ -110,13 +128,29 @@ impl Registry {
             if live.is_stopping {
                 return Err(RegistryError::NotReady("stopping"));
             }
-            live.jobs.insert(job_id.clone(), LiveJob { commands, views: view_receiver });
+            live.jobs.insert(
+                job_id.clone(),
+                LiveJob {
+                    commands,
+                    views: view_receiver,
+                },
+            );
         }
-        let models: Vec<String> = state.spec.models.iter().map(|model| model.name.clone()).collect();
+        let models: Vec<String> = state
+            .spec
+            .models
+            .iter()
+            .map(|model| model.name.clone())
+            .collect();
         let id = job_id.clone();
         let journaled = self.journal_call(move |journal| {
-            let job =
-                NewJob { job_id: &id, spec_json: &spec_json, models: &models, request_id: &request_id, view: &view };
+            let job = NewJob {
+                job_id: &id,
+                spec_json: &spec_json,
+                models: &models,
+                request_id: &request_id,
+                view: &view,
+            };
             journal.submit(&job)
         });
         match journaled.await {
@@ -152,7 +186,9 @@ impl Registry {
     /// # Errors
     /// The journal's.
     pub async fn list(&self, limit: u32) -> Result<Vec<v1::JobView>, RegistryError> {
-        let mut views = self.journal_call(move |journal| journal.list(limit)).await?;
+        let mut views = self
+            .journal_call(move |journal| journal.list(limit))
+            .await?;
         let live = self.live();
         for view in &mut views {
             if let Some(job) = live.jobs.get(&view.job_id) {
@@ -179,8 +215,15 @@ impl Registry {
     /// [`RegistryError::Unknown`], or the journal's.
     pub async fn cancel(&self, job_id: &str, reason: &str) -> Result<bool, RegistryError> {
         if let Some(job) = self.live().jobs.get(job_id) {
-            let reason = if reason.is_empty() { "stopped on request" } else { reason };
-            return Ok(job.commands.send(Command::Cancel(reason.to_owned())).is_ok());
+            let reason = if reason.is_empty() {
+                "stopped on request"
+            } else {
+                reason
+            };
+            return Ok(job
+                .commands
+                .send(Command::Cancel(reason.to_owned()))
+                .is_ok());
         }
         self.view(job_id).await.map(|_| false)
     }
@@ -200,8 +243,13 @@ impl Registry {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        if tokio::time::timeout(Duration::from_millis(SHUTDOWN_WAIT_MS_MAX), empty).await.is_err() {
-            tracing::warn!("some jobs did not let go in time; the next scheduler finds them interrupted");
+        if tokio::time::timeout(Duration::from_millis(SHUTDOWN_WAIT_MS_MAX), empty)
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                "some jobs did not let go in time; the next scheduler finds them interrupted"
+            );
         }
     }
 
@@ -234,15 +282,22 @@ impl Registry {
         let mut view = views.borrow().clone();
         let failure = Failure {
             class: Some(ErrorClass::Engine),
-            error: format!("the job's driver broke: {error}; a defect of Headworks, please report it"),
+            error: format!(
+                "the job's driver broke: {error}; a defect of Headworks, please report it"
+            ),
         };
         view.set_state(v1::JobState::Failed);
         view.error.clone_from(&failure.error);
         view.error_class = ErrorClass::Engine.as_str().to_owned();
         view.finished_at_ms = driver::now_ms();
         let (id, ended) = (job_id.to_owned(), view.clone());
-        let record = Record::Ended { outcome: Outcome::Failed, failure: Some(failure) };
-        let done = self.journal_call(move |journal| journal.append(&id, &[record], &ended, driver::now_ms())).await;
+        let record = Record::Ended {
+            outcome: Outcome::Failed,
+            failure: Some(failure),
+        };
+        let done = self
+            .journal_call(move |journal| journal.append(&id, &[record], &ended, driver::now_ms()))
+            .await;
         if let Err(error) = done {
             tracing::error!(job = %job_id, "{error}");
         }
@@ -250,7 +305,10 @@ impl Registry {
     }
 
     fn live(&self) -> MutexGuard<'_, Live> {
-        self.inner.live.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner
+            .live
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn journal_call<T: Send + 'static>(
@@ -260,7 +318,9 @@ impl Registry {
         let journal = Arc::clone(&self.inner.journal);
         match tokio::task::spawn_blocking(move || call(&journal)).await {
             Ok(done) => Ok(done?),
-            Err(error) => Err(RegistryError::Broken(format!("a call of the journal broke off: {error}"))),
+            Err(error) => Err(RegistryError::Broken(format!(
+                "a call of the journal broke off: {error}"
+            ))),
         }
     }
 }
@@ -273,23 +333,41 @@ fn parse(spec_json: &str) -> Result<JobSpec, RegistryError> {
             spec_json.len()
         )));
     }
-    let spec = JobSpec::from_json(spec_json).map_err(|error| RegistryError::Invalid(error.to_string()))?;
+    let spec =
+        JobSpec::from_json(spec_json).map_err(|error| RegistryError::Invalid(error.to_string()))?;
     if spec.models.is_empty() {
-        return Err(RegistryError::Invalid(format!("job `{}` has no model; add one under `models:`", spec.job)));
+        return Err(RegistryError::Invalid(format!(
+            "job `{}` has no model; add one under `models:`",
+            spec.job
+        )));
     }
     let mut models = BTreeSet::new();
     for model in &spec.models {
-        if let Some(missing) = model.reads_sources.iter().find(|name| spec.source(name).is_none()) {
-            return Err(RegistryError::Invalid(format!("model `{}` reads `{missing}`, which is no source", model.name)));
+        if let Some(missing) = model
+            .reads_sources
+            .iter()
+            .find(|name| spec.source(name).is_none())
+        {
+            return Err(RegistryError::Invalid(format!(
+                "model `{}` reads `{missing}`, which is no source",
+                model.name
+            )));
         }
-        if let Some(later) = model.reads_models.iter().find(|name| !models.contains(*name)) {
+        if let Some(later) = model
+            .reads_models
+            .iter()
+            .find(|name| !models.contains(*name))
+        {
             return Err(RegistryError::Invalid(format!(
                 "model `{}` reads `{later}`, which no model before it makes",
                 model.name
             )));
         }
         if !models.insert(model.name.clone()) {
-            return Err(RegistryError::Invalid(format!("two models are named `{}`", model.name)));
+            return Err(RegistryError::Invalid(format!(
+                "two models are named `{}`",
+                model.name
+            )));
         }
     }
     Ok(spec)

@@ -32,7 +32,11 @@ impl SchedulerOptions {
     /// On loopback, at a free port.
     #[must_use]
     pub fn local(state_dir: PathBuf) -> Self {
-        Self { bind: SocketAddr::from(([127, 0, 0, 1], 0)), state_dir, driver: DriverOptions::default() }
+        Self {
+            bind: SocketAddr::from(([127, 0, 0, 1], 0)),
+            state_dir,
+            driver: DriverOptions::default(),
+        }
     }
 }
 

@@ -39,18 +39,32 @@ impl JobServiceImpl {
 
 #[tonic::async_trait]
 impl JobService for JobServiceImpl {
-    async fn submit(&self, request: Request<v1::SubmitRequest>) -> Result<Response<v1::SubmitReply>, Status> {
+    async fn submit(
+        &self,
+        request: Request<v1::SubmitRequest>,
+    ) -> Result<Response<v1::SubmitReply>, Status> {
         let request = request.into_inner();
-        let job_id = self.registry.submit(request.spec_json, request.request_id).await.map_err(status)?;
+        let job_id = self
+            .registry
+            .submit(request.spec_json, request.request_id)
+            .await
+            .map_err(status)?;
         Ok(Response::new(v1::SubmitReply { job_id }))
     }
 
     async fn get(&self, request: Request<v1::GetRequest>) -> Result<Response<v1::JobView>, Status> {
-        let view = self.registry.view(&request.into_inner().job_id).await.map_err(status)?;
+        let view = self
+            .registry
+            .view(&request.into_inner().job_id)
+            .await
+            .map_err(status)?;
         Ok(Response::new(view))
     }
 
-    async fn list(&self, request: Request<v1::ListRequest>) -> Result<Response<v1::ListReply>, Status> {
+    async fn list(
+        &self,
+        request: Request<v1::ListRequest>,
+    ) -> Result<Response<v1::ListReply>, Status> {
         let limit = match request.into_inner().limit {
             0 => LIST_DEFAULT,
             limit => limit.min(LIST_MAX),
@@ -61,7 +75,10 @@ impl JobService for JobServiceImpl {
 
     type WatchStream = Pin<Box<dyn Stream<Item = Result<v1::JobView, Status>> + Send>>;
 
-    async fn watch(&self, request: Request<v1::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+    async fn watch(
+        &self,
+        request: Request<v1::WatchRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
         let request = request.into_inner();
         let interval_ms = match request.interval_ms {
             0 => WATCH_INTERVAL_MS_DEFAULT,
@@ -70,7 +87,11 @@ impl JobService for JobServiceImpl {
         let (sender, receiver) = mpsc::channel(WATCH_QUEUE_MAX);
         match self.registry.watch(&request.job_id).await.map_err(status)? {
             Watched::Live(views) => {
-                tokio::spawn(follow(views, sender, Duration::from_millis(interval_ms.into())));
+                tokio::spawn(follow(
+                    views,
+                    sender,
+                    Duration::from_millis(interval_ms.into()),
+                ));
             }
             Watched::Journaled(view) => {
                 tokio::spawn(follow_journal(self.registry.clone(), *view, sender));
@@ -79,9 +100,16 @@ impl JobService for JobServiceImpl {
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 
-    async fn cancel(&self, request: Request<v1::CancelRequest>) -> Result<Response<v1::CancelReply>, Status> {
+    async fn cancel(
+        &self,
+        request: Request<v1::CancelRequest>,
+    ) -> Result<Response<v1::CancelReply>, Status> {
         let request = request.into_inner();
-        let cancelled = self.registry.cancel(&request.job_id, &request.reason).await.map_err(status)?;
+        let cancelled = self
+            .registry
+            .cancel(&request.job_id, &request.reason)
+            .await
+            .map_err(status)?;
         Ok(Response::new(v1::CancelReply { cancelled }))
     }
 }
@@ -122,7 +150,11 @@ async fn follow(
 
 /// The same for a job that the journal alone knows of: it is looked at again
 /// and again, if another scheduler drives it.
-async fn follow_journal(registry: Registry, mut view: v1::JobView, sender: mpsc::Sender<Result<v1::JobView, Status>>) {
+async fn follow_journal(
+    registry: Registry,
+    mut view: v1::JobView,
+    sender: mpsc::Sender<Result<v1::JobView, Status>>,
+) {
     loop {
         let ended = crate::driver::has_ended(view.state());
         let job_id = view.job_id.clone();

@@ -10,6 +10,8 @@ use crate::errors::{Exit, Failure};
 /// # Errors
 /// When its folder or address cannot be used, or no scheduler answers.
 pub(crate) async fn run(args: ExecutorArgs) -> Result<Exit, Failure> {
-    headworks_executor::run(args).await.map_err(|e| Failure::usage(format!("executor: {e:#}")))?;
+    headworks_executor::run(args)
+        .await
+        .map_err(|e| Failure::usage(format!("executor: {e:#}")))?;
     Ok(Exit::Done)
 }

@@ -24,8 +24,10 @@ struct ExecutorJson<'a> {
 /// # Errors
 /// When there is no scheduler to ask.
 pub(crate) async fn run(context: &Context) -> Result<Exit, Failure> {
-    let url =
-        context.need_scheduler("executors", "without one there is no cluster that outlives a command")?;
+    let url = context.need_scheduler(
+        "executors",
+        "without one there is no cluster that outlives a command",
+    )?;
     let executors = Scheduler::connect(url).await?.executors().await?;
     if context.json() {
         output::json(&json(&executors))?;

@@ -22,7 +22,10 @@ pub(crate) fn source_spec(
     format: &SourceFormat,
     schema: Option<&Path>,
 ) -> Result<SourceSpec, Failure> {
-    let patterns = paths.iter().map(|path| pattern(path)).collect::<Result<Vec<_>, _>>()?;
+    let patterns = paths
+        .iter()
+        .map(|path| pattern(path))
+        .collect::<Result<Vec<_>, _>>()?;
     let format_of_spec = match format.format {
         Format::Xml => SpecFormat::Xml,
     };
@@ -32,7 +35,11 @@ pub(crate) fn source_spec(
     if let Some(file) = &schema_file {
         options.schema.clone_from(&file.path);
     }
-    Ok(SourceSpec { name: name.to_owned(), options, schema_file })
+    Ok(SourceSpec {
+        name: name.to_owned(),
+        options,
+        schema_file,
+    })
 }
 
 /// An absolute pattern. What is there under exactly that name is meant, even
@@ -43,10 +50,15 @@ fn pattern(path: &str) -> Result<String, Failure> {
             "{path} cannot be read: only files on this machine can, so far\n  next: copy it here first"
         )));
     }
-    let absolute = std::path::absolute(path)
-        .map_err(|e| Failure::usage(format!("`{path}` is no path: {e}\n  next: name a file, a folder or a pattern")))?;
+    let absolute = std::path::absolute(path).map_err(|e| {
+        Failure::usage(format!(
+            "`{path}` is no path: {e}\n  next: name a file, a folder or a pattern"
+        ))
+    })?;
     let Some(absolute) = absolute.to_str() else {
-        return Err(Failure::usage(format!("`{path}` is in a folder whose name is no UTF-8\n  next: move it")));
+        return Err(Failure::usage(format!(
+            "`{path}` is in a folder whose name is no UTF-8\n  next: move it"
+        )));
     };
     if absolute.contains(PATTERN_CHARACTERS) && Path::new(absolute).exists() {
         return Ok(glob::Pattern::escape(absolute));
@@ -61,12 +73,19 @@ fn schema_file(path: &Path) -> Result<TextFile, Failure> {
             path.display()
         ))
     };
-    let length = std::fs::metadata(path).map_err(|e| cannot(e.to_string()))?.len();
+    let length = std::fs::metadata(path)
+        .map_err(|e| cannot(e.to_string()))?
+        .len();
     if length > SCHEMA_BYTES_MAX {
-        return Err(cannot(format!("it has {length} bytes, more than {SCHEMA_BYTES_MAX}")));
+        return Err(cannot(format!(
+            "it has {length} bytes, more than {SCHEMA_BYTES_MAX}"
+        )));
     }
     let text = std::fs::read_to_string(path).map_err(|e| cannot(e.to_string()))?;
-    Ok(TextFile { path: path.display().to_string(), text })
+    Ok(TextFile {
+        path: path.display().to_string(),
+        text,
+    })
 }
 
 #[cfg(test)]
@@ -80,7 +99,10 @@ mod tests {
         std::fs::write(path("a[1].xml"), "").unwrap();
         assert_eq!(pattern(&path("a[1].xml")).unwrap(), path("a[[]1[]].xml"));
         assert_eq!(pattern(&path("a*.xml")).unwrap(), path("a*.xml"));
-        assert!(pattern("x.xml").unwrap().starts_with('/'), "absolute: a scheduler has another working folder");
+        assert!(
+            pattern("x.xml").unwrap().starts_with('/'),
+            "absolute: a scheduler has another working folder"
+        );
         assert_eq!(pattern("s3://b/x.xml").unwrap_err().exit().code(), 2);
     }
 
@@ -88,9 +110,15 @@ mod tests {
     fn the_schema_files_text_goes_with_the_source() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("s.yaml");
-        let format = SourceFormat { format: Format::Xml, row_tag: vec!["award".into()] };
+        let format = SourceFormat {
+            format: Format::Xml,
+            row_tag: vec!["award".into()],
+        };
         let failure = source_spec("s", &["x".into()], &format, Some(&file)).unwrap_err();
-        assert!(failure.to_string().contains("s.yaml cannot be read"), "{failure}");
+        assert!(
+            failure.to_string().contains("s.yaml cannot be read"),
+            "{failure}"
+        );
         std::fs::write(&file, "fields: []\n").unwrap();
         let spec = source_spec("s", &["x".into()], &format, Some(&file)).unwrap();
         assert_eq!(spec.schema_file.unwrap().text, "fields: []\n");

@@ -20,7 +20,11 @@ use crate::watch::{Hold, Watched, watch};
 pub(crate) async fn run(context: &Context, args: &Run) -> Result<Exit, Failure> {
     let spec = load(&args.job)?;
     let mut interrupts = Interrupts::listen();
-    let wish = Wish { executors: args.executors, cores: args.cores, ..Wish::default() };
+    let wish = Wish {
+        executors: args.executors,
+        cores: args.cores,
+        ..Wish::default()
+    };
     let cluster = Cluster::open(context, wish).await?;
     let outcome = run_on(context, &cluster, &spec, &mut interrupts).await;
     cluster.close().await;
@@ -34,9 +38,19 @@ async fn run_on(
     interrupts: &mut Interrupts,
 ) -> Result<Exit, Failure> {
     let before_ms = context.elapsed_ms();
-    let job_id = cluster.scheduler().submit(spec_json(spec)?, request_id()).await?;
+    let job_id = cluster
+        .scheduler()
+        .submit(spec_json(spec)?, request_id())
+        .await?;
     let mut progress = context.progress();
-    let watched = watch(cluster.scheduler(), &job_id, cluster.hold(), &mut progress, interrupts).await?;
+    let watched = watch(
+        cluster.scheduler(),
+        &job_id,
+        cluster.hold(),
+        &mut progress,
+        interrupts,
+    )
+    .await?;
     drop(progress);
     report(context, &job_id, cluster.hold(), &watched, before_ms)?;
     Ok(watched.exit())
@@ -48,7 +62,8 @@ async fn run_on(
 /// Everything that is wrong with it.
 pub(crate) fn load(job: &JobFile) -> Result<JobSpec, Failure> {
     let env = |name: &str| std::env::var(name).ok();
-    headworks_spec::load(&job.file, &job.set, &env).map_err(|e| Failure::usage(format!("the job is not right\n{e}")))
+    headworks_spec::load(&job.file, &job.set, &env)
+        .map_err(|e| Failure::usage(format!("the job is not right\n{e}")))
 }
 
 /// A job as the message that is submitted.
@@ -78,7 +93,9 @@ pub(crate) fn report(
     match watched {
         Watched::Ended(view) | Watched::Stopped(Some(view)) => {
             if !context.quiet {
-                view.warnings.iter().for_each(|warning| output::warning(warning));
+                view.warnings
+                    .iter()
+                    .for_each(|warning| output::warning(warning));
             }
             if context.json() {
                 output::json(&job_json(view, before_ms))?;
@@ -89,12 +106,16 @@ pub(crate) fn report(
                 output::error(&message);
             }
         }
-        Watched::Stopped(None) if hold == Hold::Own => output::note("stopped; the tables are as they were"),
+        Watched::Stopped(None) if hold == Hold::Own => {
+            output::note("stopped; the tables are as they were")
+        }
         Watched::Stopped(None) => output::note(&format!(
             "job {job_id} was asked to stop; `headworks jobs show {job_id}` tells when it has"
         )),
         Watched::Left => {
-            output::note(&format!("job {job_id} goes on; `headworks jobs watch {job_id}` follows it"));
+            output::note(&format!(
+                "job {job_id} goes on; `headworks jobs watch {job_id}` follows it"
+            ));
         }
     }
     Ok(())
@@ -108,7 +129,11 @@ fn ending(view: &JobView) -> Option<String> {
         JobState::Interrupted => "was interrupted: its scheduler ended",
         _ => "failed",
     };
-    let why = if view.error.is_empty() { String::new() } else { format!(": {}", view.error) };
+    let why = if view.error.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", view.error)
+    };
     Some(format!("job {} ({}) {how}{why}", view.name, view.job_id))
 }
 
@@ -127,9 +152,21 @@ mod tests {
         };
         for (state, error, said) in [
             (JobState::Done, "", None),
-            (JobState::Failed, "a.xml: byte 7: bad", Some("job fpds (j1) failed: a.xml: byte 7: bad")),
-            (JobState::Cancelled, "by Ann", Some("job fpds (j1) was stopped: by Ann")),
-            (JobState::Interrupted, "", Some("job fpds (j1) was interrupted: its scheduler ended")),
+            (
+                JobState::Failed,
+                "a.xml: byte 7: bad",
+                Some("job fpds (j1) failed: a.xml: byte 7: bad"),
+            ),
+            (
+                JobState::Cancelled,
+                "by Ann",
+                Some("job fpds (j1) was stopped: by Ann"),
+            ),
+            (
+                JobState::Interrupted,
+                "",
+                Some("job fpds (j1) was interrupted: its scheduler ended"),
+            ),
         ] {
             assert_eq!(ending(&view(state, error)).as_deref(), said);
         }

@@ -26,8 +26,10 @@ pub(crate) async fn run(context: &Context, args: Schema) -> Result<Exit, Failure
     }
     let mut source = source_spec("source", &args.sources, &args.format, None)?;
     source.options.sample_files = args.sample_files;
-    let settled =
-        ask_engine(context, async |engine| engine.settle(&source).await.map_err(engine_failure)).await?;
+    let settled = ask_engine(context, async |engine| {
+        engine.settle(&source).await.map_err(engine_failure)
+    })
+    .await?;
     let Some(out) = out else {
         output::data(settled.schema.yaml())?;
         return Ok(Exit::Done);
@@ -48,8 +50,18 @@ pub(crate) async fn run(context: &Context, args: Schema) -> Result<Exit, Failure
 fn write(out: &Path, yaml: &str, overwrite: bool) -> Result<(), Failure> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).truncate(overwrite);
-    if overwrite { options.create(true) } else { options.create_new(true) };
-    options.open(out).and_then(|mut file| file.write_all(yaml.as_bytes())).map_err(|e| {
-        Failure::failed(format!("{} cannot be written: {e}\n  next: check the folder and its disk", out.display()))
-    })
+    if overwrite {
+        options.create(true)
+    } else {
+        options.create_new(true)
+    };
+    options
+        .open(out)
+        .and_then(|mut file| file.write_all(yaml.as_bytes()))
+        .map_err(|e| {
+            Failure::failed(format!(
+                "{} cannot be written: {e}\n  next: check the folder and its disk",
+                out.display()
+            ))
+        })
 }

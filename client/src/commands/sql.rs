@@ -13,10 +13,13 @@ use crate::output::rows::RowPrinter;
 /// # Errors
 /// When the query does not plan, a table is not there, or reading fails.
 pub(crate) async fn run(context: &Context, args: Sql) -> Result<Exit, Failure> {
-    let mut rows = headworks_engine::sql::query(&args.lake.lake, &args.query).await.map_err(engine_failure)?;
+    let mut rows = headworks_engine::sql::query(&args.lake.lake, &args.query)
+        .await
+        .map_err(engine_failure)?;
     let schema = rows.schema.clone();
     let mut printer = RowPrinter::new(context.output);
-    let unprintable = |e: arrow::error::ArrowError| Failure::failed(format!("a value cannot be printed: {e}"));
+    let unprintable =
+        |e: arrow::error::ArrowError| Failure::failed(format!("a value cannot be printed: {e}"));
     output::data(&printer.begin(&schema))?;
     while let Some(batch) = rows.next().await.map_err(engine_failure)? {
         output::data(&printer.batch(&batch).map_err(unprintable)?)?;

@@ -21,11 +21,20 @@ struct Submitted<'a> {
 /// # Errors
 /// When there is no scheduler to take it, or the job file is not right.
 pub(crate) async fn run(context: &Context, args: &Submit) -> Result<Exit, Failure> {
-    let url = context.need_scheduler("submit", "the job is to go on when this command has ended (`run` needs none)")?;
+    let url = context.need_scheduler(
+        "submit",
+        "the job is to go on when this command has ended (`run` needs none)",
+    )?;
     let spec = load(&args.job)?;
-    let job_id = Scheduler::connect(url).await?.submit(spec_json(&spec)?, request_id()).await?;
+    let job_id = Scheduler::connect(url)
+        .await?
+        .submit(spec_json(&spec)?, request_id())
+        .await?;
     if context.json() {
-        output::json(&Submitted { v: JSON_VERSION, job_id: &job_id })?;
+        output::json(&Submitted {
+            v: JSON_VERSION,
+            job_id: &job_id,
+        })?;
     } else {
         output::line(&job_id)?;
     }

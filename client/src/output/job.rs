@@ -93,7 +93,15 @@ pub(crate) fn job_json(view: &JobView, before_ms: u64) -> JobJson<'_> {
             .collect(),
         waves_run: view.waves_run,
         waves_rerun: view.waves_rerun,
-        executors: view.executors.iter().map(|e| ExecutorJson { id: &e.id, pid: e.pid, tasks: e.tasks }).collect(),
+        executors: view
+            .executors
+            .iter()
+            .map(|e| ExecutorJson {
+                id: &e.id,
+                pid: e.pid,
+                tasks: e.tasks,
+            })
+            .collect(),
         timing: Timing {
             first_task_ms: (view.first_task_ms > 0).then_some(before_ms + view.first_task_ms),
             total_ms: before_ms + view.total_ms,
@@ -139,7 +147,10 @@ pub(crate) fn state_name(state: JobState) -> &'static str {
 
 /// Whether nothing will change any more.
 pub(crate) fn has_ended(state: JobState) -> bool {
-    matches!(state, JobState::Done | JobState::Failed | JobState::Cancelled | JobState::Interrupted)
+    matches!(
+        state,
+        JobState::Done | JobState::Failed | JobState::Cancelled | JobState::Interrupted
+    )
 }
 
 /// What `run` prints at the end: one line of outcome, then models and sources.
@@ -149,10 +160,16 @@ pub(crate) fn summary(view: &JobView, before_ms: u64) -> String {
         out.push_str(&format!(" in {}", duration_ms(before_ms + view.total_ms)));
     }
     if view.first_task_ms > 0 {
-        out.push_str(&format!(", first task after {}", duration_ms(before_ms + view.first_task_ms)));
+        out.push_str(&format!(
+            ", first task after {}",
+            duration_ms(before_ms + view.first_task_ms)
+        ));
     }
     if view.waves_run > 0 {
-        out.push_str(&format!(", {}", counted(view.waves_run.into(), "wave", "waves")));
+        out.push_str(&format!(
+            ", {}",
+            counted(view.waves_run.into(), "wave", "waves")
+        ));
     }
     if view.waves_rerun > 0 {
         out.push_str(&format!(", {} run again", count(view.waves_rerun.into())));
@@ -169,12 +186,20 @@ pub(crate) fn summary(view: &JobView, before_ms: u64) -> String {
 
 /// What `jobs show` prints: the summary, and who worked on it, when, why it failed.
 pub(crate) fn details(view: &JobView) -> String {
-    let mut out = format!("{}\nsubmitted {}", summary(view, 0), instant_ms(view.submitted_at_ms));
+    let mut out = format!(
+        "{}\nsubmitted {}",
+        summary(view, 0),
+        instant_ms(view.submitted_at_ms)
+    );
     if view.finished_at_ms > 0 {
         out.push_str(&format!(", ended {}", instant_ms(view.finished_at_ms)));
     }
     out.push('\n');
-    let mut executors = Table::new(&[("EXECUTOR", Align::Left), ("PID", Align::Right), ("TASKS", Align::Right)]);
+    let mut executors = Table::new(&[
+        ("EXECUTOR", Align::Left),
+        ("PID", Align::Right),
+        ("TASKS", Align::Right),
+    ]);
     for e in &view.executors {
         executors.row(vec![e.id.clone(), e.pid.to_string(), count(e.tasks.into())]);
     }
@@ -213,7 +238,11 @@ pub(crate) fn jobs_table(views: &[JobView]) -> Table {
             view.name.clone(),
             state_name(view.state()).to_owned(),
             instant_ms(view.submitted_at_ms),
-            if has_ended(view.state()) { duration_ms(view.total_ms) } else { String::new() },
+            if has_ended(view.state()) {
+                duration_ms(view.total_ms)
+            } else {
+                String::new()
+            },
             format!("{}/{}", committed.count(), view.models.len()),
             count(rows),
         ]);
@@ -231,8 +260,19 @@ fn models_table(view: &JobView) -> Table {
         ("SIZE", Align::Right),
     ]);
     for m in &view.models {
-        let version = if m.version > 0 { m.version.to_string() } else { "-".to_owned() };
-        table.row(vec![m.table.clone(), m.state.clone(), version, count(m.rows), count(m.files), bytes(m.bytes)]);
+        let version = if m.version > 0 {
+            m.version.to_string()
+        } else {
+            "-".to_owned()
+        };
+        table.row(vec![
+            m.table.clone(),
+            m.state.clone(),
+            version,
+            count(m.rows),
+            count(m.files),
+            bytes(m.bytes),
+        ]);
     }
     table
 }
@@ -294,7 +334,11 @@ mod tests {
                     files: 41,
                     bytes: 12_345_678,
                 },
-                ModelView { table: "spend".into(), state: "waiting".into(), ..ModelView::default() },
+                ModelView {
+                    table: "spend".into(),
+                    state: "waiting".into(),
+                    ..ModelView::default()
+                },
             ],
             sources: vec![SourceView {
                 name: "awards".into(),
@@ -308,7 +352,11 @@ mod tests {
             }],
             waves_run: 2,
             waves_rerun: 1,
-            executors: vec![ExecutorTasks { id: "e-1".into(), pid: 7, tasks: 4 }],
+            executors: vec![ExecutorTasks {
+                id: "e-1".into(),
+                pid: 7,
+                tasks: 4,
+            }],
             first_task_ms: 400,
             total_ms: 2500,
             warnings: vec!["unknown element a/b".into()],

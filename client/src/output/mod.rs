@@ -16,7 +16,9 @@ use crate::errors::Failure;
 /// When stdout cannot be written for another reason.
 pub(crate) fn data(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(Failure::from_output)
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(Failure::from_output)
 }
 
 /// Writes one line of data.
@@ -32,8 +34,11 @@ pub(crate) fn line(text: &str) -> Result<(), Failure> {
 /// # Errors
 /// As [`data`].
 pub(crate) fn json<T: serde::Serialize>(value: &T) -> Result<(), Failure> {
-    let text = serde_json::to_string(value)
-        .map_err(|e| Failure::failed(format!("cannot write the answer as JSON: {e}; please report this")))?;
+    let text = serde_json::to_string(value).map_err(|e| {
+        Failure::failed(format!(
+            "cannot write the answer as JSON: {e}; please report this"
+        ))
+    })?;
     line(&text)
 }
 

@@ -28,7 +28,11 @@ pub(crate) struct RowPrinter {
 impl RowPrinter {
     /// Nothing printed yet.
     pub(crate) fn new(format: Output) -> Self {
-        Self { format, widths: None, rows: 0 }
+        Self {
+            format,
+            widths: None,
+            rows: 0,
+        }
     }
 
     /// The text before the first row.
@@ -38,7 +42,8 @@ impl RowPrinter {
             Output::Table => String::new(),
             Output::Json => "[".to_owned(),
             Output::Csv => {
-                let names: Vec<String> = schema.fields().iter().map(|f| csv_cell(f.name())).collect();
+                let names: Vec<String> =
+                    schema.fields().iter().map(|f| csv_cell(f.name())).collect();
                 names.join(",") + "\n"
             }
         }
@@ -55,8 +60,17 @@ impl RowPrinter {
             Output::Table => self.table(batch, &mut out)?,
             Output::Json => {
                 for row in 0..batch.num_rows() {
-                    out.push_str(if self.rows + row as u64 > 0 { ",\n" } else { "\n" });
-                    json_object(batch.schema().fields().iter().map(|f| f.name().as_str()), batch.columns(), row, &mut out)?;
+                    out.push_str(if self.rows + row as u64 > 0 {
+                        ",\n"
+                    } else {
+                        "\n"
+                    });
+                    json_object(
+                        batch.schema().fields().iter().map(|f| f.name().as_str()),
+                        batch.columns(),
+                        row,
+                        &mut out,
+                    )?;
                 }
             }
             Output::Csv => csv(batch, &mut out)?,
@@ -102,14 +116,27 @@ fn columns(schema: &Schema) -> Vec<(String, Align)> {
     schema
         .fields()
         .iter()
-        .map(|f| (f.name().clone(), if f.data_type().is_numeric() { Align::Right } else { Align::Left }))
+        .map(|f| {
+            (
+                f.name().clone(),
+                if f.data_type().is_numeric() {
+                    Align::Right
+                } else {
+                    Align::Left
+                },
+            )
+        })
         .collect()
 }
 
 /// CSV as RFC 4180 has it, lines ended by LF. No value is an empty cell, an
 /// empty text is `""`; what is nested is a cell of JSON.
 fn csv(batch: &RecordBatch, out: &mut String) -> Result<(), ArrowError> {
-    let columns = batch.columns().iter().map(Cells::new).collect::<Result<Vec<_>, _>>()?;
+    let columns = batch
+        .columns()
+        .iter()
+        .map(Cells::new)
+        .collect::<Result<Vec<_>, _>>()?;
     for row in 0..batch.num_rows() {
         for (i, cells) in columns.iter().enumerate() {
             if i > 0 {
@@ -136,7 +163,10 @@ impl<'a> Cells<'a> {
         let formatter = if column.data_type().is_nested() {
             None
         } else {
-            Some(ArrayFormatter::try_new(column.as_ref(), &FormatOptions::new())?)
+            Some(ArrayFormatter::try_new(
+                column.as_ref(),
+                &FormatOptions::new(),
+            )?)
         };
         Ok(Self { column, formatter })
     }
@@ -165,7 +195,11 @@ fn printable(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
     for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
         let data_type = with_offsets(field.data_type());
         let same = data_type == *field.data_type();
-        columns.push(if same { Arc::clone(column) } else { cast(column, &data_type)? });
+        columns.push(if same {
+            Arc::clone(column)
+        } else {
+            cast(column, &data_type)?
+        });
         fields.push(field.as_ref().clone().with_data_type(data_type));
     }
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
@@ -173,7 +207,14 @@ fn printable(batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
 }
 
 fn with_offsets(data_type: &DataType) -> DataType {
-    let inside = |field: &FieldRef| Arc::new(field.as_ref().clone().with_data_type(with_offsets(field.data_type())));
+    let inside = |field: &FieldRef| {
+        Arc::new(
+            field
+                .as_ref()
+                .clone()
+                .with_data_type(with_offsets(field.data_type())),
+        )
+    };
     match data_type {
         DataType::Timestamp(unit, Some(zone)) if zone.as_ref() == "UTC" => {
             DataType::Timestamp(*unit, Some("+00:00".into()))
@@ -222,14 +263,21 @@ fn json_value(column: &ArrayRef, row: usize, out: &mut String) -> Result<(), Arr
     match column.data_type() {
         DataType::Struct(fields) => {
             let values: &StructArray = column.as_struct();
-            json_object(fields.iter().map(|f| f.name().as_str()), values.columns(), row, out)
+            json_object(
+                fields.iter().map(|f| f.name().as_str()),
+                values.columns(),
+                row,
+                out,
+            )
         }
         DataType::List(_) => json_list(&column.as_list::<i32>().value(row), out),
         DataType::LargeList(_) => json_list(&column.as_list::<i64>().value(row), out),
         DataType::FixedSizeList(..) => json_list(&column.as_fixed_size_list().value(row), out),
         data_type => {
             let options = FormatOptions::new();
-            let text = ArrayFormatter::try_new(column.as_ref(), &options)?.value(row).try_to_string()?;
+            let text = ArrayFormatter::try_new(column.as_ref(), &options)?
+                .value(row)
+                .try_to_string()?;
             let is_bare = data_type.is_numeric() || *data_type == DataType::Boolean;
             if !is_bare {
                 json_text(&text, out);
@@ -263,15 +311,16 @@ fn json_text(text: &str, out: &mut String) {
 #[cfg(test)]
 mod tests {
     use arrow::array::{
-        Date32Array, Decimal128Array, Float64Array, Int64Array, ListArray, StringArray, StructArray,
-        TimestampMicrosecondArray,
+        Date32Array, Decimal128Array, Float64Array, Int64Array, ListArray, StringArray,
+        StructArray, TimestampMicrosecondArray,
     };
     use arrow::datatypes::{Field, Int64Type};
 
     use super::*;
 
     fn batch() -> RecordBatch {
-        let at = || TimestampMicrosecondArray::from(vec![Some(1_500_000), None]).with_timezone("UTC");
+        let at =
+            || TimestampMicrosecondArray::from(vec![Some(1_500_000), None]).with_timezone("UTC");
         let pair = StructArray::from(vec![
             (
                 Arc::new(Field::new("_VALUE", DataType::Utf8, true)),
@@ -281,10 +330,17 @@ mod tests {
                 Arc::new(Field::new("n", DataType::Int64, true)),
                 Arc::new(Int64Array::from(vec![Some(1), None])) as ArrayRef,
             ),
-            (Arc::new(Field::new("at", at().data_type().clone(), true)), Arc::new(at()) as ArrayRef),
+            (
+                Arc::new(Field::new("at", at().data_type().clone(), true)),
+                Arc::new(at()) as ArrayRef,
+            ),
         ]);
         RecordBatch::try_from_iter_with_nullable([
-            ("piid", Arc::new(StringArray::from(vec![Some("0300"), Some("")])) as ArrayRef, true),
+            (
+                "piid",
+                Arc::new(StringArray::from(vec![Some("0300"), Some("")])) as ArrayRef,
+                true,
+            ),
             (
                 "amount",
                 Arc::new(
@@ -294,13 +350,24 @@ mod tests {
                 ),
                 true,
             ),
-            ("share", Arc::new(Float64Array::from(vec![Some(0.5), Some(f64::NAN)])), true),
-            ("day", Arc::new(Date32Array::from(vec![Some(0), None])), true),
+            (
+                "share",
+                Arc::new(Float64Array::from(vec![Some(0.5), Some(f64::NAN)])),
+                true,
+            ),
+            (
+                "day",
+                Arc::new(Date32Array::from(vec![Some(0), None])),
+                true,
+            ),
             ("at", Arc::new(at()), true),
             ("pair", Arc::new(pair), true),
             (
                 "list",
-                Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>(vec![Some(vec![Some(1), None]), None])),
+                Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>(vec![
+                    Some(vec![Some(1), None]),
+                    None,
+                ])),
                 true,
             ),
         ])
@@ -319,7 +386,10 @@ mod tests {
 
     #[test]
     fn json_keeps_digits_zeros_and_nesting() {
-        let text = print(Output::Json, &[batch(), batch().slice(0, 0), batch().slice(0, 1)]);
+        let text = print(
+            Output::Json,
+            &[batch(), batch().slice(0, 0), batch().slice(0, 1)],
+        );
         let first = concat!(
             r#"{"piid":"0300","amount":-12345678901234567890.12,"share":0.5,"day":"1970-01-01","#,
             r#""at":"1970-01-01T00:00:01.500Z","pair":{"_VALUE":"a\"b","n":1,"at":"1970-01-01T00:00:01.500Z"},"list":[1,null]}"#
@@ -351,6 +421,9 @@ mod tests {
             "piid                    amount  share\n\
              0300  -12345678901234567890.12    0.5\n                          NULL    NaN\n"
         );
-        assert_eq!(print(Output::Table, &[]), "piid  amount  share  day  at  pair  list\n");
+        assert_eq!(
+            print(Output::Table, &[]),
+            "piid  amount  share  day  at  pair  list\n"
+        );
     }
 }

@@ -20,8 +20,14 @@ pub(crate) struct Table {
 impl Table {
     /// An empty table with these columns.
     pub(crate) fn new(columns: &[(&str, Align)]) -> Self {
-        let columns: Vec<(String, Align)> = columns.iter().map(|(name, align)| ((*name).to_owned(), *align)).collect();
-        Self { widths: Widths::new(&columns), rows: Vec::new() }
+        let columns: Vec<(String, Align)> = columns
+            .iter()
+            .map(|(name, align)| ((*name).to_owned(), *align))
+            .collect();
+        Self {
+            widths: Widths::new(&columns),
+            rows: Vec::new(),
+        }
     }
 
     /// Adds a row: one cell a column.
@@ -55,9 +61,14 @@ pub(crate) struct Widths {
 impl Widths {
     /// As wide as the heading.
     pub(crate) fn new(columns: &[(String, Align)]) -> Self {
-        let columns: Vec<(String, Align)> =
-            columns.iter().map(|(name, align)| (one_line(name).into_owned(), *align)).collect();
-        Self { widths: columns.iter().map(|(name, _)| width(name)).collect(), columns }
+        let columns: Vec<(String, Align)> = columns
+            .iter()
+            .map(|(name, align)| (one_line(name).into_owned(), *align))
+            .collect();
+        Self {
+            widths: columns.iter().map(|(name, _)| width(name)).collect(),
+            columns,
+        }
     }
 
     /// At least as wide as a row.
@@ -111,7 +122,11 @@ pub(crate) fn one_line(text: &str) -> std::borrow::Cow<'_, str> {
     }
     let mut out = String::with_capacity(text.len() + 8);
     for c in text.chars() {
-        if c.is_control() { out.extend(c.escape_default()) } else { out.push(c) }
+        if c.is_control() {
+            out.extend(c.escape_default())
+        } else {
+            out.push(c)
+        }
     }
     out.into()
 }
@@ -122,8 +137,16 @@ mod tests {
 
     #[test]
     fn text_stands_left_and_numbers_right() {
-        let mut table = Table::new(&[("MODEL", Align::Left), ("ROWS", Align::Right), ("STATE", Align::Left)]);
-        table.row(vec!["contracts".into(), "40,828".into(), "committed".into()]);
+        let mut table = Table::new(&[
+            ("MODEL", Align::Left),
+            ("ROWS", Align::Right),
+            ("STATE", Align::Left),
+        ]);
+        table.row(vec![
+            "contracts".into(),
+            "40,828".into(),
+            "committed".into(),
+        ]);
         table.row(vec!["é".into(), "7".into(), String::new()]);
         assert_eq!(
             table.render(),

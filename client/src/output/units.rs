@@ -18,7 +18,11 @@ pub(crate) fn bytes(n: u64) -> String {
         unit += 1;
     }
     let decimals = decimals_of_three_digits(value);
-    format!("{} {}", trim_zeros(&format!("{value:.decimals$}")), BYTE_UNITS[unit])
+    format!(
+        "{} {}",
+        trim_zeros(&format!("{value:.decimals$}")),
+        BYTE_UNITS[unit]
+    )
 }
 
 /// A count with its thousands apart: `40,828`.
@@ -66,7 +70,9 @@ pub(crate) fn instant_ms(ms: u64) -> String {
     i64::try_from(ms)
         .ok()
         .and_then(chrono::DateTime::from_timestamp_millis)
-        .map_or_else(String::new, |at| at.format("%Y-%m-%d %H:%M:%SZ").to_string())
+        .map_or_else(String::new, |at| {
+            at.format("%Y-%m-%d %H:%M:%SZ").to_string()
+        })
 }
 
 fn whole_duration(seconds: u64) -> String {
@@ -88,7 +94,11 @@ fn decimals_of_three_digits(value: f64) -> usize {
 }
 
 fn trim_zeros(number: &str) -> &str {
-    if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number }
+    if number.contains('.') {
+        number.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        number
+    }
 }
 
 #[cfg(test)]
@@ -117,7 +127,13 @@ mod tests {
 
     #[test]
     fn counts_have_their_thousands_apart() {
-        for (n, shown) in [(0, "0"), (999, "999"), (1000, "1,000"), (40_828, "40,828"), (1_234_567, "1,234,567")] {
+        for (n, shown) in [
+            (0, "0"),
+            (999, "999"),
+            (1000, "1,000"),
+            (40_828, "40,828"),
+            (1_234_567, "1,234,567"),
+        ] {
             assert_eq!(count(n), shown);
         }
     }

@@ -20,7 +20,12 @@ async fn headworks(args: &[&str]) -> Result<Exit, Failure> {
 }
 
 fn job(state: JobState) -> JobView {
-    JobView { job_id: "j1".into(), name: "demo".into(), state: state.into(), ..JobView::default() }
+    JobView {
+        job_id: "j1".into(),
+        name: "demo".into(),
+        state: state.into(),
+        ..JobView::default()
+    }
 }
 
 fn job_file(dir: &tempfile::TempDir, row_tag_key: &str) -> String {
@@ -46,8 +51,16 @@ async fn what_needs_a_scheduler_ends_with_2_and_says_why() {
         let args = [&["--scheduler", "local"], command.as_slice()].concat();
         let failure = headworks(&args).await.unwrap_err();
         assert_eq!(failure.exit().code(), 2, "{command:?}");
-        assert!(failure.to_string().contains("needs a scheduler: "), "{failure}");
-        assert!(failure.to_string().contains("next: start `headworks-scheduler`"), "{failure}");
+        assert!(
+            failure.to_string().contains("needs a scheduler: "),
+            "{failure}"
+        );
+        assert!(
+            failure
+                .to_string()
+                .contains("next: start `headworks-scheduler`"),
+            "{failure}"
+        );
     }
 }
 
@@ -55,22 +68,44 @@ async fn what_needs_a_scheduler_ends_with_2_and_says_why() {
 async fn run_waits_and_submit_does_not() {
     let dir = tempfile::tempdir().unwrap();
     let file = job_file(&dir, "row_tag");
-    for (state, code) in [(JobState::Done, 0), (JobState::Failed, 1), (JobState::Cancelled, 1)] {
+    for (state, code) in [
+        (JobState::Done, 0),
+        (JobState::Failed, 1),
+        (JobState::Cancelled, 1),
+    ] {
         let fake = FakeScheduler::start(job(JobState::Running));
         let ending = async {
             tokio::time::sleep(Duration::from_millis(30)).await;
             fake.set(|view| view.set_state(state));
         };
-        let args = ["--scheduler", &fake.url, "-q", "-o", "json", "run", &file, "--set", "lake=/elsewhere"];
+        let args = [
+            "--scheduler",
+            &fake.url,
+            "-q",
+            "-o",
+            "json",
+            "run",
+            &file,
+            "--set",
+            "lake=/elsewhere",
+        ];
         let (exit, ()) = tokio::join!(headworks(&args), ending);
         assert_eq!(exit.unwrap().code(), code, "{state:?}");
         let (spec, request_id) = fake.asked(|asked| asked.submitted[0].clone());
-        assert!(spec.contains("\"/elsewhere\"") && spec.contains("SELECT * FROM awards"), "{spec}");
+        assert!(
+            spec.contains("\"/elsewhere\"") && spec.contains("SELECT * FROM awards"),
+            "{spec}"
+        );
         assert!(!request_id.is_empty());
     }
     let fake = FakeScheduler::start(job(JobState::Running));
-    let exit = headworks(&["--scheduler", &fake.url, "submit", &file]).await.unwrap();
-    assert_eq!((exit, fake.asked(|asked| asked.submitted.len())), (Exit::Done, 1));
+    let exit = headworks(&["--scheduler", &fake.url, "submit", &file])
+        .await
+        .unwrap();
+    assert_eq!(
+        (exit, fake.asked(|asked| asked.submitted.len())),
+        (Exit::Done, 1)
+    );
     assert_eq!(fake.asked(|asked| asked.watches), 0);
 }
 
@@ -79,9 +114,14 @@ async fn executors_of_ones_own_and_a_scheduler_do_not_go_together() {
     let dir = tempfile::tempdir().unwrap();
     let file = job_file(&dir, "row_tag");
     let fake = FakeScheduler::start(job(JobState::Running));
-    let failure = headworks(&["--scheduler", &fake.url, "run", &file, "--executors", "2"]).await.unwrap_err();
+    let failure = headworks(&["--scheduler", &fake.url, "run", &file, "--executors", "2"])
+        .await
+        .unwrap_err();
     assert_eq!(failure.exit(), Exit::Usage);
-    assert!(failure.to_string().contains("--scheduler local"), "{failure}");
+    assert!(
+        failure.to_string().contains("--scheduler local"),
+        "{failure}"
+    );
     assert_eq!(fake.asked(|asked| asked.submitted.len()), 0);
 }
 
@@ -91,7 +131,9 @@ async fn a_job_file_that_is_not_right_never_reaches_the_scheduler() {
     let file = job_file(&dir, "row_tags");
     let fake = FakeScheduler::start(job(JobState::Running));
     for command in ["run", "submit"] {
-        let failure = headworks(&["--scheduler", &fake.url, command, &file]).await.unwrap_err();
+        let failure = headworks(&["--scheduler", &fake.url, command, &file])
+            .await
+            .unwrap_err();
         assert_eq!(failure.exit(), Exit::Usage);
         assert!(failure.to_string().contains("job.yaml:7:5: "), "{failure}");
     }
@@ -102,18 +144,45 @@ async fn a_job_file_that_is_not_right_never_reaches_the_scheduler() {
 async fn jobs_are_listed_shown_and_stopped() {
     let fake = FakeScheduler::start(job(JobState::Running));
     for output in ["table", "json"] {
-        for command in [vec!["jobs", "list"], vec!["jobs", "show", "j1"], vec!["executors"]] {
-            let args = [&["--scheduler", &fake.url, "-o", output], command.as_slice()].concat();
+        for command in [
+            vec!["jobs", "list"],
+            vec!["jobs", "show", "j1"],
+            vec!["executors"],
+        ] {
+            let args = [
+                &["--scheduler", &fake.url, "-o", output],
+                command.as_slice(),
+            ]
+            .concat();
             assert_eq!(headworks(&args).await.unwrap(), Exit::Done, "{command:?}");
         }
     }
-    let failure = headworks(&["--scheduler", &fake.url, "jobs", "show", "j2"]).await.unwrap_err();
+    let failure = headworks(&["--scheduler", &fake.url, "jobs", "show", "j2"])
+        .await
+        .unwrap_err();
     assert_eq!(failure.exit(), Exit::Usage);
-    let stop = ["--scheduler", &fake.url, "jobs", "stop", "j1", "--reason", "by Ann"];
+    let stop = [
+        "--scheduler",
+        &fake.url,
+        "jobs",
+        "stop",
+        "j1",
+        "--reason",
+        "by Ann",
+    ];
     assert_eq!(headworks(&stop).await.unwrap(), Exit::Done);
-    assert_eq!(headworks(&stop).await.unwrap(), Exit::Done, "stopping an ended job changes nothing");
-    assert_eq!(fake.asked(|asked| asked.cancelled.clone()), ["by Ann", "by Ann"]);
-    let watched = headworks(&["--scheduler", &fake.url, "-q", "jobs", "watch", "j1"]).await.unwrap();
+    assert_eq!(
+        headworks(&stop).await.unwrap(),
+        Exit::Done,
+        "stopping an ended job changes nothing"
+    );
+    assert_eq!(
+        fake.asked(|asked| asked.cancelled.clone()),
+        ["by Ann", "by Ann"]
+    );
+    let watched = headworks(&["--scheduler", &fake.url, "-q", "jobs", "watch", "j1"])
+        .await
+        .unwrap();
     assert_eq!(watched, Exit::Failed, "someone else stopped it");
 }
 

@@ -9,8 +9,9 @@ use futures::Stream;
 use headworks_proto::v1::cluster_service_server::{ClusterService, ClusterServiceServer};
 use headworks_proto::v1::job_service_server::{JobService, JobServiceServer};
 use headworks_proto::v1::{
-    AnnounceReply, AnnounceRequest, CancelReply, CancelRequest, ExecutorView, ExecutorsReply, ExecutorsRequest,
-    GetRequest, JobState, JobView, ListReply, ListRequest, SubmitReply, SubmitRequest, WatchRequest,
+    AnnounceReply, AnnounceRequest, CancelReply, CancelRequest, ExecutorView, ExecutorsReply,
+    ExecutorsRequest, GetRequest, JobState, JobView, ListReply, ListRequest, SubmitReply,
+    SubmitRequest, WatchRequest,
 };
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -64,16 +65,32 @@ impl FakeScheduler {
         let listener = std::net::TcpListener::bind(address).unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
-        let service = Service { job: Arc::new(watch::channel(view).0), asked: Arc::default(), obeys };
+        let service = Service {
+            job: Arc::new(watch::channel(view).0),
+            asked: Arc::default(),
+            obeys,
+        };
         let server = tonic::transport::Server::builder()
             .add_service(JobServiceServer::new(service.clone()))
             .add_service(ClusterServiceServer::new(service.clone()));
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
         runtime.spawn(async move {
             let listener = TcpListener::from_std(listener).unwrap();
-            server.serve_with_incoming(TcpListenerStream::new(listener)).await.unwrap();
+            server
+                .serve_with_incoming(TcpListenerStream::new(listener))
+                .await
+                .unwrap();
         });
-        Self { url: format!("http://{address}"), address, service, runtime: Some(runtime) }
+        Self {
+            url: format!("http://{address}"),
+            address,
+            service,
+            runtime: Some(runtime),
+        }
     }
 
     /// The job changes.
@@ -98,19 +115,34 @@ impl Drop for FakeScheduler {
 impl Service {
     fn check(&self, job_id: &str) -> Result<JobView, Status> {
         let view = self.job.borrow().clone();
-        if view.job_id == job_id { Ok(view) } else { Err(Status::not_found(format!("there is no job `{job_id}`; `headworks jobs list` shows them"))) }
+        if view.job_id == job_id {
+            Ok(view)
+        } else {
+            Err(Status::not_found(format!(
+                "there is no job `{job_id}`; `headworks jobs list` shows them"
+            )))
+        }
     }
 }
 
 #[tonic::async_trait]
 impl JobService for Service {
-    async fn submit(&self, request: Request<SubmitRequest>) -> Result<Response<SubmitReply>, Status> {
+    async fn submit(
+        &self,
+        request: Request<SubmitRequest>,
+    ) -> Result<Response<SubmitReply>, Status> {
         let request = request.into_inner();
         if request.spec_json == "bad" {
             return Err(Status::invalid_argument("the spec is bad"));
         }
-        self.asked.lock().unwrap().submitted.push((request.spec_json, request.request_id));
-        Ok(Response::new(SubmitReply { job_id: self.job.borrow().job_id.clone() }))
+        self.asked
+            .lock()
+            .unwrap()
+            .submitted
+            .push((request.spec_json, request.request_id));
+        Ok(Response::new(SubmitReply {
+            job_id: self.job.borrow().job_id.clone(),
+        }))
     }
 
     async fn get(&self, request: Request<GetRequest>) -> Result<Response<JobView>, Status> {
@@ -118,12 +150,17 @@ impl JobService for Service {
     }
 
     async fn list(&self, _: Request<ListRequest>) -> Result<Response<ListReply>, Status> {
-        Ok(Response::new(ListReply { jobs: vec![self.job.borrow().clone()] }))
+        Ok(Response::new(ListReply {
+            jobs: vec![self.job.borrow().clone()],
+        }))
     }
 
     type WatchStream = Pin<Box<dyn Stream<Item = Result<JobView, Status>> + Send>>;
 
-    async fn watch(&self, request: Request<WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+    async fn watch(
+        &self,
+        request: Request<WatchRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
         self.check(&request.into_inner().job_id)?;
         self.asked.lock().unwrap().watches += 1;
         let mut job = self.job.subscribe();
@@ -140,10 +177,17 @@ impl JobService for Service {
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 
-    async fn cancel(&self, request: Request<CancelRequest>) -> Result<Response<CancelReply>, Status> {
+    async fn cancel(
+        &self,
+        request: Request<CancelRequest>,
+    ) -> Result<Response<CancelReply>, Status> {
         let request = request.into_inner();
         let view = self.check(&request.job_id)?;
-        self.asked.lock().unwrap().cancelled.push(request.reason.clone());
+        self.asked
+            .lock()
+            .unwrap()
+            .cancelled
+            .push(request.reason.clone());
         let cancelled = !has_ended(view.state());
         if cancelled && self.obeys {
             self.job.send_modify(|view| {
@@ -157,12 +201,24 @@ impl JobService for Service {
 
 #[tonic::async_trait]
 impl ClusterService for Service {
-    async fn executors(&self, _: Request<ExecutorsRequest>) -> Result<Response<ExecutorsReply>, Status> {
-        let executor = ExecutorView { id: "e1".into(), pid: 1, ..ExecutorView::default() };
-        Ok(Response::new(ExecutorsReply { executors: vec![executor] }))
+    async fn executors(
+        &self,
+        _: Request<ExecutorsRequest>,
+    ) -> Result<Response<ExecutorsReply>, Status> {
+        let executor = ExecutorView {
+            id: "e1".into(),
+            pid: 1,
+            ..ExecutorView::default()
+        };
+        Ok(Response::new(ExecutorsReply {
+            executors: vec![executor],
+        }))
     }
 
-    async fn announce(&self, _: Request<AnnounceRequest>) -> Result<Response<AnnounceReply>, Status> {
+    async fn announce(
+        &self,
+        _: Request<AnnounceRequest>,
+    ) -> Result<Response<AnnounceReply>, Status> {
         Err(Status::unimplemented("a double"))
     }
 }

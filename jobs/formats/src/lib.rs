@@ -19,7 +19,7 @@ pub mod xml;
 
 pub use infer::{InferOptions, Inferrer, SchemaError, TypeTree};
 pub use xml::{
-    BadReason, BadRecord, Chain, ConfigError, Fed, FedState, Limits, OFFSET_COLUMN, OnBadRecord, OnBadValue,
-    ROW_TAG_COLUMN, ReadFailure, RowTag, Split, SplitReport, Start, SyncKind, SyncPoint, XmlConfig, XmlOptions,
-    XmlReader, verify_chain,
+    BadReason, BadRecord, Chain, ConfigError, Fed, FedState, Limits, OFFSET_COLUMN, OnBadRecord,
+    OnBadValue, ROW_TAG_COLUMN, ReadFailure, RowTag, Split, SplitReport, Start, SyncKind,
+    SyncPoint, XmlConfig, XmlOptions, XmlReader, verify_chain,
 };

@@ -86,7 +86,12 @@ fn write_field(field: &Field, indent: usize, out: &mut String) -> Result<(), Sch
     write_type(field.data_type(), field.name(), indent, out)
 }
 
-fn write_type(data_type: &DataType, name: &str, indent: usize, out: &mut String) -> Result<(), SchemaFileError> {
+fn write_type(
+    data_type: &DataType,
+    name: &str,
+    indent: usize,
+    out: &mut String,
+) -> Result<(), SchemaFileError> {
     let inner = indent + 2;
     match data_type {
         DataType::Struct(fields) => {
@@ -106,8 +111,13 @@ fn write_type(data_type: &DataType, name: &str, indent: usize, out: &mut String)
                 Ok(())
             }
             None => {
-                let message = format!("the field `{name}` has the type {scalar}; a schema file has: {WORDS}");
-                Err(SchemaFileError { line: 0, column: 0, message })
+                let message =
+                    format!("the field `{name}` has the type {scalar}; a schema file has: {WORDS}");
+                Err(SchemaFileError {
+                    line: 0,
+                    column: 0,
+                    message,
+                })
             }
         },
     }
@@ -123,17 +133,29 @@ fn word(data_type: &DataType) -> Option<String> {
         DataType::Boolean => "bool".to_string(),
         DataType::Date32 => "date".to_string(),
         DataType::Timestamp(TimeUnit::Microsecond, None) => "timestamp".to_string(),
-        DataType::Timestamp(TimeUnit::Microsecond, Some(zone)) if zone.as_ref() == "UTC" => "timestamptz".to_string(),
+        DataType::Timestamp(TimeUnit::Microsecond, Some(zone)) if zone.as_ref() == "UTC" => {
+            "timestamptz".to_string()
+        }
         _ => return None,
     })
 }
 
 /// A name as a YAML key: quoted unless it is plain beyond doubt.
 fn quoted(name: &str) -> String {
-    let plain_bytes = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
-    let starts_plain = name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
+    let plain_bytes = name
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
+    let starts_plain = name
+        .bytes()
+        .next()
+        .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
     const WORDS_OF_YAML: [&str; 9] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
-    if plain_bytes && starts_plain && !WORDS_OF_YAML.iter().any(|word| name.eq_ignore_ascii_case(word)) {
+    if plain_bytes
+        && starts_plain
+        && !WORDS_OF_YAML
+            .iter()
+            .any(|word| name.eq_ignore_ascii_case(word))
+    {
         return name.to_string();
     }
     let mut text = String::from("\"");
@@ -154,10 +176,21 @@ fn quoted(name: &str) -> String {
 /// What is wrong, with its line and column.
 pub fn read(text: &str) -> Result<Schema, SchemaFileError> {
     let root: Spanned<Node> = serde_saphyr::from_str(text).map_err(|error| {
-        let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
+        let (line, column) = error
+            .location()
+            .map_or((1, 1), |at| (at.line(), at.column()));
         // The library's message goes on with an excerpt of the file.
-        let message = error.to_string().lines().next().unwrap_or_default().to_string();
-        SchemaFileError { line, column, message }
+        let message = error
+            .to_string()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_string();
+        SchemaFileError {
+            line,
+            column,
+            message,
+        }
     })?;
     let Node::Map(entries) = &root.value else {
         return Err(wrong(&root, "a schema file begins with `fields:`"));
@@ -166,8 +199,17 @@ pub fn read(text: &str) -> Result<Schema, SchemaFileError> {
         [(key, fields)] if key.value == "fields" => Ok(Schema::new(read_fields(fields)?)),
         [] => Err(wrong(&root, "a schema file begins with `fields:`")),
         entries => {
-            let (key, _) = entries.iter().find(|(key, _)| key.value != "fields").unwrap_or(&entries[0]);
-            Err(wrong(key, format!("unknown key `{}`; a schema file has one key, `fields`", key.value)))
+            let (key, _) = entries
+                .iter()
+                .find(|(key, _)| key.value != "fields")
+                .unwrap_or(&entries[0]);
+            Err(wrong(
+                key,
+                format!(
+                    "unknown key `{}`; a schema file has one key, `fields`",
+                    key.value
+                ),
+            ))
         }
     }
 }
@@ -179,7 +221,10 @@ fn read_fields(node: &Spanned<Node>) -> Result<Vec<Field>, SchemaFileError> {
     let mut fields: Vec<Field> = Vec::with_capacity(entries.len());
     for (name, node) in entries {
         if fields.iter().any(|field| field.name() == &name.value) {
-            return Err(wrong(name, format!("the field `{}` is declared twice", name.value)));
+            return Err(wrong(
+                name,
+                format!("the field `{}` is declared twice", name.value),
+            ));
         }
         fields.push(Field::new(&name.value, read_type(node)?, true));
     }
@@ -188,9 +233,8 @@ fn read_fields(node: &Spanned<Node>) -> Result<Vec<Field>, SchemaFileError> {
 
 fn read_type(node: &Spanned<Node>) -> Result<DataType, SchemaFileError> {
     match &node.value {
-        Node::Word(word) => {
-            read_word(word).ok_or_else(|| wrong(node, format!("`{word}` is not a type; allowed: {WORDS}")))
-        }
+        Node::Word(word) => read_word(word)
+            .ok_or_else(|| wrong(node, format!("`{word}` is not a type; allowed: {WORDS}"))),
         Node::Map(entries) => match entries.as_slice() {
             [(key, fields)] if key.value == "fields" => {
                 let read = read_fields(fields)?;
@@ -202,14 +246,23 @@ fn read_type(node: &Spanned<Node>) -> Result<DataType, SchemaFileError> {
             [(key, item)] if key.value == "list" => {
                 let data_type = read_type(item)?;
                 if matches!(data_type, DataType::List(_)) {
-                    return Err(wrong(item, "a list holds no lists: its items are occurrences of one element"));
+                    return Err(wrong(
+                        item,
+                        "a list holds no lists: its items are occurrences of one element",
+                    ));
                 }
-                Ok(DataType::List(Field::new_list_field(data_type, true).into()))
+                Ok(DataType::List(
+                    Field::new_list_field(data_type, true).into(),
+                ))
             }
             [] => Err(wrong(node, format!("a type is missing; allowed: {WORDS}"))),
-            [(key, _), ..] => {
-                Err(wrong(key, format!("`{}` stands where a type is expected; allowed: {WORDS}", key.value)))
-            }
+            [(key, _), ..] => Err(wrong(
+                key,
+                format!(
+                    "`{}` stands where a type is expected; allowed: {WORDS}",
+                    key.value
+                ),
+            )),
         },
     }
 }
@@ -224,7 +277,10 @@ fn read_word(word: &str) -> Option<DataType> {
         "timestamp" => DataType::Timestamp(TimeUnit::Microsecond, None),
         "timestamptz" => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         other => {
-            let (precision, scale) = other.strip_prefix("decimal(")?.strip_suffix(')')?.split_once(',')?;
+            let (precision, scale) = other
+                .strip_prefix("decimal(")?
+                .strip_suffix(')')?
+                .split_once(',')?;
             let precision: u8 = precision.trim().parse().ok()?;
             let scale: u8 = scale.trim().parse().ok()?;
             if precision == 0 || usize::from(precision) > DECIMAL_DIGITS_MAX || scale > precision {
@@ -237,7 +293,11 @@ fn read_word(word: &str) -> Option<DataType> {
 
 fn wrong<T>(at: &Spanned<T>, message: impl Into<String>) -> SchemaFileError {
     let (line, column) = (at.referenced.line(), at.referenced.column());
-    SchemaFileError { line, column, message: message.into() }
+    SchemaFileError {
+        line,
+        column,
+        message: message.into(),
+    }
 }
 
 /// What may stand in a schema file: a word, or keys in their order.
@@ -285,7 +345,8 @@ mod tests {
 
     fn every_type() -> Schema {
         let scalar = |name: &str, data_type: DataType| Field::new(name, data_type, true);
-        let list = |data_type: DataType| DataType::List(Field::new_list_field(data_type, true).into());
+        let list =
+            |data_type: DataType| DataType::List(Field::new_list_field(data_type, true).into());
         let fields = vec![
             scalar("_version", DataType::Utf8),
             scalar("i", DataType::Int64),
@@ -294,7 +355,10 @@ mod tests {
             scalar("b", DataType::Boolean),
             scalar("day", DataType::Date32),
             scalar("t", DataType::Timestamp(TimeUnit::Microsecond, None)),
-            scalar("tz", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))),
+            scalar(
+                "tz",
+                DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            ),
             scalar("GFE-GFP", DataType::Utf8),
             scalar("yes", DataType::Utf8),
             scalar("ключ", DataType::Utf8),
@@ -304,7 +368,10 @@ mod tests {
         let mut all = fields;
         all.push(scalar("s", inner.clone()));
         all.push(scalar("l", list(DataType::Utf8)));
-        all.push(scalar("ls", list(DataType::Struct(vec![scalar("deep", list(inner))].into()))));
+        all.push(scalar(
+            "ls",
+            list(DataType::Struct(vec![scalar("deep", list(inner))].into())),
+        ));
         Schema::new(all)
     }
 
@@ -336,27 +403,65 @@ mod tests {
         let text = "fields:\n  b: text\n  a:\n    list:\n      fields:\n        _x: int64\n";
         assert_eq!(write(&schema).unwrap(), format!("{HEADER}{text}"));
         assert_eq!(read(text).unwrap(), schema);
-        assert_eq!(read("fields: {b: text, a: {list: {fields: {_x: int64}}}}").unwrap(), schema);
+        assert_eq!(
+            read("fields: {b: text, a: {list: {fields: {_x: int64}}}}").unwrap(),
+            schema
+        );
     }
 
     #[test]
     fn mistakes_are_named_with_their_place() {
         let cases: &[(&str, u64, u64, &str)] = &[
-            ("fields:\n  a: txt\n", 2, 6, "`txt` is not a type; allowed: text, int64"),
-            ("fields:\n  a: decimal(39,0)\n", 2, 6, "`decimal(39,0)` is not a type"),
+            (
+                "fields:\n  a: txt\n",
+                2,
+                6,
+                "`txt` is not a type; allowed: text, int64",
+            ),
+            (
+                "fields:\n  a: decimal(39,0)\n",
+                2,
+                6,
+                "`decimal(39,0)` is not a type",
+            ),
             ("fields:\n  a: decimal(5,6)\n", 2, 6, "is not a type"),
-            ("fields:\n  a:\n    type: text\n", 3, 5, "`type` stands where a type is expected"),
-            ("fields:\n  a:\n    list:\n      list: text\n", 4, 7, "a list holds no lists"),
+            (
+                "fields:\n  a:\n    type: text\n",
+                3,
+                5,
+                "`type` stands where a type is expected",
+            ),
+            (
+                "fields:\n  a:\n    list:\n      list: text\n",
+                4,
+                7,
+                "a list holds no lists",
+            ),
             ("feilds:\n  a: text\n", 1, 1, "unknown key `feilds`"),
             ("text\n", 1, 1, "begins with `fields:`"),
-            ("fields: text\n", 1, 9, "`fields:` holds one `name: type` a line"),
+            (
+                "fields: text\n",
+                1,
+                9,
+                "`fields:` holds one `name: type` a line",
+            ),
         ];
         for (text, line, column, message) in cases {
             let error = read(text).unwrap_err();
-            assert_eq!((error.line, error.column), (*line, *column), "{text}: {error}");
+            assert_eq!(
+                (error.line, error.column),
+                (*line, *column),
+                "{text}: {error}"
+            );
             assert!(error.message.contains(message), "{text}: {error}");
         }
-        for text in ["fields:\n  a: text\n  a: text\n", "fields:\n  a:\n", "fields: [a]\n", "", "fields:\n a: {"] {
+        for text in [
+            "fields:\n  a: text\n  a: text\n",
+            "fields:\n  a:\n",
+            "fields: [a]\n",
+            "",
+            "fields:\n a: {",
+        ] {
             assert!(read(text).is_err(), "{text}");
         }
     }
@@ -364,6 +469,11 @@ mod tests {
     #[test]
     fn a_type_without_a_word_is_refused() {
         let schema = Schema::new(vec![Field::new("a", DataType::Int8, true)]);
-        assert!(write(&schema).unwrap_err().message.contains("`a` has the type Int8"));
+        assert!(
+            write(&schema)
+                .unwrap_err()
+                .message
+                .contains("`a` has the type Int8")
+        );
     }
 }

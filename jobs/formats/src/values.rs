@@ -10,11 +10,13 @@ const DAY_US: i64 = 86_400_000_000;
 pub const DECIMAL_DIGITS_MAX: usize = 38;
 
 /// The white space of XML: space, tab, line feed, carriage return.
+#[inline]
 pub fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
 /// The text without white space around it.
+#[inline]
 pub fn trim(mut text: &[u8]) -> &[u8] {
     while let [first, rest @ ..] = text {
         if !is_space(*first) {
@@ -32,6 +34,7 @@ pub fn trim(mut text: &[u8]) -> &[u8] {
 }
 
 /// A whole number: an optional sign and digits, in the range of 64 bits.
+#[inline]
 pub fn int64(text: &[u8]) -> Option<i64> {
     let (negative, digits) = sign(text);
     if digits.is_empty() {
@@ -43,7 +46,11 @@ pub fn int64(text: &[u8]) -> Option<i64> {
         // Built up on the negative side, which is the longer one.
         value = value.checked_mul(10)?.checked_sub(i64::from(digit))?;
     }
-    if negative { Some(value) } else { value.checked_neg() }
+    if negative {
+        Some(value)
+    } else {
+        value.checked_neg()
+    }
 }
 
 /// A decimal number as an integer of `10^-scale`: an optional sign, digits, and a fraction. Digits beyond the scale
@@ -106,7 +113,10 @@ pub fn float64(text: &[u8]) -> Option<f64> {
         b"-INF" => return Some(f64::NEG_INFINITY),
         _ => {}
     }
-    if !text.iter().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E')) {
+    if !text
+        .iter()
+        .all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E'))
+    {
         return None;
     }
     std::str::from_utf8(text).ok()?.parse().ok()
@@ -148,7 +158,19 @@ pub struct Moment {
 pub fn timestamp(text: &[u8]) -> Option<Moment> {
     let (date, rest) = text.split_at_checked(10)?;
     let days = date32(date)?;
-    let &[b'T' | b' ', h1, h2, b':', m1, m2, b':', s1, s2, ref rest @ ..] = rest else {
+    let &[
+        b'T' | b' ',
+        h1,
+        h2,
+        b':',
+        m1,
+        m2,
+        b':',
+        s1,
+        s2,
+        ref rest @ ..,
+    ] = rest
+    else {
         return None;
     };
     let (hour, minute, second) = (two(h1, h2)?, two(m1, m2)?, two(s1, s2)?);
@@ -159,16 +181,29 @@ pub fn timestamp(text: &[u8]) -> Option<Moment> {
     let (fraction_us, rest) = fraction(rest)?;
     let local = i64::from(days) * DAY_US + seconds * 1_000_000 + fraction_us;
     match rest {
-        [] => Some(Moment { micros: local, zoned: false }),
-        b"Z" => Some(Moment { micros: local, zoned: true }),
+        [] => Some(Moment {
+            micros: local,
+            zoned: false,
+        }),
+        b"Z" => Some(Moment {
+            micros: local,
+            zoned: true,
+        }),
         &[sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
             let (hour, minute) = (two(h1, h2)?, two(m1, m2)?);
             if hour > 14 || minute > 59 {
                 return None;
             }
             let east_us = i64::from(hour * 60 + minute) * 60_000_000;
-            let micros = if sign == b'+' { local - east_us } else { local + east_us };
-            Some(Moment { micros, zoned: true })
+            let micros = if sign == b'+' {
+                local - east_us
+            } else {
+                local + east_us
+            };
+            Some(Moment {
+                micros,
+                zoned: true,
+            })
         }
         _ => None,
     }
@@ -176,7 +211,10 @@ pub fn timestamp(text: &[u8]) -> Option<Moment> {
 
 /// A date as the moment at which it begins.
 pub fn date_as_timestamp(text: &[u8]) -> Option<Moment> {
-    Some(Moment { micros: i64::from(date32(text)?) * DAY_US, zoned: false })
+    Some(Moment {
+        micros: i64::from(date32(text)?) * DAY_US,
+        zoned: false,
+    })
 }
 
 fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
@@ -200,6 +238,7 @@ fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     Some((micros, rest))
 }
 
+#[inline]
 fn sign(text: &[u8]) -> (bool, &[u8]) {
     match text {
         [b'-', rest @ ..] => (true, rest),
@@ -208,11 +247,13 @@ fn sign(text: &[u8]) -> (bool, &[u8]) {
     }
 }
 
+#[inline]
 fn digit(byte: u8) -> Option<u8> {
     let value = byte.wrapping_sub(b'0');
     (value < 10).then_some(value)
 }
 
+#[inline]
 fn two(tens: u8, ones: u8) -> Option<i32> {
     Some(i32::from(digit(tens)?) * 10 + i32::from(digit(ones)?))
 }
@@ -284,14 +325,38 @@ mod tests {
             ("", 5, 2, None),
             ("1.2.3", 5, 2, None),
             ("1e2", 5, 2, None),
-            ("000000000000000000000000000000000000000000001.5", 3, 1, Some(15)),
-            ("99999999999999999999999999999999999999", 38, 0, Some(10_i128.pow(38) - 1)),
+            (
+                "000000000000000000000000000000000000000000001.5",
+                3,
+                1,
+                Some(15),
+            ),
+            (
+                "99999999999999999999999999999999999999",
+                38,
+                0,
+                Some(10_i128.pow(38) - 1),
+            ),
             ("100000000000000000000000000000000000000", 38, 0, None),
-            ("123456789012345678.90", 20, 2, Some(12_345_678_901_234_567_890)),
-            ("1234567890123456789.0", 20, 1, Some(12_345_678_901_234_567_890)),
+            (
+                "123456789012345678.90",
+                20,
+                2,
+                Some(12_345_678_901_234_567_890),
+            ),
+            (
+                "1234567890123456789.0",
+                20,
+                1,
+                Some(12_345_678_901_234_567_890),
+            ),
         ];
         for (text, precision, scale, expected) in cases {
-            assert_eq!(decimal128(text.as_bytes(), *precision, *scale), *expected, "{text}");
+            assert_eq!(
+                decimal128(text.as_bytes(), *precision, *scale),
+                *expected,
+                "{text}"
+            );
         }
     }
 

@@ -2,25 +2,24 @@
 //! actions through the engine, the journal and the lake, feeds what happened
 //! back to [`step`], and publishes the job's view.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::FutureExt;
-use futures::future::BoxFuture;
-use headworks_engine::api::{Engine, ModelRequest, SettledSource, Wave, WaveDiscard, WaveOutcome, WaveProgress};
+use headworks_engine::api::{Engine, ModelRequest, Wave, WaveOutcome, WaveProgress};
 use headworks_proto::v1;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::action::{Action, CommitWork, ModelWork, Record};
+use super::action::{Action, CommitWork, Record};
+use super::acts::{self, Act, PlanContext, WaveContext};
 use super::event::Event;
 use super::progress::Progress;
-use super::quarantine::all_files;
-use super::state::{ErrorClass, JobState, Phase};
+use super::state::{JobState, Phase};
 use super::step::step;
 use super::tables::{self, CommitContext, TableLocks};
-use super::view::job_view;
+use super::view::{INTERRUPTED_TEXT, job_view};
 use crate::journal::Journal;
 
 /// Bounds and waits of a driver.
@@ -30,7 +29,7 @@ pub struct DriverOptions {
     /// and the wave's files are removed when it does.
     pub cancel_wait: Duration,
     /// After a failure of the engine, an executor's loss is waited for so
-    /// long: the failure is often heard of before the loss that caused it.
+    /// long. An engine that judges losses itself needs no wait.
     pub loss_wait: Duration,
     /// Progress is published at most this often.
     pub publish_interval: Duration,
@@ -43,7 +42,7 @@ impl Default for DriverOptions {
     fn default() -> Self {
         Self {
             cancel_wait: Duration::from_millis(2_000),
-            loss_wait: Duration::from_millis(10_000),
+            loss_wait: Duration::ZERO,
             publish_interval: Duration::from_millis(100),
             faults: Faults::default(),
         }
@@ -79,9 +78,6 @@ pub enum Command {
     /// Let go of the job: the scheduler stops. It stays unfinished in the journal.
     Interrupt,
 }
-
-/// An act that is under way; with a plan comes the request that it answers.
-type Act = BoxFuture<'static, (Event, Option<Arc<ModelRequest>>)>;
 
 /// Drives a job to its end. The views that it publishes end with the final one.
 pub async fn drive(
@@ -195,7 +191,10 @@ impl Driver {
     }
 
     async fn hear(&mut self, progress: WaveProgress) {
-        self.progress.hear(&progress, now_ms().saturating_sub(self.state.submitted_at_ms));
+        self.progress.hear(
+            &progress,
+            now_ms().saturating_sub(self.state.submitted_at_ms),
+        );
         self.is_stale = true;
         if let WaveProgress::Submitted { engine_job, .. } = progress
             && matches!(self.state.phase, Phase::Running { .. })
@@ -224,7 +223,11 @@ impl Driver {
     async fn act_on(&mut self, action: Action) {
         let awaited = matches!(
             action,
-            Action::Settle(_) | Action::Open(_) | Action::Plan(_) | Action::RunWave { .. } | Action::Commit(_)
+            Action::Settle(_)
+                | Action::Open(_)
+                | Action::Plan(_)
+                | Action::RunWave { .. }
+                | Action::Commit(_)
         );
         if awaited {
             debug_assert!(self.act.is_none(), "two acts in flight");
@@ -234,12 +237,28 @@ impl Driver {
         let lake = self.state.spec.lake.clone();
         match action {
             Action::Journal(_) => {}
-            Action::Settle(source) => self.act = Some(self.settle(source)),
+            Action::Settle(source) => {
+                let spec = self.state.spec.sources[source].clone();
+                self.act = Some(acts::settle(Arc::clone(&self.context.engine), spec));
+            }
             Action::Open(model) => {
                 let table = self.state.spec.models[model].name.clone();
-                self.act = Some(tables::open(locks, lake, table).map(|event| (event, None)).boxed());
+                self.act = Some(
+                    tables::open(locks, lake, table)
+                        .map(|event| (event, None))
+                        .boxed(),
+                );
             }
-            Action::Plan(work) => self.act = Some(self.plan(work)),
+            Action::Plan(work) => {
+                let plan = PlanContext {
+                    engine: Arc::clone(&self.context.engine),
+                    locks,
+                    spec: Arc::clone(&self.state.spec),
+                    job_id: self.state.job_id.clone(),
+                    settled: self.state.sources.clone(),
+                };
+                self.act = Some(acts::plan(plan, work));
+            }
             Action::RunWave { wave, attempt } => self.act = self.run_wave(wave, attempt),
             Action::CancelWave(engine_job) => self.context.engine.cancel(&engine_job).await,
             Action::Abandon => self.abandon(),
@@ -258,80 +277,18 @@ impl Driver {
         }
     }
 
-    fn settle(&self, source: usize) -> Act {
-        let engine = Arc::clone(&self.context.engine);
-        let spec = self.state.spec.sources[source].clone();
-        async move {
-            let event = match engine.settle(&spec).await {
-                Ok(settled) => Event::Settled(Box::new(settled)),
-                Err(error) => Event::Failed { class: ErrorClass::from(&error), error: error.to_string() },
-            };
-            (event, None)
-        }
-        .boxed()
-    }
-
-    fn plan(&self, work: ModelWork) -> Act {
-        let engine = Arc::clone(&self.context.engine);
-        let locks = self.context.locks.clone();
-        let spec = Arc::clone(&self.state.spec);
-        let job_id = self.state.job_id.clone();
-        let settled = self.state.sources.clone();
-        async move {
-            let model = spec.models[work.model].clone();
-            let tables = match tables::snapshots(&locks, &spec.lake, &model.reads_models).await {
-                Ok(tables) => tables,
-                Err((class, error)) => return (Event::Failed { class, error }, None),
-            };
-            let mut sources = std::collections::BTreeMap::new();
-            for (name, files) in work.inputs {
-                if let Some(source) = settled.get(&name) {
-                    let source = SettledSource { files, ..source.as_ref().clone() };
-                    sources.insert(name, source);
-                }
-            }
-            let request = Arc::new(ModelRequest {
-                job_id,
-                lake: spec.lake.clone(),
-                model,
-                sources,
-                tables,
-                tuning: spec.tuning.clone(),
-                quarantines: work.quarantines,
-            });
-            match engine.plan(Arc::clone(&request)).await {
-                Ok(plan) => (Event::Planned(Box::new(plan)), Some(request)),
-                Err(error) => {
-                    (Event::Failed { class: ErrorClass::from(&error), error: error.to_string() }, None)
-                }
-            }
-        }
-        .boxed()
-    }
-
     fn run_wave(&mut self, wave: Wave, attempt: u32) -> Option<Act> {
-        let request = Arc::clone(self.request.as_ref()?);
-        let engine = Arc::clone(&self.context.engine);
         // A channel of its own: what a former attempt still says is not heard.
         let (progress, heard) = mpsc::unbounded_channel();
         self.heard = Some(heard);
-        let loss_wait = self.context.options.loss_wait;
-        let mut stopping = self.stopping.subscribe();
-        let act = async move {
-            let before = executor_ids(engine.as_ref()).await;
-            let outcome = engine.run_wave(request, wave, attempt, progress).await;
-            let executor_lost = match &outcome {
-                WaveOutcome::Failed { class, .. } if ErrorClass::parse(class) == ErrorClass::Engine => {
-                    tokio::select! {
-                        lost = lost_executor(engine.as_ref(), &before, loss_wait) => lost,
-                        _ = stopping.wait_for(|stopping| *stopping) => false,
-                    }
-                }
-                _ => false,
-            };
-            (Event::WaveEnded { outcome, executor_lost }, None)
+        let context = WaveContext {
+            engine: Arc::clone(&self.context.engine),
+            request: Arc::clone(self.request.as_ref()?),
+            progress,
+            loss_wait: self.context.options.loss_wait,
+            stopping: self.stopping.subscribe(),
         };
-        Some(act.boxed())
+        Some(acts::run_wave(context, wave, attempt))
     }
 
     fn commit(&self, work: CommitWork) -> Act {
@@ -346,7 +303,9 @@ impl Driver {
         // The commit goes on though the job's task be dropped.
         let commit = tokio::spawn(tables::commit(locks, context, work));
         async move {
-            let event = commit.await.unwrap_or_else(|error| Event::CommitUnknown(error.to_string()));
+            let event = commit
+                .await
+                .unwrap_or_else(|error| Event::CommitUnknown(error.to_string()));
             (event, None)
         }
         .boxed()
@@ -355,13 +314,17 @@ impl Driver {
     /// Lets go of the act in hand. A wave runs on until the engine has stopped
     /// it; then its files are removed.
     fn abandon(&mut self) {
-        let (Some(act), true) = (self.act.take(), self.act_is_wave) else { return };
-        let Some(request) = self.request.clone() else { return };
+        let (Some(act), true) = (self.act.take(), self.act_is_wave) else {
+            return;
+        };
+        let Some(request) = self.request.clone() else {
+            return;
+        };
         let locks = self.context.locks.clone();
         tokio::spawn(async move {
             if let (Event::WaveEnded { outcome, .. }, _) = act.await {
                 let (lake, table) = (request.lake.clone(), request.model.name.clone());
-                tables::discard(locks, lake, table, unused_files(outcome)).await;
+                tables::discard(locks, lake, table, acts::unused_files(outcome)).await;
             }
         });
     }
@@ -369,23 +332,32 @@ impl Driver {
     /// The scheduler stops: a commit is brought to its end, all else is left
     /// as the journal has it.
     async fn interrupt(&mut self) {
-        while matches!(self.state.phase, Phase::Committing { .. } | Phase::Quarantining { .. })
-            && let Some(act) = self.act.take()
+        while matches!(
+            self.state.phase,
+            Phase::Committing { .. } | Phase::Quarantining { .. }
+        ) && let Some(act) = self.act.take()
         {
             let (event, _) = act.await;
             self.handle(event).await;
         }
-        if let Some(engine_job) = self.state.run.as_ref().and_then(|run| run.engine_job.clone()) {
+        if let Some(engine_job) = self
+            .state
+            .run
+            .as_ref()
+            .and_then(|run| run.engine_job.clone())
+        {
             self.context.engine.cancel(&engine_job).await;
         }
         if self.state.outcome().is_none() {
             let (journal, job_id) = (Arc::clone(&self.context.journal), self.state.job_id.clone());
-            let done = tokio::task::spawn_blocking(move || journal.interrupt(&job_id, now_ms())).await;
+            let done =
+                tokio::task::spawn_blocking(move || journal.interrupt(&job_id, now_ms())).await;
             if let Ok(Err(error)) = done {
                 tracing::warn!(job = %self.state.job_id, "{error}");
             }
             let mut view = job_view(&self.state, &self.progress);
             view.set_state(v1::JobState::Interrupted);
+            view.error = INTERRUPTED_TEXT.to_owned();
             self.views.send_replace(view);
         } else {
             self.publish();
@@ -414,10 +386,12 @@ impl Driver {
         for action in actions {
             match action {
                 Action::Journal(Record::ModelPlanned { plan, .. }) => {
-                    self.progress.begin_model(plan.waves.iter().map(|wave| wave.bytes).sum());
+                    self.progress
+                        .begin_model(plan.waves.iter().map(|wave| wave.bytes).sum());
                 }
                 Action::Journal(Record::WaveAccepted { result, .. }) => {
-                    self.progress.wave_accepted(result, now_ms().saturating_sub(self.state.submitted_at_ms));
+                    self.progress
+                        .wave_accepted(result, now_ms().saturating_sub(self.state.submitted_at_ms));
                 }
                 Action::RunWave { .. } => self.progress.begin_wave(),
                 _ => {}
@@ -432,7 +406,8 @@ impl Driver {
 
     fn publish(&mut self) {
         self.is_stale = false;
-        self.views.send_replace(job_view(&self.state, &self.progress));
+        self.views
+            .send_replace(job_view(&self.state, &self.progress));
     }
 
     fn inject_faults(&mut self, outcome: &mut WaveOutcome) {
@@ -475,38 +450,10 @@ async fn sleep_until(at: Option<Instant>) {
     }
 }
 
-/// All files of a wave that ended when nobody wanted it any more.
-fn unused_files(outcome: WaveOutcome) -> WaveDiscard {
-    match outcome {
-        WaveOutcome::Accepted(result) => all_files(&result),
-        WaveOutcome::RunAgain { discard, .. }
-        | WaveOutcome::Failed { discard, .. }
-        | WaveOutcome::Cancelled { discard } => discard,
-    }
-}
-
-async fn executor_ids(engine: &dyn Engine) -> BTreeSet<String> {
-    engine.executors().await.into_iter().map(|executor| executor.id).collect()
-}
-
-/// Whether one of these executors is gone, or goes within `wait`.
-async fn lost_executor(engine: &dyn Engine, before: &BTreeSet<String>, wait: Duration) -> bool {
-    /// How often to look.
-    const LOOK_INTERVAL_MS: u64 = 200;
-    let until = Instant::now() + wait;
-    loop {
-        if !executor_ids(engine).await.is_superset(before) {
-            return true;
-        }
-        if Instant::now() >= until {
-            return false;
-        }
-        tokio::time::sleep(Duration::from_millis(LOOK_INTERVAL_MS)).await;
-    }
-}
-
 /// Milliseconds since 1970. The only clock of the driver.
 pub(crate) fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

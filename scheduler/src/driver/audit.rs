@@ -67,7 +67,9 @@ pub enum AuditFailure {
         start: u64,
     },
     /// A split was not read to its end.
-    #[error("{path}: bytes {start} to {end} were not read to their end (does the query stop early, with LIMIT?)")]
+    #[error(
+        "{path}: bytes {start} to {end} were not read to their end (does the query stop early, with LIMIT?)"
+    )]
     Unread {
         /// The file.
         path: String,
@@ -205,13 +207,19 @@ pub enum AuditFailure {
 /// has one, else the time of its last change.
 #[must_use]
 pub(super) fn content_tag(file: &InputFile) -> Option<String> {
-    Some(file.etag.clone().unwrap_or_else(|| format!("mtime:{}", file.modified_ms)))
+    Some(
+        file.etag
+            .clone()
+            .unwrap_or_else(|| format!("mtime:{}", file.modified_ms)),
+    )
 }
 
 /// The scans of a wave, one for each split. A source that a query names twice
 /// is scanned twice; the scans of one split read the same bytes, so the first
 /// stands for all. What the others wrote into quarantine comes back apart.
-pub(super) fn one_scan_a_split(result: &WaveResult) -> (BTreeMap<i32, &ScannedSplit>, Vec<&ScannedSplit>) {
+pub(super) fn one_scan_a_split(
+    result: &WaveResult,
+) -> (BTreeMap<i32, &ScannedSplit>, Vec<&ScannedSplit>) {
     let mut first = BTreeMap::new();
     let mut others = Vec::new();
     for scan in &result.scans {
@@ -252,21 +260,33 @@ pub(super) fn add_wave(
     }
     let in_files: u64 = result.files.iter().map(|f| f.rows).sum();
     if in_files != result.rows {
-        return Err(AuditFailure::Rows { in_files, counted: result.rows, by: "the writers" });
+        return Err(AuditFailure::Rows {
+            in_files,
+            counted: result.rows,
+            by: "the writers",
+        });
     }
     if !row_wise {
         return Ok(());
     }
     let by_split: u64 = result.written.values().sum();
     if by_split != in_files {
-        return Err(AuditFailure::Rows { in_files, counted: by_split, by: "split" });
+        return Err(AuditFailure::Rows {
+            in_files,
+            counted: by_split,
+            by: "split",
+        });
     }
     type Field = fn(&mut FileAccount) -> &mut u64;
     let counts: [(&BTreeMap<i32, u64>, &'static str, Field); 4] = [
         (&result.filtered, "filtered", |a| &mut a.filtered),
         (&result.written, "written", |a| &mut a.written),
-        (&result.unnest_in, "put into an unnest", |a| &mut a.unnest_in),
-        (&result.unnest_out, "made by an unnest", |a| &mut a.unnest_out),
+        (&result.unnest_in, "put into an unnest", |a| {
+            &mut a.unnest_in
+        }),
+        (&result.unnest_out, "made by an unnest", |a| {
+            &mut a.unnest_out
+        }),
     ];
     for (counts, what, field) in counts {
         for (&split, &count) in counts {
@@ -309,14 +329,19 @@ pub(super) fn audit(
     for (source, files) in inputs {
         let mut listed = BTreeSet::new();
         for file in files {
-            let account = accounts.get(&(source.clone(), file.path.clone())).unwrap_or(&nothing);
+            let account = accounts
+                .get(&(source.clone(), file.path.clone()))
+                .unwrap_or(&nothing);
             let entry = audit_file(file, account, row_wise, unnests)?;
             listed.insert(file.path.as_str());
             // A file that two sources name stands once in the ledger; the
             // counts are those of the first.
             entries.entry(file.path.clone()).or_insert(entry);
         }
-        if let Some((_, path)) = accounts.keys().find(|(s, path)| s == source && !listed.contains(path.as_str())) {
+        if let Some((_, path)) = accounts
+            .keys()
+            .find(|(s, path)| s == source && !listed.contains(path.as_str()))
+        {
             return Err(AuditFailure::Unasked { path: path.clone() });
         }
     }
@@ -330,29 +355,81 @@ fn audit_file(
     unnests: bool,
 ) -> Result<InputEntry, AuditFailure> {
     let path = file.path.clone();
-    let FileAccount { covered, read, emitted, dropped, quarantined, filtered, written, .. } = *account;
+    let FileAccount {
+        covered,
+        read,
+        emitted,
+        dropped,
+        quarantined,
+        filtered,
+        written,
+        ..
+    } = *account;
     if covered != file.size || !account.ended {
-        return Err(AuditFailure::Uncovered { path, covered, size: file.size });
+        return Err(AuditFailure::Uncovered {
+            path,
+            covered,
+            size: file.size,
+        });
     }
     if read != emitted + dropped + quarantined {
-        return Err(AuditFailure::Reader { path, read, emitted, dropped, quarantined });
+        return Err(AuditFailure::Reader {
+            path,
+            read,
+            emitted,
+            dropped,
+            quarantined,
+        });
     }
     if row_wise && unnests {
-        let FileAccount { unnest_in, unnest_out, .. } = *account;
+        let FileAccount {
+            unnest_in,
+            unnest_out,
+            ..
+        } = *account;
         // Filters before the unnest remove records, those behind it rows.
         let before = emitted.checked_sub(unnest_in);
         let behind = unnest_out.checked_sub(written);
-        if before.zip(behind).is_none_or(|(before, behind)| before + behind != filtered) {
-            return Err(AuditFailure::Unnest { path, emitted, unnest_in, unnest_out, written, filtered });
+        if before
+            .zip(behind)
+            .is_none_or(|(before, behind)| before + behind != filtered)
+        {
+            return Err(AuditFailure::Unnest {
+                path,
+                emitted,
+                unnest_in,
+                unnest_out,
+                written,
+                filtered,
+            });
         }
     } else if row_wise && read != written + filtered + dropped + quarantined {
-        return Err(AuditFailure::Records { path, read, written, filtered, dropped, quarantined });
+        return Err(AuditFailure::Records {
+            path,
+            read,
+            written,
+            filtered,
+            dropped,
+            quarantined,
+        });
     }
-    let mut counts = InputCounts { read, dropped, quarantined, ..InputCounts::default() };
+    let mut counts = InputCounts {
+        read,
+        dropped,
+        quarantined,
+        ..InputCounts::default()
+    };
     let mut rows = 0;
     if row_wise {
         (counts.written, counts.filtered) = account.records_written_and_filtered(unnests);
         rows = written;
     }
-    Ok(InputEntry { path, size: file.size, etag: content_tag(file), bytes_covered: covered, counts, rows })
+    Ok(InputEntry {
+        path,
+        size: file.size,
+        etag: content_tag(file),
+        bytes_covered: covered,
+        counts,
+        rows,
+    })
 }

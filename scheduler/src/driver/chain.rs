@@ -61,12 +61,18 @@ pub(super) fn judge(
             }
         }
     }
-    let Some((_, path, first)) = wrong.first() else { return Ok(Verdict::Verified) };
+    let Some((_, path, first)) = wrong.first() else {
+        return Ok(Verdict::Verified);
+    };
     let merges = restarts >= WAVE_RESTARTS_MAX;
     let reason = format!(
         "{path}: a split began inside a record or other markup; it begins at byte {} in the next run{}",
         first.known_start,
-        if merges { ", and reads all that the wave has left of the file" } else { "" },
+        if merges {
+            ", and reads all that the wave has left of the file"
+        } else {
+            ""
+        },
     );
     let mut next = wave.clone();
     for (source, path, wrong) in &wrong {
@@ -98,32 +104,56 @@ fn judge_file(
     let mut before = account.and_then(|a| a.last.as_deref());
     for split in splits {
         if split.start != covered || split.end < split.start {
-            return Err(AuditFailure::Gap { path: path.to_owned(), covered, start: split.start });
+            return Err(AuditFailure::Gap {
+                path: path.to_owned(),
+                covered,
+                start: split.start,
+            });
         }
         let Some(scan) = scans.get(&split.id) else {
-            return Err(AuditFailure::Unread { path: path.to_owned(), start: split.start, end: split.end });
+            return Err(AuditFailure::Unread {
+                path: path.to_owned(),
+                start: split.start,
+                end: split.end,
+            });
         };
         if !scan.report.done {
-            return Err(AuditFailure::Unread { path: path.to_owned(), start: split.start, end: split.end });
+            return Err(AuditFailure::Unread {
+                path: path.to_owned(),
+                start: split.start,
+                end: split.end,
+            });
         }
         match before {
             None if scan.report.assumed != Start::File => {
-                return Err(AuditFailure::NoBeginning { path: path.to_owned(), start: scan.report.assumed.offset() });
+                return Err(AuditFailure::NoBeginning {
+                    path: path.to_owned(),
+                    start: scan.report.assumed.offset(),
+                });
             }
             None => {}
             Some(before) => {
                 if let Chain::RestartAt(at) = verify_chain(before, &scan.report) {
                     return match split.known_start {
-                        Some(known) => {
-                            Err(AuditFailure::Disagrees { path: path.to_owned(), start: split.start, known, at })
-                        }
-                        None => Ok(Some(Wrong { id: split.id, known_start: at })),
+                        Some(known) => Err(AuditFailure::Disagrees {
+                            path: path.to_owned(),
+                            start: split.start,
+                            known,
+                            at,
+                        }),
+                        None => Ok(Some(Wrong {
+                            id: split.id,
+                            known_start: at,
+                        })),
                     };
                 }
             }
         }
         if split.is_last() && scan.report.reached.kind != SyncKind::Eof {
-            return Err(AuditFailure::NoEnd { path: path.to_owned(), reached: scan.report.reached.offset });
+            return Err(AuditFailure::NoEnd {
+                path: path.to_owned(),
+                reached: scan.report.reached.offset,
+            });
         }
         covered = split.end;
         before = Some(&scan.report);
@@ -134,8 +164,15 @@ fn judge_file(
 /// Gives the split its known start; with `merges`, and all later bytes of the
 /// file in this wave.
 fn mend(splits: &mut Vec<SplitSpec>, path: &str, wrong: &Wrong, merges: bool) {
-    let Some(from) = splits.iter().find(|s| s.id == wrong.id).map(|s| s.start) else { return };
-    let end = splits.iter().filter(|s| s.path == path).map(|s| s.end).max().unwrap_or(from);
+    let Some(from) = splits.iter().find(|s| s.id == wrong.id).map(|s| s.start) else {
+        return;
+    };
+    let end = splits
+        .iter()
+        .filter(|s| s.path == path)
+        .map(|s| s.end)
+        .max()
+        .unwrap_or(from);
     for split in splits.iter_mut().filter(|s| s.id == wrong.id) {
         split.known_start = Some(wrong.known_start);
         if merges {

@@ -17,6 +17,7 @@
 
 mod action;
 mod actor;
+mod acts;
 mod audit;
 mod chain;
 mod event;
@@ -28,6 +29,7 @@ mod step;
 mod tables;
 mod view;
 mod warnings;
+mod wave;
 
 pub use action::{Action, CommitWork, ModelWork, Record};
 pub(crate) use actor::now_ms;
@@ -37,10 +39,12 @@ pub use event::Event;
 pub use progress::{Counts, Progress};
 pub(crate) use quarantine::kept_files;
 pub use state::{
-    ErrorClass, Failure, JobState, ModelRun, ModelState, ModelStatus, Outcome, Phase, SourceCounts, commit_id,
+    ErrorClass, Failure, JobState, ModelRun, ModelState, ModelStatus, Outcome, Phase, SourceCounts,
+    commit_id,
 };
 pub use step::step;
 pub use tables::TableLocks;
 pub(crate) use tables::{commit_quarantine, settle};
+pub(crate) use view::INTERRUPTED_TEXT;
 pub use view::{has_ended, job_view, state_text};
 pub use warnings::Warnings;

@@ -1,21 +1,21 @@
 //! The way of one model: its table is opened, it is planned, its waves run
-//! one after the other, the audit looks at the numbers, it commits.
+//! one after the other (see `wave`), the audit looks at the numbers, it
+//! commits.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use headworks_engine::api::{ModelPlan, Wave, WaveDiscard, WaveOutcome, WaveResult};
+use headworks_engine::api::{ModelPlan, Wave};
 use headworks_lake::{Audit, Snapshot};
 use headworks_sources::InputFile;
 use headworks_spec::{Format, WriteMode};
 
 use super::action::{Action, CommitWork, ModelWork, Record};
 use super::audit::{self, AuditFailure, content_tag};
-use super::chain::{self, Verdict};
-use super::quarantine;
 use super::state::{ErrorClass, JobState, ModelRun, ModelStatus, Phase, SourceCounts};
-use super::step::{begin_model, end_cancelled, fail, is_empty, next_quarantine};
+use super::step::{begin_model, fail, is_empty, next_quarantine};
 use super::warnings::Warnings;
+use super::wave::start_wave;
 
 /// So often may a model begin anew because another job took in some of the
 /// same files first.
@@ -58,13 +58,21 @@ pub(super) fn opened(
             return fail(state, ErrorClass::Configuration, error, now_ms);
         }
     }
-    let is_new = |source: &String, path: &str| !state.quarantined_files.contains(&(source.clone(), path.to_owned()));
+    let is_new = |source: &String, path: &str| {
+        !state
+            .quarantined_files
+            .contains(&(source.clone(), path.to_owned()))
+    };
     let quarantines = inputs
         .iter()
         .filter(|(source, files)| files.iter().any(|file| is_new(source, &file.path)))
         .map(|(source, _)| source.clone())
         .collect();
-    let work = ModelWork { model, inputs, quarantines };
+    let work = ModelWork {
+        model,
+        inputs,
+        quarantines,
+    };
     state.work = Some((work.clone(), version));
     state.become_phase(Phase::Planning { model });
     vec![Action::Plan(work)]
@@ -95,21 +103,39 @@ fn leave_out_taken(
 }
 
 /// The model is planned: its first wave, or at once its commit.
-pub(super) fn planned(state: &mut JobState, model: usize, plan: ModelPlan, now_ms: u64) -> Vec<Action> {
+pub(super) fn planned(
+    state: &mut JobState,
+    model: usize,
+    plan: ModelPlan,
+    now_ms: u64,
+) -> Vec<Action> {
     let Some((work, base)) = state.work.take() else {
-        return fail(state, ErrorClass::Engine, "a plan came for no model".to_owned(), now_ms);
+        return fail(
+            state,
+            ErrorClass::Engine,
+            "a plan came for no model".to_owned(),
+            now_ms,
+        );
     };
-    let counts_records =
-        plan.row_wise && !work.inputs.is_empty() && work.inputs.keys().all(|source| is_counted(state, source));
+    let counts_records = plan.row_wise
+        && !work.inputs.is_empty()
+        && work.inputs.keys().all(|source| is_counted(state, source));
     let plan = Arc::new(plan);
     let first = plan.waves.first().cloned();
-    let mut actions = vec![Action::Journal(Record::ModelPlanned { work: work.clone(), plan: Arc::clone(&plan) })];
+    let mut actions = vec![Action::Journal(Record::ModelPlanned {
+        work: work.clone(),
+        plan: Arc::clone(&plan),
+    })];
     state.run = Some(ModelRun {
         work,
         plan,
         counts_records,
         base,
-        wave: first.clone().unwrap_or(Wave { index: 0, splits: BTreeMap::new(), bytes: 0 }),
+        wave: first.clone().unwrap_or(Wave {
+            index: 0,
+            splits: BTreeMap::new(),
+            bytes: 0,
+        }),
         attempt: 0,
         engine_job: None,
         retries: 0,
@@ -132,171 +158,14 @@ pub(super) fn planned(state: &mut JobState, model: usize, plan: ModelPlan, now_m
 /// Whether a source is read by our readers, which count. A look-up table in
 /// Parquet is read by the engine's own, which knows no records.
 fn is_counted(state: &JobState, source: &str) -> bool {
-    state.sources.get(source).is_some_and(|source| source.spec.options.format != Format::Parquet)
+    state
+        .sources
+        .get(source)
+        .is_some_and(|source| source.spec.options.format != Format::Parquet)
 }
 
-/// Starts the next attempt at a wave.
-fn start_wave(state: &mut JobState, model: usize, wave: Wave) -> Vec<Action> {
-    state.become_phase(Phase::Running { model, wave: wave.index });
-    let next = state.models[model].next_attempt.entry(wave.index).or_default();
-    let attempt = *next;
-    *next += 1;
-    if let Some(run) = &mut state.run {
-        run.wave = wave.clone();
-        run.attempt = attempt;
-        run.engine_job = None;
-    }
-    vec![
-        Action::Journal(Record::WaveStarted { model, wave: wave.clone(), attempt }),
-        Action::RunWave { wave, attempt },
-    ]
-}
-
-/// The engine has given the attempt an id.
-pub(super) fn wave_submitted(state: &mut JobState, engine_job: String) -> Vec<Action> {
-    let stopping = state.stop.is_some();
-    let (Some(model), Some(run)) = (state.model_in_hand(), &mut state.run) else { return Vec::new() };
-    run.engine_job = Some(engine_job.clone());
-    let mut actions = vec![Action::Journal(Record::WaveSubmitted {
-        model,
-        wave: run.wave.index,
-        attempt: run.attempt,
-        engine_job: engine_job.clone(),
-    })];
-    if stopping {
-        actions.push(Action::CancelWave(engine_job));
-    }
-    actions
-}
-
-/// An attempt has ended.
-pub(super) fn wave_ended(
-    state: &mut JobState,
-    outcome: WaveOutcome,
-    executor_lost: bool,
-    now_ms: u64,
-) -> Vec<Action> {
-    state.waves_run += 1;
-    if let Some(run) = &mut state.run {
-        run.engine_job = None;
-        if run.retries + run.restarts > 0 {
-            state.waves_rerun += 1;
-        }
-    }
-    match outcome {
-        WaveOutcome::Accepted(result) => wave_accepted(state, *result, now_ms),
-        WaveOutcome::RunAgain { reason, discard } => run_again(state, &reason, discard, now_ms),
-        WaveOutcome::Cancelled { discard } => run_again(state, "the engine stopped it", discard, now_ms),
-        WaveOutcome::Failed { class, error, discard } => {
-            let class = ErrorClass::parse(&class);
-            if class == ErrorClass::Engine && executor_lost {
-                return run_again(state, &format!("an executor was lost: {error}"), discard, now_ms);
-            }
-            let mut actions = discard_attempt(state, discard, &error);
-            if state.stop.is_some() {
-                actions.extend(end_cancelled(state, now_ms));
-            } else {
-                actions.extend(fail(state, class, error, now_ms));
-            }
-            actions
-        }
-    }
-}
-
-/// Writes down that the attempt in hand came to nothing, and removes its files.
-fn discard_attempt(state: &JobState, discard: WaveDiscard, reason: &str) -> Vec<Action> {
-    let (Some(model), Some(run)) = (state.model_in_hand(), &state.run) else { return Vec::new() };
-    let mut actions = vec![Action::Journal(Record::WaveDiscarded {
-        model,
-        wave: run.wave.index,
-        attempt: run.attempt,
-        reason: reason.to_owned(),
-    })];
-    if !is_empty(&discard) {
-        actions.push(Action::Discard { model, files: discard });
-    }
-    actions
-}
-
-/// Runs the wave again, a bounded number of times: nothing of it was visible.
-fn run_again(state: &mut JobState, reason: &str, discard: WaveDiscard, now_ms: u64) -> Vec<Action> {
-    let mut actions = discard_attempt(state, discard, reason);
-    if state.stop.is_some() {
-        actions.extend(end_cancelled(state, now_ms));
-        return actions;
-    }
-    let retries_max = state.spec.tuning.wave_retries_max;
-    let (Some(model), Some(run)) = (state.model_in_hand(), &mut state.run) else { return actions };
-    run.retries += 1;
-    let (wave, retries) = (run.wave.clone(), run.retries);
-    if retries > retries_max {
-        let error = format!(
-            "wave {} of model `{}` was run {retries} times and never came to a result that can be believed; the last \
-             time: {reason}; the table is unchanged; see whether executors keep dying (memory?), then run the job again",
-            wave.index, state.spec.models[model].name
-        );
-        actions.extend(fail(state, ErrorClass::Engine, error, now_ms));
-    } else {
-        actions.extend(start_wave(state, model, wave));
-    }
-    actions
-}
-
-fn wave_accepted(state: &mut JobState, result: WaveResult, now_ms: u64) -> Vec<Action> {
-    if state.stop.is_some() {
-        let mut actions = discard_attempt(state, quarantine::all_files(&result), "the job is stopped");
-        actions.extend(end_cancelled(state, now_ms));
-        return actions;
-    }
-    let (Some(model), Some(run)) = (state.model_in_hand(), &mut state.run) else { return Vec::new() };
-    let (scans, repeated) = audit::one_scan_a_split(&result);
-    let verdict = chain::judge(&run.wave, &run.accounts, &scans, run.restarts);
-    let verdict = match verdict {
-        Ok(Verdict::Verified) => {
-            audit::add_wave(&mut run.accounts, &run.wave, &result, &scans, run.counts_records).map(|()| None)
-        }
-        Ok(Verdict::Restart { wave, reason }) => Ok(Some((wave, reason))),
-        Err(failure) => Err(failure),
-    };
-    match verdict {
-        Err(failure) => {
-            let error = check_failed(state, model, &failure);
-            let mut actions = discard_attempt(state, quarantine::all_files(&result), &error);
-            actions.extend(fail(state, ErrorClass::Check, error, now_ms));
-            actions
-        }
-        Ok(Some((wave, reason))) => {
-            run.restarts += 1;
-            let mut actions = discard_attempt(state, quarantine::all_files(&result), &reason);
-            actions.extend(start_wave(state, model, wave));
-            actions
-        }
-        Ok(None) => {
-            quarantine::sort_wave(run, &state.quarantined_files, &scans, &repeated);
-            for scan in scans.values() {
-                run.warnings.add_report(&scan.source, &scan.report);
-            }
-            run.files.extend(result.files.iter().cloned());
-            run.rows += result.rows;
-            run.unnests |= !result.unnest_in.is_empty();
-            (run.retries, run.restarts) = (0, 0);
-            for (executor, tasks) in &result.tasks {
-                *state.tasks.entry(executor.clone()).or_default() += tasks;
-            }
-            let (wave, attempt) = (run.wave.index, run.attempt);
-            let next = run.plan.waves.iter().find(|w| w.index == wave + 1).cloned();
-            let mut actions =
-                vec![Action::Journal(Record::WaveAccepted { model, wave, attempt, result: Arc::new(result) })];
-            actions.extend(match next {
-                Some(next) => start_wave(state, model, next),
-                None => commit(state, model, now_ms),
-            });
-            actions
-        }
-    }
-}
-
-fn check_failed(state: &JobState, model: usize, failure: &AuditFailure) -> String {
+/// What the user reads when the numbers do not add up.
+pub(super) fn check_failed(state: &JobState, model: usize, failure: &AuditFailure) -> String {
     format!(
         "model `{}` is not committed, because its numbers do not add up: {failure}; the table is unchanged; run the \
          job again, and report it if it happens again",
@@ -305,8 +174,10 @@ fn check_failed(state: &JobState, model: usize, failure: &AuditFailure) -> Strin
 }
 
 /// All waves are in: the audit, then the commit.
-fn commit(state: &mut JobState, model: usize, now_ms: u64) -> Vec<Action> {
-    let Some(run) = &state.run else { return Vec::new() };
+pub(super) fn commit(state: &mut JobState, model: usize, now_ms: u64) -> Vec<Action> {
+    let Some(run) = &state.run else {
+        return Vec::new();
+    };
     let inputs: BTreeMap<_, _> = run
         .work
         .inputs
@@ -329,13 +200,22 @@ fn commit(state: &mut JobState, model: usize, now_ms: u64) -> Vec<Action> {
         at_ms: now_ms,
         files: run.files.clone(),
         inputs: entries,
-        audit: if run.counts_records { Audit::Records } else { Audit::Coverage },
+        audit: if run.counts_records {
+            Audit::Records
+        } else {
+            Audit::Coverage
+        },
         base: (state.spec.models[model].options.mode == WriteMode::Append).then_some(run.base),
         failed: false,
     };
     state.become_phase(Phase::Committing { model });
     vec![
-        Action::Journal(Record::CommitIntended { model, quarantine_of: None, commit_id, failed: false }),
+        Action::Journal(Record::CommitIntended {
+            model,
+            quarantine_of: None,
+            commit_id,
+            failed: false,
+        }),
         Action::Commit(Box::new(work)),
     ]
 }
@@ -349,9 +229,15 @@ pub(super) fn committed(
     now_ms: u64,
 ) -> Vec<Action> {
     let commit_id = state.commit_id(model, None);
-    let mut actions =
-        vec![Action::Journal(Record::Committed { model, quarantine_of: None, commit_id, version })];
-    let Some(mut run) = state.run.take() else { return actions };
+    let mut actions = vec![Action::Journal(Record::Committed {
+        model,
+        quarantine_of: None,
+        commit_id,
+        version,
+    })];
+    let Some(mut run) = state.run.take() else {
+        return actions;
+    };
     let entry = &mut state.models[model];
     entry.status = ModelStatus::Committed;
     entry.version = version;
@@ -364,12 +250,17 @@ pub(super) fn committed(
     run.files.clear();
     let surplus = run.take_files();
     if !is_empty(&surplus) {
-        actions.push(Action::Discard { model, files: surplus });
+        actions.push(Action::Discard {
+            model,
+            files: surplus,
+        });
     }
     count_sources(state, &run);
     for source in &run.work.quarantines {
         for file in run.work.inputs.get(source).into_iter().flatten() {
-            state.quarantined_files.insert((source.clone(), file.path.clone()));
+            state
+                .quarantined_files
+                .insert((source.clone(), file.path.clone()));
         }
     }
     state.warnings.merge(run.warnings);
@@ -384,7 +275,11 @@ pub(super) fn committed(
 fn count_sources(state: &mut JobState, run: &ModelRun) {
     let row_wise = run.counts_records;
     for (source, files) in &run.work.inputs {
-        if state.source_counts.get(source).is_some_and(|counted| counted.row_wise || !row_wise) {
+        if state
+            .source_counts
+            .get(source)
+            .is_some_and(|counted| counted.row_wise || !row_wise)
+        {
             continue;
         }
         let mut counts = SourceCounts {
@@ -408,7 +303,12 @@ fn count_sources(state: &mut JobState, run: &ModelRun) {
 }
 
 /// Another job took in some of the same files: begin anew without them.
-pub(super) fn overtaken(state: &mut JobState, model: usize, reason: String, now_ms: u64) -> Vec<Action> {
+pub(super) fn overtaken(
+    state: &mut JobState,
+    model: usize,
+    reason: String,
+    now_ms: u64,
+) -> Vec<Action> {
     if state.models[model].restarts >= MODEL_RESTARTS_MAX {
         let error = format!(
             "model `{}` was overtaken {MODEL_RESTARTS_MAX} times by other jobs that took in the same files: {reason}; \
@@ -422,7 +322,11 @@ pub(super) fn overtaken(state: &mut JobState, model: usize, reason: String, now_
     if let Some(mut run) = state.run.take() {
         let mut files = run.take_files();
         for (source, mut more) in run.quarantine {
-            files.quarantine.entry(source).or_default().append(&mut more);
+            files
+                .quarantine
+                .entry(source)
+                .or_default()
+                .append(&mut more);
         }
         if !is_empty(&files) {
             actions.push(Action::Discard { model, files });

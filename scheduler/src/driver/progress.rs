@@ -47,7 +47,12 @@ impl Progress {
     /// A model with this many bytes to read begins.
     pub fn begin_model(&mut self, bytes_total: u64) {
         let pids = std::mem::take(&mut self.pids);
-        *self = Self { bytes_total, first_task_ms: self.first_task_ms, pids, ..Self::default() };
+        *self = Self {
+            bytes_total,
+            first_task_ms: self.first_task_ms,
+            pids,
+            ..Self::default()
+        };
     }
 
     /// A wave, or another attempt at one, begins.
@@ -60,7 +65,11 @@ impl Progress {
     /// was done, since some of them may still be on their way.
     pub fn wave_accepted(&mut self, result: &WaveResult, since_submission_ms: u64) {
         let mut seen = BTreeSet::new();
-        for scan in result.scans.iter().filter(|scan| seen.insert(scan.split.id)) {
+        for scan in result
+            .scans
+            .iter()
+            .filter(|scan| seen.insert(scan.split.id))
+        {
             self.accepted.add(scan);
         }
         self.accepted.tasks = self.tasks_total;
@@ -123,11 +132,17 @@ mod tests {
 
     fn report(bytes: u64, records: u64) -> WaveProgress {
         let report = Box::new(TaskReport::Scan(vec![scan(bytes, records)]));
-        WaveProgress::Report { executor_id: "e".into(), report }
+        WaveProgress::Report {
+            executor_id: "e".into(),
+            report,
+        }
     }
 
     fn submitted(tasks_total: u32) -> WaveProgress {
-        WaveProgress::Submitted { engine_job: "j".into(), tasks_total }
+        WaveProgress::Submitted {
+            engine_job: "j".into(),
+            tasks_total,
+        }
     }
 
     #[test]
@@ -138,7 +153,10 @@ mod tests {
         progress.hear(&submitted(1), 30);
         progress.hear(&report(100, 10), 40);
         // Scanned twice by one query: read once. Some reports are late.
-        let result = WaveResult { scans: vec![scan(100, 10), scan(100, 10)], ..WaveResult::default() };
+        let result = WaveResult {
+            scans: vec![scan(100, 10), scan(100, 10)],
+            ..WaveResult::default()
+        };
         progress.wave_accepted(&result, 45);
         for _ in 0..3 {
             progress.begin_wave();

@@ -20,7 +20,10 @@ pub(super) fn sort_wave(
     repeated: &[&ScannedSplit],
 ) {
     let mut seen = BTreeSet::new();
-    for scan in scans.values().filter(|scan| is_kept(scan, &run.work.quarantines, done)) {
+    for scan in scans
+        .values()
+        .filter(|scan| is_kept(scan, &run.work.quarantines, done))
+    {
         add(&mut run.quarantine, &mut seen, scan);
     }
     for scan in scans.values().chain(repeated) {
@@ -39,7 +42,10 @@ pub(crate) fn kept_files<'a>(
     for result in results {
         let mut seen = BTreeSet::new();
         let (scans, _) = one_scan_a_split(result);
-        for scan in scans.values().filter(|scan| is_kept(scan, quarantines, done)) {
+        for scan in scans
+            .values()
+            .filter(|scan| is_kept(scan, quarantines, done))
+        {
             add(&mut kept, &mut seen, scan);
         }
     }
@@ -49,22 +55,32 @@ pub(crate) fn kept_files<'a>(
 /// Whether a split's bad records belong into this model's quarantine: `done`
 /// are the files (source, path) whose bad records are there already.
 fn is_kept(scan: &ScannedSplit, quarantines: &[String], done: &BTreeSet<(String, String)>) -> bool {
-    quarantines.contains(&scan.source) && !done.contains(&(scan.source.clone(), scan.split.path.clone()))
+    quarantines.contains(&scan.source)
+        && !done.contains(&(scan.source.clone(), scan.split.path.clone()))
 }
 
 /// Adds a split's files that have not been added anywhere: the splits of one
 /// task may share a file.
-fn add(to: &mut BTreeMap<String, Vec<PendingFile>>, seen: &mut BTreeSet<String>, scan: &ScannedSplit) {
+fn add(
+    to: &mut BTreeMap<String, Vec<PendingFile>>,
+    seen: &mut BTreeSet<String>,
+    scan: &ScannedSplit,
+) {
     for file in &scan.quarantine {
         if seen.insert(file.temp.clone()) {
-            to.entry(scan.source.clone()).or_default().push(file.clone());
+            to.entry(scan.source.clone())
+                .or_default()
+                .push(file.clone());
         }
     }
 }
 
 /// All files of a wave whose result is not used.
 pub(super) fn all_files(result: &WaveResult) -> WaveDiscard {
-    let mut discard = WaveDiscard { files: result.files.clone(), quarantine: BTreeMap::new() };
+    let mut discard = WaveDiscard {
+        files: result.files.clone(),
+        quarantine: BTreeMap::new(),
+    };
     let mut seen = BTreeSet::new();
     for scan in &result.scans {
         add(&mut discard.quarantine, &mut seen, scan);

@@ -70,11 +70,15 @@ impl Phase {
     /// Whether `next` may follow. Every legal step of a job stands here, once.
     #[must_use]
     pub fn may_become(self, next: Phase) -> bool {
-        use Phase::{Committing, Ended, Opening, Planning, Quarantining, Queued, Running, Settling};
+        use Phase::{
+            Committing, Ended, Opening, Planning, Quarantining, Queued, Running, Settling,
+        };
         match (self, next) {
             (Ended(_), _) => false,
             // Only behind the last model.
-            (Queued | Settling { .. } | Planning { .. } | Running { .. }, Ended(Outcome::Done)) => false,
+            (Queued | Settling { .. } | Planning { .. } | Running { .. }, Ended(Outcome::Done)) => {
+                false
+            }
             (_, Ended(_)) => true,
             (Queued, Settling { source: 0 }) => true,
             (Settling { source: a }, Settling { source: b }) => b == a + 1,
@@ -85,14 +89,21 @@ impl Phase {
             (Planning { model: a }, Running { model: b, wave: 0 }) => a == b,
             // Nothing to run.
             (Planning { model: a }, Committing { model: b }) => a == b,
-            (Running { model: a, wave: v }, Running { model: b, wave: w }) => a == b && (w == v || w == v + 1),
+            (Running { model: a, wave: v }, Running { model: b, wave: w }) => {
+                a == b && (w == v || w == v + 1)
+            }
             (Running { model: a, .. }, Committing { model: b }) => a == b,
             // Failed; the quarantine is kept.
-            (Running { model: a, .. } | Planning { model: a }, Quarantining { model: b, at: 0 }) => a == b,
+            (
+                Running { model: a, .. } | Planning { model: a },
+                Quarantining { model: b, at: 0 },
+            ) => a == b,
             (Committing { model: a }, Quarantining { model: b, at: 0 }) => a == b,
             // Done, or (a == b) overtaken by another job: once more.
             (Committing { model: a }, Opening { model: b }) => b == a || b == a + 1,
-            (Quarantining { model: a, at: i }, Quarantining { model: b, at: j }) => a == b && j == i + 1,
+            (Quarantining { model: a, at: i }, Quarantining { model: b, at: j }) => {
+                a == b && j == i + 1
+            }
             (Quarantining { model: a, .. }, Opening { model: b }) => b == a + 1,
             _ => false,
         }
@@ -250,7 +261,10 @@ pub struct ModelRun {
 impl ModelRun {
     /// Takes all files that no reader will need if the model does not commit.
     pub(super) fn take_files(&mut self) -> WaveDiscard {
-        WaveDiscard { files: std::mem::take(&mut self.files), quarantine: std::mem::take(&mut self.quarantine_surplus) }
+        WaveDiscard {
+            files: std::mem::take(&mut self.files),
+            quarantine: std::mem::take(&mut self.quarantine_surplus),
+        }
     }
 }
 
@@ -352,7 +366,11 @@ impl JobState {
     /// # Panics
     /// If `next` may not follow: a defect of the driver itself.
     pub(super) fn become_phase(&mut self, next: Phase) {
-        assert!(self.phase.may_become(next), "a job cannot go from {:?} to {next:?}", self.phase);
+        assert!(
+            self.phase.may_become(next),
+            "a job cannot go from {:?} to {next:?}",
+            self.phase
+        );
         self.phase = next;
     }
 

@@ -2,7 +2,7 @@
 //!
 //! This file holds what concerns the job: its start, its sources, stopping,
 //! failing, ending. `model` holds the way of one model from its table's
-//! opening to its commit.
+//! opening to its commit, `wave` that of its waves.
 
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use super::action::{Action, CommitWork, Record};
 use super::event::Event;
 use super::model;
 use super::state::{ErrorClass, Failure, JobState, ModelStatus, Outcome, Phase};
+use super::wave;
 
 /// Decides what follows from an event. Changes `state`, and returns what is
 /// to be done, in this order; the last action is the one that is awaited.
@@ -43,17 +44,31 @@ fn decide(state: &mut JobState, event: Event, now_ms: u64) -> Vec<Action> {
             actions.extend(settle_next(state, 0, now_ms));
             actions
         }
-        (Phase::Settling { source }, Event::Settled(settled)) => settled_source(state, source, *settled, now_ms),
-        (Phase::Opening { model }, Event::Opened(table)) => model::opened(state, model, table.as_deref(), now_ms),
-        (Phase::Planning { model }, Event::Planned(plan)) => model::planned(state, model, *plan, now_ms),
-        (Phase::Running { .. }, Event::WaveSubmitted(engine_job)) => model::wave_submitted(state, engine_job),
-        (Phase::Running { .. }, Event::WaveEnded { outcome, executor_lost }) => {
-            model::wave_ended(state, outcome, executor_lost, now_ms)
+        (Phase::Settling { source }, Event::Settled(settled)) => {
+            settled_source(state, source, *settled, now_ms)
         }
+        (Phase::Opening { model }, Event::Opened(table)) => {
+            model::opened(state, model, table.as_deref(), now_ms)
+        }
+        (Phase::Planning { model }, Event::Planned(plan)) => {
+            model::planned(state, model, *plan, now_ms)
+        }
+        (Phase::Running { .. }, Event::WaveSubmitted(engine_job)) => {
+            wave::wave_submitted(state, engine_job)
+        }
+        (
+            Phase::Running { .. },
+            Event::WaveEnded {
+                outcome,
+                executor_lost,
+            },
+        ) => wave::wave_ended(state, outcome, executor_lost, now_ms),
         (Phase::Committing { model }, Event::Committed { version, unsettled }) => {
             model::committed(state, model, version, unsettled, now_ms)
         }
-        (Phase::Committing { model }, Event::Overtaken(reason)) => model::overtaken(state, model, reason, now_ms),
+        (Phase::Committing { model }, Event::Overtaken(reason)) => {
+            model::overtaken(state, model, reason, now_ms)
+        }
         (Phase::Committing { .. }, Event::CommitUnknown(error)) => {
             // The log may name these files: they are left to the lake.
             if let Some(run) = &mut state.run {
@@ -62,10 +77,17 @@ fn decide(state: &mut JobState, event: Event, now_ms: u64) -> Vec<Action> {
             fail(state, ErrorClass::Lake, error, now_ms)
         }
         (Phase::Quarantining { model, at }, Event::Committed { version, unsettled }) => {
-            let source = state.quarantine_queue.get(at).map(|(source, _)| source.clone());
+            let source = state
+                .quarantine_queue
+                .get(at)
+                .map(|(source, _)| source.clone());
             let commit_id = state.commit_id(model, source.as_deref());
-            let mut actions =
-                vec![Action::Journal(Record::Committed { model, quarantine_of: source, commit_id, version })];
+            let mut actions = vec![Action::Journal(Record::Committed {
+                model,
+                quarantine_of: source,
+                commit_id,
+                version,
+            })];
             if let Some(line) = unsettled {
                 state.warnings.note(line);
             }
@@ -77,12 +99,18 @@ fn decide(state: &mut JobState, event: Event, now_ms: u64) -> Vec<Action> {
             Event::Failed { error, .. } | Event::CommitUnknown(error) | Event::Overtaken(error),
         ) => quarantine_failed(state, model, at, error, now_ms),
         (
-            Phase::Settling { .. } | Phase::Opening { .. } | Phase::Planning { .. } | Phase::Committing { .. },
+            Phase::Settling { .. }
+            | Phase::Opening { .. }
+            | Phase::Planning { .. }
+            | Phase::Committing { .. },
             Event::Failed { class, error },
         ) => fail(state, class, error, now_ms),
         // A commit in flight must not be pulled the ground from under.
         (Phase::Committing { .. } | Phase::Quarantining { .. }, event) => {
-            vec![Action::Journal(Record::Note(format!("heard `{}` during a commit; ignored", event.name())))]
+            vec![Action::Journal(Record::Note(format!(
+                "heard `{}` during a commit; ignored",
+                event.name()
+            )))]
         }
         (phase, event) => {
             let error = format!(
@@ -105,9 +133,16 @@ fn settle_next(state: &mut JobState, source: usize, now_ms: u64) -> Vec<Action> 
     }
 }
 
-fn settled_source(state: &mut JobState, source: usize, settled: SettledSource, now_ms: u64) -> Vec<Action> {
+fn settled_source(
+    state: &mut JobState,
+    source: usize,
+    settled: SettledSource,
+    now_ms: u64,
+) -> Vec<Action> {
     let settled = Arc::new(settled);
-    state.sources.insert(settled.spec.name.clone(), Arc::clone(&settled));
+    state
+        .sources
+        .insert(settled.spec.name.clone(), Arc::clone(&settled));
     let mut actions = vec![Action::Journal(Record::SourceSettled(settled))];
     actions.extend(settle_next(state, source + 1, now_ms));
     actions
@@ -128,7 +163,12 @@ pub(super) fn begin_model(state: &mut JobState, model: usize, now_ms: u64) -> Ve
 
 /// Commits the quarantine of the next source in the queue; behind the last
 /// one, the job goes on, or ends if it has failed.
-pub(super) fn next_quarantine(state: &mut JobState, model: usize, at: usize, now_ms: u64) -> Vec<Action> {
+pub(super) fn next_quarantine(
+    state: &mut JobState,
+    model: usize,
+    at: usize,
+    now_ms: u64,
+) -> Vec<Action> {
     let Some((source, files)) = state.quarantine_queue.get(at).cloned() else {
         state.quarantine_queue.clear();
         return match state.failure {
@@ -160,14 +200,30 @@ pub(super) fn next_quarantine(state: &mut JobState, model: usize, at: usize, now
     ]
 }
 
-fn quarantine_failed(state: &mut JobState, model: usize, at: usize, error: String, now_ms: u64) -> Vec<Action> {
-    let source = state.quarantine_queue.get(at).map_or("", |(source, _)| source);
-    let error = format!("the bad records of source `{source}` could not be put into quarantine: {error}");
+fn quarantine_failed(
+    state: &mut JobState,
+    model: usize,
+    at: usize,
+    error: String,
+    now_ms: u64,
+) -> Vec<Action> {
+    let source = state
+        .quarantine_queue
+        .get(at)
+        .map_or("", |(source, _)| source);
+    let error =
+        format!("the bad records of source `{source}` could not be put into quarantine: {error}");
     let mut actions = vec![Action::Journal(Record::Note(error.clone()))];
     if state.failure.is_none() {
         let table = &state.spec.models[model].name;
-        let error = format!("{error}; table `{table}` has its new version {}", state.models[model].version);
-        state.failure = Some(Failure { class: Some(ErrorClass::Lake), error });
+        let error = format!(
+            "{error}; table `{table}` has its new version {}",
+            state.models[model].version
+        );
+        state.failure = Some(Failure {
+            class: Some(ErrorClass::Lake),
+            error,
+        });
     } else {
         state.warnings.note(error);
     }
@@ -176,15 +232,26 @@ fn quarantine_failed(state: &mut JobState, model: usize, at: usize, error: Strin
 }
 
 /// Fails the job: what its model wrote is discarded, the quarantine is kept.
-pub(super) fn fail(state: &mut JobState, class: ErrorClass, error: String, now_ms: u64) -> Vec<Action> {
+pub(super) fn fail(
+    state: &mut JobState,
+    class: ErrorClass,
+    error: String,
+    now_ms: u64,
+) -> Vec<Action> {
     let mut actions = vec![Action::Journal(Record::Note(format!("failed: {error}")))];
     // What failed first is the cause.
     if state.failure.is_none() {
-        state.failure = Some(Failure { class: Some(class), error });
+        state.failure = Some(Failure {
+            class: Some(class),
+            error,
+        });
     }
     let (dropped, queue) = drop_run(state);
     actions.extend(dropped);
-    if let (false, Some(model)) = (queue.is_empty() || state.journal_failed, state.model_in_hand()) {
+    if let (false, Some(model)) = (
+        queue.is_empty() || state.journal_failed,
+        state.model_in_hand(),
+    ) {
         state.quarantine_queue = queue;
         actions.extend(next_quarantine(state, model, 0, now_ms));
     } else {
@@ -199,13 +266,17 @@ type QuarantineQueue = Vec<(String, Vec<headworks_lake::PendingFile>)>;
 /// Gives the model in hand up, if it has not committed: discards what it
 /// wrote. Returns its quarantine.
 fn drop_run(state: &mut JobState) -> (Vec<Action>, QuarantineQueue) {
-    let Some(model) = state.model_in_hand() else { return (Vec::new(), Vec::new()) };
+    let Some(model) = state.model_in_hand() else {
+        return (Vec::new(), Vec::new());
+    };
     if state.models[model].status != ModelStatus::Running {
         return (Vec::new(), Vec::new());
     }
     state.models[model].status = ModelStatus::Failed;
     let mut actions = vec![Action::Journal(Record::ModelFailed { model })];
-    let Some(mut run) = state.run.take() else { return (actions, Vec::new()) };
+    let Some(mut run) = state.run.take() else {
+        return (actions, Vec::new());
+    };
     let files = run.take_files();
     if !is_empty(&files) {
         actions.push(Action::Discard { model, files });
@@ -218,7 +289,9 @@ fn cancel(state: &mut JobState, reason: String, now_ms: u64) -> Vec<Action> {
     if state.stop.is_some() || state.failure.is_some() {
         return Vec::new();
     }
-    let mut actions = vec![Action::Journal(Record::Note(format!("asked to stop: {reason}")))];
+    let mut actions = vec![Action::Journal(Record::Note(format!(
+        "asked to stop: {reason}"
+    )))];
     state.stop = Some(reason);
     match state.phase {
         Phase::Queued => actions.extend(end_cancelled(state, now_ms)),
@@ -243,7 +316,10 @@ pub(super) fn end_cancelled(state: &mut JobState, now_ms: u64) -> Vec<Action> {
     let model = state.model_in_hand();
     let (mut actions, queue) = drop_run(state);
     if let (false, Some(model)) = (queue.is_empty(), model) {
-        let files = WaveDiscard { files: Vec::new(), quarantine: queue.into_iter().collect() };
+        let files = WaveDiscard {
+            files: Vec::new(),
+            quarantine: queue.into_iter().collect(),
+        };
         actions.push(Action::Discard { model, files });
     }
     let error = state.stop.clone().unwrap_or_default();
@@ -263,7 +339,10 @@ fn journal_failed(state: &mut JobState, error: &str, now_ms: u64) -> Vec<Action>
     if let Some(run) = &mut state.run {
         // Nothing can be committed without a journal, quarantine neither.
         for (source, mut files) in std::mem::take(&mut run.quarantine) {
-            run.quarantine_surplus.entry(source).or_default().append(&mut files);
+            run.quarantine_surplus
+                .entry(source)
+                .or_default()
+                .append(&mut files);
         }
     }
     actions.extend(fail(state, ErrorClass::Engine, error, now_ms));
@@ -284,7 +363,13 @@ fn stop_wave(state: &JobState) -> Vec<Action> {
 fn end(state: &mut JobState, outcome: Outcome, now_ms: u64) -> Vec<Action> {
     state.become_phase(Phase::Ended(outcome));
     state.finished_at_ms = now_ms;
-    vec![Action::Journal(Record::Ended { outcome, failure: state.failure.clone() }), Action::End(outcome)]
+    vec![
+        Action::Journal(Record::Ended {
+            outcome,
+            failure: state.failure.clone(),
+        }),
+        Action::End(outcome),
+    ]
 }
 
 /// Whether there is nothing to discard.

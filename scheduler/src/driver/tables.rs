@@ -14,7 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use headworks_engine::api::WaveDiscard;
 use headworks_lake::schema::SchemaEntry;
 use headworks_lake::{
-    Audit, CommitError, CommitRequest, LakeError, Mode, Snapshot, Table, TableLocation, quarantine_schema,
+    Audit, CommitError, CommitRequest, LakeError, Mode, Snapshot, Table, TableLocation,
+    quarantine_schema,
 };
 use headworks_spec::{ModelSpec, WriteMode};
 
@@ -51,7 +52,8 @@ impl TableLocks {
             drop(guard);
             result
         });
-        work.await.map_err(|error| format!("a call of the lake broke off: {error}"))
+        work.await
+            .map_err(|error| format!("a call of the lake broke off: {error}"))
     }
 }
 
@@ -74,7 +76,9 @@ pub(super) async fn snapshots(
         match snapshot(locks, lake, table).await? {
             Some(snapshot) => found.insert(table.clone(), Arc::new(snapshot)),
             None => {
-                let error = format!("table `{table}` of lake {lake} is gone; somebody has removed it; run the job again");
+                let error = format!(
+                    "table `{table}` of lake {lake} is gone; somebody has removed it; run the job again"
+                );
                 return Err((ErrorClass::Lake, error));
             }
         };
@@ -82,11 +86,19 @@ pub(super) async fn snapshots(
     Ok(found)
 }
 
-async fn snapshot(locks: &TableLocks, lake: &str, table: &str) -> Result<Option<Snapshot>, (ErrorClass, String)> {
-    let location = TableLocation::new(lake, table).map_err(|error| (class_of(&error), error.to_string()))?;
+async fn snapshot(
+    locks: &TableLocks,
+    lake: &str,
+    table: &str,
+) -> Result<Option<Snapshot>, (ErrorClass, String)> {
+    let location =
+        TableLocation::new(lake, table).map_err(|error| (class_of(&error), error.to_string()))?;
     match locks.with(location, Table::snapshot).await {
         Ok(Ok(snapshot)) => Ok(snapshot),
-        Ok(Err(error)) => Err((class_of(&error), format!("table `{table}` cannot be opened: {error}"))),
+        Ok(Err(error)) => Err((
+            class_of(&error),
+            format!("table `{table}` cannot be opened: {error}"),
+        )),
         Err(error) => Err((ErrorClass::Lake, error)),
     }
 }
@@ -107,10 +119,17 @@ pub(super) struct CommitContext {
 pub(super) async fn commit(locks: TableLocks, context: CommitContext, work: CommitWork) -> Event {
     let (location, request) = match request(&context, &work) {
         Ok(prepared) => prepared,
-        Err(error) => return Event::Failed { class: class_of(&error), error: error.to_string() },
+        Err(error) => {
+            return Event::Failed {
+                class: class_of(&error),
+                error: error.to_string(),
+            };
+        }
     };
     let base = work.base;
-    let done = locks.with(location, move |table| commit_now(table, request, base)).await;
+    let done = locks
+        .with(location, move |table| commit_now(table, request, base))
+        .await;
     match done {
         Ok(event) => event,
         Err(error) => Event::CommitUnknown(error),
@@ -126,11 +145,19 @@ pub(crate) async fn commit_quarantine(
     work: CommitWork,
 ) -> Event {
     let schema = serde_json::Value::Null;
-    let context = CommitContext { lake: lake.to_owned(), job_id: job_id.to_owned(), model, schema };
+    let context = CommitContext {
+        lake: lake.to_owned(),
+        job_id: job_id.to_owned(),
+        model,
+        schema,
+    };
     commit(locks, context, work).await
 }
 
-fn request(context: &CommitContext, work: &CommitWork) -> Result<(TableLocation, CommitRequest), LakeError> {
+fn request(
+    context: &CommitContext,
+    work: &CommitWork,
+) -> Result<(TableLocation, CommitRequest), LakeError> {
     let options = &context.model.options;
     let at_unix_ms = i64::try_from(work.at_ms).unwrap_or(i64::MAX);
     let is_append = options.mode == WriteMode::Append;
@@ -138,7 +165,11 @@ fn request(context: &CommitContext, work: &CommitWork) -> Result<(TableLocation,
         commit_id: work.commit_id.clone(),
         job_id: context.job_id.clone(),
         at_unix_ms,
-        mode: if is_append { Mode::Append } else { Mode::Overwrite },
+        mode: if is_append {
+            Mode::Append
+        } else {
+            Mode::Overwrite
+        },
         base: work.base.unwrap_or(0),
         schema: quarantine_schema(),
         partition_by: Vec::new(),
@@ -156,14 +187,18 @@ fn request(context: &CommitContext, work: &CommitWork) -> Result<(TableLocation,
     request.partition_by.clone_from(&options.partition_by);
     request.partition_columns_in_files = options.partition_columns_in_files;
     request.audit = work.audit;
-    Ok((TableLocation::new(&context.lake, &context.model.name)?, request))
+    Ok((
+        TableLocation::new(&context.lake, &context.model.name)?,
+        request,
+    ))
 }
 
 fn arrow_schema(schema: &serde_json::Value) -> Result<arrow::datatypes::SchemaRef, LakeError> {
-    let entry: SchemaEntry = serde_json::from_value(schema.clone()).map_err(|error| LakeError::Invalid {
-        what: format!("the plan's schema cannot be read: {error}"),
-        next: "please report it".to_owned(),
-    })?;
+    let entry: SchemaEntry =
+        serde_json::from_value(schema.clone()).map_err(|error| LakeError::Invalid {
+            what: format!("the plan's schema cannot be read: {error}"),
+            next: "please report it".to_owned(),
+        })?;
     entry.to_arrow()
 }
 
@@ -171,31 +206,58 @@ fn commit_now(table: &Table, mut request: CommitRequest, base: Option<u64>) -> E
     if base.is_none() {
         match table.recover() {
             Ok(version) => request.base = version,
-            Err(error) => return Event::Failed { class: class_of(&error), error: error.to_string() },
+            Err(error) => {
+                return Event::Failed {
+                    class: class_of(&error),
+                    error: error.to_string(),
+                };
+            }
         }
     }
     let mut tries = 0;
     loop {
         tries += 1;
         let error = match table.commit(&request) {
-            Ok(done) => return Event::Committed { version: done.version, unsettled: None },
+            Ok(done) => {
+                return Event::Committed {
+                    version: done.version,
+                    unsettled: None,
+                };
+            }
             Err(error) => error,
         };
         let text = error.to_string();
         return match error {
             CommitError::Unknown { .. } if tries < COMMIT_TRIES_MAX => continue,
             CommitError::Unknown { .. } => Event::CommitUnknown(text),
-            CommitError::Unsettled { version, .. } => Event::Committed { version, unsettled: Some(text) },
+            CommitError::Unsettled { version, .. } => Event::Committed {
+                version,
+                unsettled: Some(text),
+            },
             CommitError::InputTaken { .. } => Event::Overtaken(text),
-            CommitError::Audit(_) => Event::Failed { class: ErrorClass::Check, error: text },
-            CommitError::Conflict { .. } => Event::Failed { class: ErrorClass::Lake, error: text },
-            CommitError::NotCommitted { source, .. } => Event::Failed { class: class_of(&source), error: text },
+            CommitError::Audit(_) => Event::Failed {
+                class: ErrorClass::Check,
+                error: text,
+            },
+            CommitError::Conflict { .. } => Event::Failed {
+                class: ErrorClass::Lake,
+                error: text,
+            },
+            CommitError::NotCommitted { source, .. } => Event::Failed {
+                class: class_of(&source),
+                error: text,
+            },
         };
     }
 }
 
 /// Removes files that no commit will name. Returns what could not be done.
-pub(super) async fn discard(locks: TableLocks, lake: String, table: String, files: WaveDiscard) -> Vec<String> {
+pub(super) async fn discard(
+    locks: TableLocks,
+    lake: String,
+    table: String,
+    files: WaveDiscard,
+) -> Vec<String> {
     let mut problems = Vec::new();
     let mut locations = vec![(TableLocation::new(&lake, &table), files.files)];
     for (source, files) in files.quarantine {
@@ -206,14 +268,19 @@ pub(super) async fn discard(locks: TableLocks, lake: String, table: String, file
             continue;
         }
         let done = match location {
-            Ok(location) => match locks.with(location, move |table| table.discard(&files)).await {
+            Ok(location) => match locks
+                .with(location, move |table| table.discard(&files))
+                .await
+            {
                 Ok(done) => done.map_err(|error| error.to_string()),
                 Err(error) => Err(error),
             },
             Err(error) => Err(error.to_string()),
         };
         if let Err(problem) = done {
-            problems.push(format!("hidden files are left behind, `headworks lake gc` removes them: {problem}"));
+            problems.push(format!(
+                "hidden files are left behind, `headworks lake gc` removes them: {problem}"
+            ));
         }
     }
     problems

@@ -8,14 +8,20 @@ use super::state::{JobState, Outcome, Phase, SourceCounts};
 /// The view of a job.
 #[must_use]
 pub fn job_view(state: &JobState, progress: &Progress) -> v1::JobView {
-    let failure = state.failure.as_ref().filter(|_| state.outcome() != Some(Outcome::Done));
+    let failure = state
+        .failure
+        .as_ref()
+        .filter(|_| state.outcome() != Some(Outcome::Done));
     let counts = progress.counts();
     v1::JobView {
         job_id: state.job_id.clone(),
         name: state.spec.job.clone(),
         state: wire_state(state.phase).into(),
         error: failure.map(|f| f.error.clone()).unwrap_or_default(),
-        error_class: failure.and_then(|f| f.class).map(|c| c.as_str().to_owned()).unwrap_or_default(),
+        error_class: failure
+            .and_then(|f| f.class)
+            .map(|c| c.as_str().to_owned())
+            .unwrap_or_default(),
         submitted_at_ms: state.submitted_at_ms,
         finished_at_ms: state.finished_at_ms,
         models: models(state),
@@ -45,6 +51,10 @@ pub fn job_view(state: &JobState, progress: &Progress) -> v1::JobView {
     }
 }
 
+/// What the user reads of a job whose scheduler stopped while it ran.
+pub(crate) const INTERRUPTED_TEXT: &str = "its scheduler stopped while it ran; tables that it has \
+    committed are complete, the others are as they were; run it again";
+
 /// A job's state in words, as the client and the journal have it.
 #[must_use]
 pub fn state_text(state: v1::JobState) -> &'static str {
@@ -72,7 +82,9 @@ fn wire_state(phase: Phase) -> v1::JobState {
     match phase {
         Phase::Queued => v1::JobState::Queued,
         Phase::Settling { .. } => v1::JobState::Discovering,
-        Phase::Opening { .. } | Phase::Planning { .. } | Phase::Running { .. } => v1::JobState::Running,
+        Phase::Opening { .. } | Phase::Planning { .. } | Phase::Running { .. } => {
+            v1::JobState::Running
+        }
         Phase::Committing { .. } | Phase::Quarantining { .. } => v1::JobState::Committing,
         Phase::Ended(Outcome::Done) => v1::JobState::Done,
         Phase::Ended(Outcome::Failed) => v1::JobState::Failed,
@@ -100,14 +112,22 @@ fn sources(state: &JobState) -> Vec<v1::SourceView> {
     let mut views = Vec::new();
     for spec in &state.spec.sources {
         let found = || {
-            let files = state.sources.get(&spec.name).map(|source| source.files.as_slice()).unwrap_or_default();
+            let files = state
+                .sources
+                .get(&spec.name)
+                .map(|source| source.files.as_slice())
+                .unwrap_or_default();
             SourceCounts {
                 files: files.len() as u64,
                 bytes: files.iter().map(|file| file.size).sum(),
                 ..SourceCounts::default()
             }
         };
-        let counts = state.source_counts.get(&spec.name).copied().unwrap_or_else(found);
+        let counts = state
+            .source_counts
+            .get(&spec.name)
+            .copied()
+            .unwrap_or_else(found);
         views.push(v1::SourceView {
             name: spec.name.clone(),
             files: counts.files,

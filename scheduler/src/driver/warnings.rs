@@ -76,7 +76,9 @@ impl Warnings {
     pub fn lines(&self) -> Vec<String> {
         let mut lines = self.notes.clone();
         let mut counts: Vec<_> = self.counts.iter().collect();
-        counts.sort_by_key(|((kind, source, path), count)| (*kind, std::cmp::Reverse(count.count), source, path));
+        counts.sort_by_key(|((kind, source, path), count)| {
+            (*kind, std::cmp::Reverse(count.count), source, path)
+        });
         let hidden = counts.len().saturating_sub(LINES_MAX);
         for ((kind, source, path), count) in counts.into_iter().take(LINES_MAX) {
             let what = match kind {
@@ -92,7 +94,9 @@ impl Warnings {
             lines.push(format!("and {hidden} more paths of this kind"));
         }
         for (source, more) in &self.more {
-            lines.push(format!("source `{source}`: {more} more elements on paths that are not in the schema"));
+            lines.push(format!(
+                "source `{source}`: {more} more elements on paths that are not in the schema"
+            ));
         }
         lines
     }
@@ -117,7 +121,11 @@ mod tests {
     fn unknown(paths: &[(&str, u64)]) -> SplitReport {
         let mut report = reports::whole_file(100, 1);
         for (path, count) in paths {
-            let count = PathCount { count: *count, record_offset: 7, example: "x".into() };
+            let count = PathCount {
+                count: *count,
+                record_offset: 7,
+                example: "x".into(),
+            };
             report.unknown.insert((*path).to_owned(), count);
         }
         report
@@ -149,7 +157,15 @@ mod tests {
         }
         let lines = warnings.lines();
         assert_eq!(lines.len(), LINES_MAX + 2);
-        assert!(lines[LINES_MAX].contains("150 more paths"), "{}", lines[LINES_MAX]);
-        assert!(lines[LINES_MAX + 1].contains("800 more elements"), "{}", lines[LINES_MAX + 1]);
+        assert!(
+            lines[LINES_MAX].contains("150 more paths"),
+            "{}",
+            lines[LINES_MAX]
+        );
+        assert!(
+            lines[LINES_MAX + 1].contains("800 more elements"),
+            "{}",
+            lines[LINES_MAX + 1]
+        );
     }
 }

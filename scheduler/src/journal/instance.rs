@@ -25,13 +25,24 @@ impl Instance {
     pub(super) fn start(state_dir: &Path) -> Result<Self, JournalError> {
         let name = uuid::Uuid::now_v7().simple().to_string();
         let path = lock_path(state_dir, &name);
-        let folder = |source| JournalError::Folder { path: path.clone(), source };
+        let folder = |source| JournalError::Folder {
+            path: path.clone(),
+            source,
+        };
         // Locked before it has its name, so that nobody takes it for a dead one's.
         let hidden = state_dir.join(format!(".{name}.tmp"));
-        let lock = OpenOptions::new().create_new(true).write(true).open(&hidden).map_err(folder)?;
+        let lock = OpenOptions::new()
+            .create_new(true)
+            .write(true)
+            .open(&hidden)
+            .map_err(folder)?;
         lock.lock().map_err(folder)?;
         std::fs::rename(&hidden, &path).map_err(folder)?;
-        Ok(Self { name, path, _lock: lock })
+        Ok(Self {
+            name,
+            path,
+            _lock: lock,
+        })
     }
 
     /// The name.
@@ -58,10 +69,14 @@ pub(super) fn is_alive(state_dir: &Path, name: &str) -> bool {
 
 /// Removes the lock files of schedulers that have died.
 pub(super) fn remove_dead(state_dir: &Path) {
-    let Ok(listing) = std::fs::read_dir(state_dir) else { return };
+    let Ok(listing) = std::fs::read_dir(state_dir) else {
+        return;
+    };
     for entry in listing.flatten() {
         let file_name = entry.file_name();
-        let name = file_name.to_str().and_then(|n| n.strip_prefix(LOCK_PREFIX)?.strip_suffix(LOCK_SUFFIX));
+        let name = file_name
+            .to_str()
+            .and_then(|n| n.strip_prefix(LOCK_PREFIX)?.strip_suffix(LOCK_SUFFIX));
         if let Some(name) = name
             && !is_alive(state_dir, name)
         {

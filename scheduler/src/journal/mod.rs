@@ -38,7 +38,9 @@ const BUSY_TIMEOUT_MS_MAX: u64 = 10_000;
 #[derive(Debug, Error)]
 pub enum JournalError {
     /// The file cannot be read or written: mend the disk or the permissions.
-    #[error("the journal {path} cannot be used: {source}; see whether the disk is full and the folder writable")]
+    #[error(
+        "the journal {path} cannot be used: {source}; see whether the disk is full and the folder writable"
+    )]
     Unavailable {
         /// The file.
         path: PathBuf,
@@ -95,12 +97,22 @@ impl Journal {
     /// # Errors
     /// See [`JournalError`].
     pub fn open(state_dir: &Path, now_ms: u64) -> Result<(Self, Vec<String>), JournalError> {
-        let folder = |source| JournalError::Folder { path: state_dir.to_owned(), source };
+        let folder = |source| JournalError::Folder {
+            path: state_dir.to_owned(),
+            source,
+        };
         std::fs::create_dir_all(state_dir).map_err(folder)?;
         let path = state_dir.join(JOURNAL_FILE);
-        let connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+        let connection = connect(
+            &path,
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+        )?;
         let instance = Instance::start(state_dir)?;
-        let journal = Self { path, connection: Mutex::new(connection), instance: Some(instance) };
+        let journal = Self {
+            path,
+            connection: Mutex::new(connection),
+            instance: Some(instance),
+        };
         journal.prepare()?;
         let interrupted = journal.interrupt_orphans(state_dir, now_ms)?;
         Ok((journal, interrupted))
@@ -119,7 +131,11 @@ impl Journal {
         // Readers of a write-ahead log write to its index, if they may.
         let connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)
             .or_else(|_| connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY))?;
-        let journal = Self { path, connection: Mutex::new(connection), instance: None };
+        let journal = Self {
+            path,
+            connection: Mutex::new(connection),
+            instance: None,
+        };
         let found = journal.sql(|connection| schema::version(connection))?;
         if found > schema::LATEST {
             return Err(journal.later(found));
@@ -141,25 +157,46 @@ impl Journal {
             connection.pragma_update(None, "foreign_keys", "ON")?;
             schema::migrate(connection)
         })?;
-        if found > schema::LATEST { Err(self.later(found)) } else { Ok(()) }
+        if found > schema::LATEST {
+            Err(self.later(found))
+        } else {
+            Ok(())
+        }
     }
 
     fn later(&self, found: usize) -> JournalError {
-        JournalError::Later { path: self.path.clone(), found, known: schema::LATEST }
+        JournalError::Later {
+            path: self.path.clone(),
+            found,
+            known: schema::LATEST,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn sql<T>(&self, run: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T, JournalError> {
-        run(&mut self.lock()).map_err(|source| JournalError::Unavailable { path: self.path.clone(), source })
+    fn sql<T>(
+        &self,
+        run: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, JournalError> {
+        run(&mut self.lock()).map_err(|source| JournalError::Unavailable {
+            path: self.path.clone(),
+            source,
+        })
     }
 
     /// Marks the unfinished jobs of dead schedulers.
-    fn interrupt_orphans(&self, state_dir: &Path, now_ms: u64) -> Result<Vec<String>, JournalError> {
+    fn interrupt_orphans(
+        &self,
+        state_dir: &Path,
+        now_ms: u64,
+    ) -> Result<Vec<String>, JournalError> {
         let unfinished: Vec<(String, String)> = self.sql(|connection| {
-            let mut rows = connection.prepare("SELECT id, instance FROM jobs WHERE ended_at_ms IS NULL ORDER BY seq")?;
+            let mut rows = connection
+                .prepare("SELECT id, instance FROM jobs WHERE ended_at_ms IS NULL ORDER BY seq")?;
             let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
             rows.collect()
         })?;
@@ -198,9 +235,14 @@ impl Journal {
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, JournalError> {
-    let unavailable = |source| JournalError::Unavailable { path: path.to_owned(), source };
-    let connection =
-        Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(unavailable)?;
-    connection.busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS_MAX)).map_err(unavailable)?;
+    let unavailable = |source| JournalError::Unavailable {
+        path: path.to_owned(),
+        source,
+    };
+    let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+        .map_err(unavailable)?;
+    connection
+        .busy_timeout(Duration::from_millis(BUSY_TIMEOUT_MS_MAX))
+        .map_err(unavailable)?;
     Ok(connection)
 }

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::de::DeserializeOwned;
 
 use super::{Journal, JournalError, instance};
-use crate::driver::state_text;
+use crate::driver::{INTERRUPTED_TEXT, ModelStatus, state_text};
 
 /// A line of a job's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,7 +97,9 @@ impl Journal {
     /// See [`JournalError`].
     pub fn view(&self, job_id: &str) -> Result<Option<v1::JobView>, JournalError> {
         let row = self.sql(|connection| {
-            connection.query_row(&format!("{VIEWS} WHERE id = ?1"), [job_id], view_row).optional()
+            connection
+                .query_row(&format!("{VIEWS} WHERE id = ?1"), [job_id], view_row)
+                .optional()
         })?;
         Ok(row.map(|row| self.show(row)))
     }
@@ -108,7 +110,8 @@ impl Journal {
     /// See [`JournalError`].
     pub fn list(&self, limit: u32) -> Result<Vec<v1::JobView>, JournalError> {
         let rows: Vec<ViewRow> = self.sql(|connection| {
-            let mut statement = connection.prepare(&format!("{VIEWS} ORDER BY seq DESC LIMIT ?1"))?;
+            let mut statement =
+                connection.prepare(&format!("{VIEWS} ORDER BY seq DESC LIMIT ?1"))?;
             statement.query_map([limit], view_row)?.collect()
         })?;
         Ok(rows.into_iter().map(|row| self.show(row)).collect())
@@ -120,8 +123,14 @@ impl Journal {
     /// See [`JournalError`].
     pub fn log(&self, job_id: &str) -> Result<Vec<LogLine>, JournalError> {
         self.sql(|connection| {
-            let mut statement = connection.prepare("SELECT at_ms, line FROM log WHERE job_id = ?1 ORDER BY seq")?;
-            let lines = statement.query_map([job_id], |row| Ok(LogLine { at_ms: row.get(0)?, line: row.get(1)? }))?;
+            let mut statement =
+                connection.prepare("SELECT at_ms, line FROM log WHERE job_id = ?1 ORDER BY seq")?;
+            let lines = statement.query_map([job_id], |row| {
+                Ok(LogLine {
+                    at_ms: row.get(0)?,
+                    line: row.get(1)?,
+                })
+            })?;
             lines.collect()
         })
     }
@@ -131,7 +140,9 @@ impl Journal {
     /// # Errors
     /// See [`JournalError`].
     pub fn load(&self, job_id: &str) -> Result<Option<JournaledJob>, JournalError> {
-        let Some(rows) = self.sql(|connection| load_rows(connection, job_id))? else { return Ok(None) };
+        let Some(rows) = self.sql(|connection| load_rows(connection, job_id))? else {
+            return Ok(None);
+        };
         let mut job = JournaledJob {
             job_id: job_id.to_owned(),
             spec_json: rows.spec_json,
@@ -144,9 +155,18 @@ impl Journal {
             job.sources.insert(name, self.decode(job_id, &settled)?);
         }
         for row in rows.models {
-            let inputs = row.inputs.map(|json| self.decode(job_id, &json)).transpose()?;
-            let quarantines = row.quarantines.map(|json| self.decode(job_id, &json)).transpose()?;
-            let plan = row.plan.map(|json| self.decode(job_id, &json)).transpose()?;
+            let inputs = row
+                .inputs
+                .map(|json| self.decode(job_id, &json))
+                .transpose()?;
+            let quarantines = row
+                .quarantines
+                .map(|json| self.decode(job_id, &json))
+                .transpose()?;
+            let plan = row
+                .plan
+                .map(|json| self.decode(job_id, &json))
+                .transpose()?;
             job.models.push(JournaledModel {
                 name: row.name,
                 state: row.state,
@@ -164,7 +184,10 @@ impl Journal {
                 state: row.state,
                 engine_job: row.engine_job,
                 reason: row.reason,
-                result: row.result.map(|json| self.decode(job_id, &json)).transpose()?,
+                result: row
+                    .result
+                    .map(|json| self.decode(job_id, &json))
+                    .transpose()?,
             };
             if let Some(model) = job.models.get_mut(row.model) {
                 model.waves.push(wave);
@@ -190,16 +213,28 @@ impl Journal {
             view.set_state(v1::JobState::Interrupted);
             view.finished_at_ms = row.ended_at_ms.unwrap_or(0);
             view.total_ms = 0;
-            view.error = "its scheduler stopped while it ran; tables that it has committed are complete, the others \
-                          are as they were; run it again"
-                .to_owned();
+            // What was in hand has committed nothing.
+            let running = ModelStatus::Running.as_str();
+            for model in view
+                .models
+                .iter_mut()
+                .filter(|model| model.state == running)
+            {
+                model.state = ModelStatus::Waiting.as_str().to_owned();
+            }
+            view.error = INTERRUPTED_TEXT.to_owned();
         }
         view
     }
 
     fn is_orphan(&self, owner: &str) -> bool {
-        let ours = self.instance.as_ref().is_some_and(|instance| instance.name() == owner);
-        let Some(state_dir) = self.path.parent() else { return false };
+        let ours = self
+            .instance
+            .as_ref()
+            .is_some_and(|instance| instance.name() == owner);
+        let Some(state_dir) = self.path.parent() else {
+            return false;
+        };
         !ours && !instance::is_alive(state_dir, owner)
     }
 }
@@ -214,7 +249,12 @@ struct ViewRow {
 }
 
 fn view_row(row: &Row<'_>) -> rusqlite::Result<ViewRow> {
-    Ok(ViewRow { view: row.get(0)?, state: row.get(1)?, instance: row.get(2)?, ended_at_ms: row.get(3)? })
+    Ok(ViewRow {
+        view: row.get(0)?,
+        state: row.get(1)?,
+        instance: row.get(2)?,
+        ended_at_ms: row.get(3)?,
+    })
 }
 
 struct JobRows {
@@ -248,9 +288,15 @@ struct WaveRow {
 fn load_rows(connection: &mut Connection, job_id: &str) -> rusqlite::Result<Option<JobRows>> {
     let transaction = connection.transaction()?;
     let job = transaction
-        .query_row("SELECT spec_json, state FROM jobs WHERE id = ?1", [job_id], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row(
+            "SELECT spec_json, state FROM jobs WHERE id = ?1",
+            [job_id],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
         .optional()?;
-    let Some((spec_json, state)) = job else { return Ok(None) };
+    let Some((spec_json, state)) = job else {
+        return Ok(None);
+    };
     let sources = transaction
         .prepare("SELECT name, settled_json FROM sources WHERE job_id = ?1")?
         .query_map([job_id], |row| Ok((row.get(0)?, row.get(1)?)))?
@@ -303,5 +349,12 @@ fn load_rows(connection: &mut Connection, job_id: &str) -> rusqlite::Result<Opti
             })
         })?
         .collect::<rusqlite::Result<_>>()?;
-    Ok(Some(JobRows { spec_json, state, sources, models, waves, commits }))
+    Ok(Some(JobRows {
+        spec_json,
+        state,
+        sources,
+        models,
+        waves,
+        commits,
+    }))
 }

@@ -38,7 +38,10 @@ impl Journal {
     /// # Errors
     /// See [`JournalError`].
     pub fn submit(&self, job: &NewJob<'_>) -> Result<Submitted, JournalError> {
-        let instance = self.instance.as_ref().map_or("", |instance| instance.name());
+        let instance = self
+            .instance
+            .as_ref()
+            .map_or("", |instance| instance.name());
         self.sql(|connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let request_id = Some(job.request_id).filter(|id| !id.is_empty());
@@ -88,14 +91,17 @@ impl Journal {
         // Encoded before the database is locked.
         let mut changes = Vec::with_capacity(records.len());
         for record in records {
-            changes.push(Change::of(record).map_err(|source| JournalError::Malformed {
-                path: self.path.clone(),
-                job_id: job_id.to_owned(),
-                source,
-            })?);
+            changes.push(
+                Change::of(record).map_err(|source| JournalError::Malformed {
+                    path: self.path.clone(),
+                    job_id: job_id.to_owned(),
+                    source,
+                })?,
+            );
         }
         self.sql(|connection| {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             for (record, change) in records.iter().zip(&changes) {
                 write(&transaction, job_id, record, change, view, now_ms)?;
                 if let Some(line) = describe(record) {
@@ -127,25 +133,39 @@ impl Journal {
     ///
     /// # Errors
     /// See [`JournalError`].
-    pub fn found_commit(&self, job_id: &str, found: &FoundCommit<'_>, now_ms: u64) -> Result<(), JournalError> {
+    pub fn found_commit(
+        &self,
+        job_id: &str,
+        found: &FoundCommit<'_>,
+        now_ms: u64,
+    ) -> Result<(), JournalError> {
         self.sql(|connection| {
-            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             transaction.execute(
                 "UPDATE commits SET state = 'done', version = ?2 WHERE commit_id = ?1",
                 params![found.commit_id, found.version],
             )?;
             if let Some((index, model)) = &found.model {
                 commit_model(&transaction, job_id, *index, found.version, model)?;
-                let view: Vec<u8> =
-                    transaction.query_row("SELECT view FROM jobs WHERE id = ?1", [job_id], |row| row.get(0))?;
+                let view: Vec<u8> = transaction.query_row(
+                    "SELECT view FROM jobs WHERE id = ?1",
+                    [job_id],
+                    |row| row.get(0),
+                )?;
                 let mut view = v1::JobView::decode(view.as_slice()).unwrap_or_default();
                 if let Some(shown) = view.models.get_mut(*index) {
                     shown.clone_from(model);
                 }
-                transaction
-                    .execute("UPDATE jobs SET view = ?2 WHERE id = ?1", params![job_id, view.encode_to_vec()])?;
+                transaction.execute(
+                    "UPDATE jobs SET view = ?2 WHERE id = ?1",
+                    params![job_id, view.encode_to_vec()],
+                )?;
             }
-            let line = format!("found after the interruption: commit {} made version {}", found.commit_id, found.version);
+            let line = format!(
+                "found after the interruption: commit {} made version {}",
+                found.commit_id, found.version
+            );
             log_line(&transaction, job_id, now_ms, &line)?;
             transaction.commit()
         })
@@ -186,7 +206,11 @@ impl Change {
         Ok(Self(match record {
             Record::SourceSettled(source) => vec![json(source.as_ref())?],
             Record::ModelPlanned { work, plan } => {
-                vec![json(&work.inputs)?, json(&work.quarantines)?, json(plan.as_ref())?]
+                vec![
+                    json(&work.inputs)?,
+                    json(&work.quarantines)?,
+                    json(plan.as_ref())?,
+                ]
             }
             Record::WaveStarted { wave, .. } => vec![json(wave)?],
             Record::WaveAccepted { result, .. } => vec![json(result.as_ref())?],
@@ -209,7 +233,10 @@ fn write(
 ) -> rusqlite::Result<()> {
     match record {
         Record::Started => {
-            transaction.execute("UPDATE jobs SET started_at_ms = ?2 WHERE id = ?1", params![job_id, now_ms])?;
+            transaction.execute(
+                "UPDATE jobs SET started_at_ms = ?2 WHERE id = ?1",
+                params![job_id, now_ms],
+            )?;
         }
         Record::SourceSettled(source) => {
             transaction.execute(
@@ -231,34 +258,58 @@ fn write(
                 ],
             )?;
         }
-        Record::WaveStarted { model, wave, attempt } => {
+        Record::WaveStarted {
+            model,
+            wave,
+            attempt,
+        } => {
             transaction.execute(
                 "INSERT INTO waves (job_id, model, wave, attempt, state, wave_json)
                  VALUES (?1, ?2, ?3, ?4, 'running', ?5)",
                 params![job_id, model, wave.index, attempt, change.text(0)],
             )?;
         }
-        Record::WaveSubmitted { model, wave, attempt, engine_job } => {
+        Record::WaveSubmitted {
+            model,
+            wave,
+            attempt,
+            engine_job,
+        } => {
             transaction.execute(
                 "UPDATE waves SET engine_job = ?5 WHERE job_id = ?1 AND model = ?2 AND wave = ?3 AND attempt = ?4",
                 params![job_id, model, wave, attempt, engine_job],
             )?;
         }
-        Record::WaveAccepted { model, wave, attempt, .. } => {
+        Record::WaveAccepted {
+            model,
+            wave,
+            attempt,
+            ..
+        } => {
             transaction.execute(
                 "UPDATE waves SET state = 'accepted', result_json = ?5
                  WHERE job_id = ?1 AND model = ?2 AND wave = ?3 AND attempt = ?4",
                 params![job_id, model, wave, attempt, change.text(0)],
             )?;
         }
-        Record::WaveDiscarded { model, wave, attempt, reason } => {
+        Record::WaveDiscarded {
+            model,
+            wave,
+            attempt,
+            reason,
+        } => {
             transaction.execute(
                 "UPDATE waves SET state = 'discarded', reason = ?5, result_json = NULL
                  WHERE job_id = ?1 AND model = ?2 AND wave = ?3 AND attempt = ?4",
                 params![job_id, model, wave, attempt, reason],
             )?;
         }
-        Record::CommitIntended { model, quarantine_of, commit_id, failed } => {
+        Record::CommitIntended {
+            model,
+            quarantine_of,
+            commit_id,
+            failed,
+        } => {
             // A model that began anew intends the same commit again.
             transaction.execute(
                 "INSERT OR REPLACE INTO commits (commit_id, job_id, model, quarantine_of, job_failed, state)
@@ -266,7 +317,12 @@ fn write(
                 params![commit_id, job_id, model, quarantine_of, failed],
             )?;
         }
-        Record::Committed { model, quarantine_of, commit_id, version } => {
+        Record::Committed {
+            model,
+            quarantine_of,
+            commit_id,
+            version,
+        } => {
             transaction.execute(
                 "UPDATE commits SET state = 'done', version = ?2 WHERE commit_id = ?1",
                 params![commit_id, version],
@@ -277,7 +333,13 @@ fn write(
             }
         }
         Record::ModelUnchanged { model, version } => {
-            commit_model(transaction, job_id, *model, *version, &v1::ModelView::default())?;
+            commit_model(
+                transaction,
+                job_id,
+                *model,
+                *version,
+                &v1::ModelView::default(),
+            )?;
         }
         Record::ModelRestarted { model, .. } => {
             transaction.execute(
@@ -300,7 +362,10 @@ fn write(
         Record::Note(_) => {}
         Record::Ended { failure, .. } => {
             let error = failure.as_ref().map_or("", |f| &f.error);
-            let class = failure.as_ref().and_then(|f| f.class).map_or("", |class| class.as_str());
+            let class = failure
+                .as_ref()
+                .and_then(|f| f.class)
+                .map_or("", |class| class.as_str());
             transaction.execute(
                 "UPDATE jobs SET ended_at_ms = ?2, error = ?3, error_class = ?4 WHERE id = ?1",
                 params![job_id, now_ms, error, class],
@@ -313,34 +378,88 @@ fn write(
 /// The line of the job's log.
 fn describe(record: &Record) -> Option<String> {
     let attempt_text = |model: &usize, wave: &u32, attempt: &u32| {
-        format!("model {model}, wave {wave}{}", if *attempt > 0 { format!(", attempt {attempt}") } else { String::new() })
+        format!(
+            "model {model}, wave {wave}{}",
+            if *attempt > 0 {
+                format!(", attempt {attempt}")
+            } else {
+                String::new()
+            }
+        )
     };
     Some(match record {
         Record::Started => "started".to_owned(),
         Record::SourceSettled(source) => {
             let bytes: u64 = source.files.iter().map(|file| file.size).sum();
-            format!("source `{}`: {} files, {bytes} bytes", source.spec.name, source.files.len())
+            format!(
+                "source `{}`: {} files, {bytes} bytes",
+                source.spec.name,
+                source.files.len()
+            )
         }
         Record::ModelPlanned { work, plan } => {
-            let kind = if plan.row_wise { "row-wise" } else { "with a shuffle, or several inputs" };
-            format!("model {}: planned, {} waves, {kind}", work.model, plan.waves.len())
+            let kind = if plan.row_wise {
+                "row-wise"
+            } else {
+                "with a shuffle, or several inputs"
+            };
+            format!(
+                "model {}: planned, {} waves, {kind}",
+                work.model,
+                plan.waves.len()
+            )
         }
-        Record::WaveStarted { model, wave, attempt } => {
+        Record::WaveStarted {
+            model,
+            wave,
+            attempt,
+        } => {
             let splits: usize = wave.splits.values().map(Vec::len).sum();
-            format!("{}: begins, {splits} splits, {} bytes", attempt_text(model, &wave.index, attempt), wave.bytes)
+            format!(
+                "{}: begins, {splits} splits, {} bytes",
+                attempt_text(model, &wave.index, attempt),
+                wave.bytes
+            )
         }
         Record::WaveSubmitted { .. } => return None,
-        Record::WaveAccepted { model, wave, attempt, result } => {
-            format!("{}: {} rows in {} files", attempt_text(model, wave, attempt), result.rows, result.files.len())
+        Record::WaveAccepted {
+            model,
+            wave,
+            attempt,
+            result,
+        } => {
+            format!(
+                "{}: {} rows in {} files",
+                attempt_text(model, wave, attempt),
+                result.rows,
+                result.files.len()
+            )
         }
-        Record::WaveDiscarded { model, wave, attempt, reason } => {
-            format!("{}: discarded: {reason}", attempt_text(model, wave, attempt))
+        Record::WaveDiscarded {
+            model,
+            wave,
+            attempt,
+            reason,
+        } => {
+            format!(
+                "{}: discarded: {reason}",
+                attempt_text(model, wave, attempt)
+            )
         }
         Record::CommitIntended { .. } => return None,
-        Record::Committed { model, quarantine_of: None, version, .. } => {
+        Record::Committed {
+            model,
+            quarantine_of: None,
+            version,
+            ..
+        } => {
             format!("model {model}: committed version {version}")
         }
-        Record::Committed { quarantine_of: Some(source), version, .. } => {
+        Record::Committed {
+            quarantine_of: Some(source),
+            version,
+            ..
+        } => {
             format!("quarantine of source `{source}`: committed version {version}")
         }
         Record::ModelUnchanged { model, version } => {
@@ -358,7 +477,15 @@ fn describe(record: &Record) -> Option<String> {
 }
 
 /// Adds a line to a job's log.
-pub(super) fn log_line(connection: &Connection, job_id: &str, at_ms: u64, line: &str) -> rusqlite::Result<()> {
-    connection.execute("INSERT INTO log (job_id, at_ms, line) VALUES (?1, ?2, ?3)", params![job_id, at_ms, line])?;
+pub(super) fn log_line(
+    connection: &Connection,
+    job_id: &str,
+    at_ms: u64,
+    line: &str,
+) -> rusqlite::Result<()> {
+    connection.execute(
+        "INSERT INTO log (job_id, at_ms, line) VALUES (?1, ?2, ?3)",
+        params![job_id, at_ms, line],
+    )?;
     Ok(())
 }

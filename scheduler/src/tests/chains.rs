@@ -2,7 +2,7 @@
 
 use headworks_formats::xml::Start;
 
-use super::lifecycle::Desk;
+use super::desk::Desk;
 use super::world::{World, overwrite, split};
 use crate::driver::{Action, ErrorClass, Event, Outcome, Record};
 
@@ -22,7 +22,10 @@ fn waves(desk: &Desk) -> Vec<(u32, Vec<Piece>)> {
     let mut waves = Vec::new();
     for action in &desk.done {
         if let Action::RunWave { wave, .. } = action {
-            let splits = wave.splits["s"].iter().map(|s| (s.start, s.end, s.known_start)).collect();
+            let splits = wave.splits["s"]
+                .iter()
+                .map(|s| (s.start, s.end, s.known_start))
+                .collect();
             waves.push((wave.index, splits));
         }
     }
@@ -33,7 +36,12 @@ fn waves(desk: &Desk) -> Vec<(u32, Vec<Piece>)> {
 fn a_wrong_guess_is_mended_and_the_later_ones_are_verified_again() {
     let mut desk = trapped(500, 5, &[200, 400]);
     desk.run_until(|_| false);
-    assert_eq!(desk.state.outcome(), Some(Outcome::Done), "{}", desk.error());
+    assert_eq!(
+        desk.state.outcome(),
+        Some(Outcome::Done),
+        "{}",
+        desk.error()
+    );
     let waves = waves(&desk);
     assert_eq!(waves.len(), 3);
     assert_eq!(waves[1].1[2], (200, 300, Some(200)));
@@ -49,7 +57,10 @@ fn a_wrong_guess_is_mended_and_the_later_ones_are_verified_again() {
             _ => None,
         })
         .collect();
-    assert!(reasons[0].contains("f0.xml: a split began inside a record"), "{reasons:?}");
+    assert!(
+        reasons[0].contains("f0.xml: a split began inside a record"),
+        "{reasons:?}"
+    );
     assert_eq!(desk.discarded(), ["d-0-0.parquet", "d-0-1.parquet"]);
 }
 
@@ -57,7 +68,12 @@ fn a_wrong_guess_is_mended_and_the_later_ones_are_verified_again() {
 fn a_guess_is_held_against_the_wave_before() {
     let mut desk = trapped(600, 3, &[300]);
     desk.run_until(|_| false);
-    assert_eq!(desk.state.outcome(), Some(Outcome::Done), "{}", desk.error());
+    assert_eq!(
+        desk.state.outcome(),
+        Some(Outcome::Done),
+        "{}",
+        desk.error()
+    );
     let indexes: Vec<u32> = waves(&desk).iter().map(|w| w.0).collect();
     assert_eq!(indexes, [0, 1, 1]);
 }
@@ -68,9 +84,18 @@ fn after_three_restarts_the_rest_of_the_file_is_one_split_and_restarts_are_no_re
     let mut desk = trapped(1200, 12, &traps);
     desk.run_until(|_| false);
     // wave_retries_max is 2 in this job.
-    assert_eq!(desk.state.outcome(), Some(Outcome::Done), "{}", desk.error());
+    assert_eq!(
+        desk.state.outcome(),
+        Some(Outcome::Done),
+        "{}",
+        desk.error()
+    );
     let waves = waves(&desk);
-    assert_eq!(waves.len(), 5, "first, three that mend one guess each, one that merges");
+    assert_eq!(
+        waves.len(),
+        5,
+        "first, three that mend one guess each, one that merges"
+    );
     let last = &waves[4].1;
     assert_eq!(last.len(), 5);
     assert_eq!(last[4], (400, 1200, Some(400)));
@@ -87,7 +112,12 @@ fn each_file_is_mended_on_its_own() {
     let mut desk = Desk::new(world, vec![overwrite("a")]);
     desk.run_until(|_| false);
     assert_eq!(waves(&desk).len(), 2, "both in one run");
-    assert_eq!(desk.state.outcome(), Some(Outcome::Done), "{}", desk.error());
+    assert_eq!(
+        desk.state.outcome(),
+        Some(Outcome::Done),
+        "{}",
+        desk.error()
+    );
 }
 
 type Break = fn(&mut headworks_engine::api::WaveResult);
@@ -95,17 +125,25 @@ type Break = fn(&mut headworks_engine::api::WaveResult);
 /// Breaks the first wave's result, and says how the job fails.
 fn broken(break_it: Break) -> (String, Option<ErrorClass>) {
     let mut desk = trapped(300, 3, &[]);
-    let Some(Action::RunWave { wave, attempt }) = desk.run_until(|a| matches!(a, Action::RunWave { .. })) else {
+    let Some(Action::RunWave { wave, attempt }) =
+        desk.run_until(|a| matches!(a, Action::RunWave { .. }))
+    else {
         panic!()
     };
     let mut result = desk.world.result(&wave, attempt);
     break_it(&mut result);
     let outcome = headworks_engine::api::WaveOutcome::Accepted(Box::new(result));
-    desk.tell(Event::WaveEnded { outcome, executor_lost: false });
+    desk.tell(Event::WaveEnded {
+        outcome,
+        executor_lost: false,
+    });
     assert_eq!(desk.state.outcome(), Some(Outcome::Failed));
     assert!(desk.commits().is_empty());
     assert_eq!(desk.discarded().len(), 1, "its file goes");
-    (desk.error().to_owned(), desk.state.failure.as_ref().and_then(|f| f.class))
+    (
+        desk.error().to_owned(),
+        desk.state.failure.as_ref().and_then(|f| f.class),
+    )
 }
 
 #[test]
@@ -114,8 +152,12 @@ fn what_cannot_be_mended_fails_the_check() {
         ("bytes 100 to 200 were not read to their end", |r| {
             r.scans.remove(1);
         }),
-        ("bytes 100 to 200 were not read to their end", |r| r.scans[1].report.done = false),
-        ("began at byte 0, not at the file's beginning", |r| r.scans[0].report.assumed = Start::Guess(0)),
+        ("bytes 100 to 200 were not read to their end", |r| {
+            r.scans[1].report.done = false
+        }),
+        ("began at byte 0, not at the file's beginning", |r| {
+            r.scans[0].report.assumed = Start::Guess(0)
+        }),
         ("its last split ended at byte 290", |r| {
             r.scans[2].report.reached.offset = 290;
             r.scans[2].report.reached.kind = headworks_formats::xml::SyncKind::Record;
@@ -124,7 +166,10 @@ fn what_cannot_be_mended_fails_the_check() {
     for (expected, break_it) in cases {
         let (error, class) = broken(break_it);
         assert!(error.contains(expected), "{error}");
-        assert!(error.contains("f0.xml") && error.contains("the table is unchanged"), "{error}");
+        assert!(
+            error.contains("f0.xml") && error.contains("the table is unchanged"),
+            "{error}"
+        );
         assert_eq!(class, Some(ErrorClass::Check));
     }
 }
@@ -134,13 +179,23 @@ fn splits_that_leave_a_gap_or_overlap_are_refused() {
     for (start, end) in [(110, 200), (90, 200)] {
         let mut desk = trapped(300, 3, &[]);
         let actions = desk.run_until(|a| matches!(a, Action::Plan(_)));
-        let Some(Action::Plan(work)) = actions else { panic!() };
+        let Some(Action::Plan(work)) = actions else {
+            panic!()
+        };
         let mut plan = desk.world.plan(&work.inputs, true);
         let splits = plan.waves[0].splits.get_mut("s").unwrap();
-        splits[1] = headworks_sources::SplitSpec { id: 1, ..split("f0.xml", 300, start, end) };
+        splits[1] = headworks_sources::SplitSpec {
+            id: 1,
+            ..split("f0.xml", 300, start, end)
+        };
         let actions = desk.tell(Event::Planned(Box::new(plan)));
         desk.go_on(actions);
-        assert!(desk.error().contains(&format!("the next split begins at byte {start}")), "{}", desk.error());
+        assert!(
+            desk.error()
+                .contains(&format!("the next split begins at byte {start}")),
+            "{}",
+            desk.error()
+        );
     }
 }
 
@@ -148,10 +203,20 @@ fn splits_that_leave_a_gap_or_overlap_are_refused() {
 fn a_proven_start_that_is_wrong_the_next_time_means_that_the_file_changed() {
     let mut desk = trapped(300, 3, &[100]);
     let is_second = |a: &Action| matches!(a, Action::RunWave { attempt: 1, .. });
-    let Some(Action::RunWave { wave, attempt }) = desk.run_until(is_second) else { panic!() };
+    let Some(Action::RunWave { wave, attempt }) = desk.run_until(is_second) else {
+        panic!()
+    };
     let mut result = desk.world.result(&wave, attempt);
     result.scans[0].report.reached.offset = 110;
     let outcome = headworks_engine::api::WaveOutcome::Accepted(Box::new(result));
-    desk.tell(Event::WaveEnded { outcome, executor_lost: false });
-    assert!(desk.error().contains("proven to begin at byte 100, now at byte 110"), "{}", desk.error());
+    desk.tell(Event::WaveEnded {
+        outcome,
+        executor_lost: false,
+    });
+    assert!(
+        desk.error()
+            .contains("proven to begin at byte 100, now at byte 110"),
+        "{}",
+        desk.error()
+    );
 }

@@ -12,8 +12,8 @@ use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use async_trait::async_trait;
 use headworks_engine::api::{
-    Engine, EngineError, ExecutorInfo, ModelPlan, ModelRequest, SettledSource, TaskReport, Wave, WaveDiscard,
-    WaveOutcome, WaveProgress, WaveResult,
+    Engine, EngineError, ExecutorInfo, ModelPlan, ModelRequest, SettledSource, TaskReport, Wave,
+    WaveDiscard, WaveOutcome, WaveProgress, WaveResult,
 };
 use headworks_lake::{BadRecord, PartitionedWriter, QuarantineWriter, TableLocation, WriterConfig};
 use headworks_spec::SourceSpec;
@@ -86,8 +86,14 @@ impl FakeEngine {
     fn run(&self, request: &ModelRequest, wave: &Wave, attempt: u32) -> WaveResult {
         let world = self.world.lock().unwrap().clone();
         let mut result = world.result(wave, attempt);
-        let name = format!("{}-{}-{}-{attempt}", request.job_id, request.model.name, wave.index);
-        let fields = vec![Field::new("id", DataType::Int64, false), Field::new(SPLIT_COLUMN, DataType::Int32, false)];
+        let name = format!(
+            "{}-{}-{}-{attempt}",
+            request.job_id, request.model.name, wave.index
+        );
+        let fields = vec![
+            Field::new("id", DataType::Int64, false),
+            Field::new(SPLIT_COLUMN, DataType::Int32, false),
+        ];
         let schema = Arc::new(Schema::new(fields));
         let table = TableLocation::new(&request.lake, &request.model.name).unwrap();
         let mut config = WriterConfig::new(table, name.clone());
@@ -105,16 +111,25 @@ impl FakeEngine {
             }
             let splits = Int32Array::from(vec![scan.split.id; ids.len()]);
             let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(ids)), Arc::new(splits)];
-            writer.write(&RecordBatch::try_new(schema.clone(), columns).unwrap()).unwrap();
+            writer
+                .write(&RecordBatch::try_new(schema.clone(), columns).unwrap())
+                .unwrap();
             scan.quarantine.clear();
             if request.quarantines.contains(&scan.source) {
                 let attempt = format!("{name}-{}", scan.split.id);
                 let mut quarantine =
-                    QuarantineWriter::new(&request.lake, &scan.source, &attempt, &request.job_id).unwrap();
+                    QuarantineWriter::new(&request.lake, &scan.source, &attempt, &request.job_id)
+                        .unwrap();
                 for offset in bad {
                     let path = &scan.split.path;
-                    let record =
-                        BadRecord { file: path, offset, line: None, reason: "made up", raw: b"<r>", raw_bytes: 3 };
+                    let record = BadRecord {
+                        file: path,
+                        offset,
+                        line: None,
+                        reason: "made up",
+                        raw: b"<r>",
+                        raw_bytes: 3,
+                    };
                     quarantine.write(&record).unwrap();
                 }
                 scan.quarantine = quarantine.finish().unwrap().files;
@@ -129,10 +144,17 @@ impl FakeEngine {
 }
 
 fn discard_of(result: &WaveResult) -> WaveDiscard {
-    let mut discard = WaveDiscard { files: result.files.clone(), ..WaveDiscard::default() };
+    let mut discard = WaveDiscard {
+        files: result.files.clone(),
+        ..WaveDiscard::default()
+    };
     for scan in &result.scans {
         let files = scan.quarantine.iter().cloned();
-        discard.quarantine.entry(scan.source.clone()).or_default().extend(files);
+        discard
+            .quarantine
+            .entry(scan.source.clone())
+            .or_default()
+            .extend(files);
     }
     discard
 }
@@ -145,16 +167,26 @@ impl Engine for FakeEngine {
         }
         let world = self.world.lock().unwrap();
         if world.files.is_empty() {
-            return Err(EngineError::Configuration(format!("source `{}`: no file matches *.xml", source.name)));
+            return Err(EngineError::Configuration(format!(
+                "source `{}`: no file matches *.xml",
+                source.name
+            )));
         }
         Ok(world.settled(source))
     }
 
     async fn plan(&self, request: Arc<ModelRequest>) -> Result<ModelPlan, EngineError> {
         for table in &request.model.reads_models {
-            assert!(request.tables.contains_key(table), "a table that the model reads is missing");
+            assert!(
+                request.tables.contains_key(table),
+                "a table that the model reads is missing"
+            );
         }
-        let inputs = request.sources.iter().map(|(name, source)| (name.clone(), source.files.clone())).collect();
+        let inputs = request
+            .sources
+            .iter()
+            .map(|(name, source)| (name.clone(), source.files.clone()))
+            .collect();
         Ok(self.world.lock().unwrap().plan(&inputs, self.row_wise))
     }
 
@@ -165,29 +197,47 @@ impl Engine for FakeEngine {
         attempt: u32,
         progress: mpsc::UnboundedSender<WaveProgress>,
     ) -> WaveOutcome {
-        let script = self.scripts.lock().unwrap().pop_front().unwrap_or(Script::Sound);
+        let script = self
+            .scripts
+            .lock()
+            .unwrap()
+            .pop_front()
+            .unwrap_or(Script::Sound);
         let engine_job = format!("e-{}-{}-{attempt}", request.model.name, wave.index);
-        let _ = progress.send(WaveProgress::Submitted { engine_job, tasks_total: 1 });
+        let _ = progress.send(WaveProgress::Submitted {
+            engine_job,
+            tasks_total: 1,
+        });
         self.wave_begins.notify_one();
         if let Script::WaitsForGo = script {
             self.go.notified().await;
         }
         let result = self.run(&request, &wave, attempt);
         let report = Box::new(TaskReport::Scan(result.scans.clone()));
-        let _ = progress.send(WaveProgress::Report { executor_id: "x1".into(), report });
+        let _ = progress.send(WaveProgress::Report {
+            executor_id: "x1".into(),
+            report,
+        });
         let discard = discard_of(&result);
         match script {
             Script::Sound | Script::WaitsForGo => WaveOutcome::Accepted(Box::new(result)),
-            Script::NotBelieved => {
-                WaveOutcome::RunAgain { reason: "stage 1 was tried again".into(), discard }
-            }
+            Script::NotBelieved => WaveOutcome::RunAgain {
+                reason: "stage 1 was tried again".into(),
+                discard,
+            },
             Script::LosesExecutor => {
                 self.executors.lock().unwrap().remove(1);
-                WaveOutcome::Failed { class: "engine".into(), error: "h2 protocol error".into(), discard }
+                WaveOutcome::Failed {
+                    class: "engine".into(),
+                    error: "h2 protocol error".into(),
+                    discard,
+                }
             }
-            Script::Fails(class) => {
-                WaveOutcome::Failed { class: class.into(), error: "f0.xml: byte 7: not XML".into(), discard }
-            }
+            Script::Fails(class) => WaveOutcome::Failed {
+                class: class.into(),
+                error: "f0.xml: byte 7: not XML".into(),
+                discard,
+            },
             Script::WaitsForCancel => {
                 self.cancelled.notified().await;
                 WaveOutcome::Cancelled { discard }
@@ -223,7 +273,12 @@ pub(crate) fn files_of(lake: &Path) -> (Vec<String>, Vec<String>) {
             if path.is_dir() {
                 folders.push(path);
             } else if name.ends_with(".parquet") {
-                visible.push(path.strip_prefix(lake).unwrap().to_string_lossy().into_owned());
+                visible.push(
+                    path.strip_prefix(lake)
+                        .unwrap()
+                        .to_string_lossy()
+                        .into_owned(),
+                );
             } else if name.ends_with(".tmp") {
                 hidden.push(name);
             }

@@ -25,7 +25,13 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new(engine: &Arc<FakeEngine>) -> Self {
-        Self::with(engine, DriverOptions { loss_wait: Duration::from_millis(50), ..DriverOptions::default() })
+        Self::with(
+            engine,
+            DriverOptions {
+                loss_wait: Duration::from_millis(50),
+                ..DriverOptions::default()
+            },
+        )
     }
 
     pub(crate) fn with(engine: &Arc<FakeEngine>, options: DriverOptions) -> Self {
@@ -34,7 +40,11 @@ impl Bench {
         let journal = Arc::new(journal);
         let registry = Registry::new(Arc::clone(&journal), TableLocks::default(), options);
         registry.set_engine(engine.clone());
-        Self { dir, registry, journal }
+        Self {
+            dir,
+            registry,
+            journal,
+        }
     }
 
     pub(crate) fn lake(&self) -> String {
@@ -52,7 +62,8 @@ impl Bench {
             Watched::Journaled(view) => *view,
             Watched::Live(mut views) => {
                 let ended = |view: &v1::JobView| crate::driver::has_ended(view.state());
-                let waited = tokio::time::timeout(Duration::from_secs(20), views.wait_for(ended)).await;
+                let waited =
+                    tokio::time::timeout(Duration::from_secs(20), views.wait_for(ended)).await;
                 waited.expect("the job must end").unwrap().clone()
             }
         }
@@ -66,7 +77,11 @@ impl Bench {
     /// Rows of a table's current version; none if it does not exist.
     pub(crate) fn rows(&self, table: &str) -> Option<u64> {
         let table = Table::open(TableLocation::new(&self.lake(), table).unwrap());
-        assert_eq!(table.verify().unwrap().problems, [], "every visible file must be in the log");
+        assert_eq!(
+            table.verify().unwrap().problems,
+            [],
+            "every visible file must be in the log"
+        );
         table.snapshot().unwrap().map(|snapshot| snapshot.rows())
     }
 
@@ -83,9 +98,15 @@ fn world() -> World {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_runs_to_its_end_and_its_numbers_are_true() {
-    let engine = FakeEngine::scripted(world(), [Script::NotBelieved, Script::Sound, Script::LosesExecutor]);
+    let engine = FakeEngine::scripted(
+        world(),
+        [Script::NotBelieved, Script::Sound, Script::LosesExecutor],
+    );
     let bench = Bench::new(&engine);
-    let models = vec![overwrite("a"), model("b", WriteMode::Overwrite, &["s"], &["a"])];
+    let models = vec![
+        overwrite("a"),
+        model("b", WriteMode::Overwrite, &["s"], &["a"]),
+    ];
     let view = bench.run(models).await;
     assert_eq!(view.state(), v1::JobState::Done, "{}", view.error);
     // 61 records, of which 2 bad; every fourth is filtered.
@@ -93,7 +114,10 @@ async fn a_job_runs_to_its_end_and_its_numbers_are_true() {
     assert_eq!(bench.rows("b"), Some(43));
     let source = &view.sources[0];
     assert_eq!((source.files, source.bytes, source.read), (3, 610, 61));
-    assert_eq!((source.written, source.filtered, source.quarantined), (43, 16, 2));
+    assert_eq!(
+        (source.written, source.filtered, source.quarantined),
+        (43, 16, 2)
+    );
     assert_eq!(view.models[0].rows, 43);
     assert_eq!(view.models[1].state, "committed");
     assert_eq!(view.waves_rerun, 2);
@@ -101,7 +125,11 @@ async fn a_job_runs_to_its_end_and_its_numbers_are_true() {
     assert!(view.first_task_ms > 0 && view.total_ms >= view.first_task_ms);
     let quarantine = Table::open(TableLocation::quarantine(&bench.lake(), "s").unwrap());
     assert_eq!(quarantine.snapshot().unwrap().unwrap().rows(), 2);
-    assert_eq!(bench.files().1, Vec::<String>::new(), "nothing hidden is left");
+    assert_eq!(
+        bench.files().1,
+        Vec::<String>::new(),
+        "nothing hidden is left"
+    );
     // The journal says the same once the job is no longer live.
     assert_eq!(bench.journal.view(&view.job_id).unwrap().unwrap(), view);
 }
@@ -110,11 +138,21 @@ async fn a_job_runs_to_its_end_and_its_numbers_are_true() {
 async fn one_lost_row_refuses_the_commit() {
     let engine = FakeEngine::new(world());
     let faults = Faults { lose_one_row: true };
-    let bench = Bench::with(&engine, DriverOptions { faults, ..DriverOptions::default() });
+    let bench = Bench::with(
+        &engine,
+        DriverOptions {
+            faults,
+            ..DriverOptions::default()
+        },
+    );
     let view = bench.run(vec![overwrite("a")]).await;
     assert_eq!(view.state(), v1::JobState::Failed);
     assert_eq!(view.error_class, "check");
-    assert!(view.error.contains("numbers do not add up"), "{}", view.error);
+    assert!(
+        view.error.contains("numbers do not add up"),
+        "{}",
+        view.error
+    );
     assert_eq!(bench.rows("a"), None, "the table is as it was");
     assert_eq!(bench.files().1, Vec::<String>::new());
 }
@@ -125,23 +163,49 @@ async fn a_failed_job_leaves_the_table_as_it_was_and_keeps_its_quarantine() {
     let bench = Bench::new(&engine);
     bench.run(vec![overwrite("a")]).await;
     let before = bench.files().0;
-    engine.scripts.lock().unwrap().extend([Script::Sound, Script::Fails("input")]);
+    engine
+        .scripts
+        .lock()
+        .unwrap()
+        .extend([Script::Sound, Script::Fails("input")]);
     let view = bench.run(vec![overwrite("a")]).await;
-    assert_eq!((view.state(), view.error_class.as_str()), (v1::JobState::Failed, "input"));
+    assert_eq!(
+        (view.state(), view.error_class.as_str()),
+        (v1::JobState::Failed, "input")
+    );
     assert_eq!(view.error, "f0.xml: byte 7: not XML");
     assert_eq!(bench.rows("a"), Some(43));
-    let after: Vec<String> = bench.files().0.into_iter().filter(|f| !before.contains(f)).collect();
-    assert!(after.iter().all(|f| f.starts_with("_quarantine/s/")) && after.len() == 1, "{after:?}");
-    let log = Table::open(TableLocation::quarantine(&bench.lake(), "s").unwrap()).log().unwrap();
-    assert_eq!(log.iter().map(|entry| entry.job_failed).collect::<Vec<_>>(), [false, true]);
+    let after: Vec<String> = bench
+        .files()
+        .0
+        .into_iter()
+        .filter(|f| !before.contains(f))
+        .collect();
+    assert!(
+        after.iter().all(|f| f.starts_with("_quarantine/s/")) && after.len() == 1,
+        "{after:?}"
+    );
+    let log = Table::open(TableLocation::quarantine(&bench.lake(), "s").unwrap())
+        .log()
+        .unwrap();
+    assert_eq!(
+        log.iter().map(|entry| entry.job_failed).collect::<Vec<_>>(),
+        [false, true]
+    );
     assert_eq!(bench.files().1, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_that_is_stopped_ends_within_two_seconds_and_leaves_nothing() {
-    for (script, state) in [(Script::WaitsForCancel, "hears"), (Script::IsDeaf, "is deaf")] {
+    for (script, state) in [
+        (Script::WaitsForCancel, "hears"),
+        (Script::IsDeaf, "is deaf"),
+    ] {
         let engine = FakeEngine::scripted(world(), [Script::Sound, script]);
-        let options = DriverOptions { cancel_wait: Duration::from_millis(200), ..DriverOptions::default() };
+        let options = DriverOptions {
+            cancel_wait: Duration::from_millis(200),
+            ..DriverOptions::default()
+        };
         let bench = Bench::with(&engine, options);
         let job_id = bench.submit(vec![overwrite("a")]).await;
         engine.wave_begins.notified().await;
@@ -151,7 +215,11 @@ async fn a_job_that_is_stopped_ends_within_two_seconds_and_leaves_nothing() {
         assert!(bench.registry.cancel(&job_id, "enough").await.unwrap());
         let view = bench.wait(&job_id).await;
         assert!(asked.elapsed() < Duration::from_secs(2), "{state}");
-        assert_eq!((view.state(), view.error.as_str()), (v1::JobState::Cancelled, "enough"), "{state}");
+        assert_eq!(
+            (view.state(), view.error.as_str()),
+            (v1::JobState::Cancelled, "enough"),
+            "{state}"
+        );
         assert_eq!(bench.rows("a"), None);
         // What a deaf engine still wrote goes when it ends.
         tokio::time::sleep(Duration::from_millis(700)).await;
@@ -169,7 +237,10 @@ async fn a_job_can_be_stopped_while_it_looks_for_its_files() {
     tokio::time::sleep(Duration::from_millis(20)).await;
     assert!(bench.registry.cancel(&job_id, "").await.unwrap());
     let view = bench.wait(&job_id).await;
-    assert_eq!((view.state(), view.error.as_str()), (v1::JobState::Cancelled, "stopped on request"));
+    assert_eq!(
+        (view.state(), view.error.as_str()),
+        (v1::JobState::Cancelled, "stopped on request")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -189,7 +260,11 @@ async fn two_jobs_that_append_the_same_files_to_one_table_add_them_once() {
     assert_eq!(bench.rows("a"), Some(43));
     let mut rows = [first.models[0].rows, second.models[0].rows];
     rows.sort_unstable();
-    assert_eq!(rows, [0, 43], "the one that came later had nothing new to append");
+    assert_eq!(
+        rows,
+        [0, 43],
+        "the one that came later had nothing new to append"
+    );
     assert_eq!(bench.files().1, Vec::<String>::new());
 }
 
@@ -197,7 +272,10 @@ async fn two_jobs_that_append_the_same_files_to_one_table_add_them_once() {
 async fn two_jobs_that_overwrite_one_table_both_end_and_the_later_stays() {
     let engine = FakeEngine::scripted(world(), [Script::WaitsForGo, Script::WaitsForGo]);
     let bench = Bench::new(&engine);
-    let jobs = [bench.submit(vec![overwrite("a")]).await, bench.submit(vec![overwrite("a")]).await];
+    let jobs = [
+        bench.submit(vec![overwrite("a")]).await,
+        bench.submit(vec![overwrite("a")]).await,
+    ];
     engine.wave_begins.notified().await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     engine.go.notify_waiters();
@@ -218,7 +296,10 @@ async fn a_driver_that_breaks_ends_its_job() {
     let engine = FakeEngine::scripted(world(), [Script::Panics]);
     let bench = Bench::new(&engine);
     let view = bench.run(vec![overwrite("a")]).await;
-    assert_eq!((view.state(), view.error_class.as_str()), (v1::JobState::Failed, "engine"));
+    assert_eq!(
+        (view.state(), view.error_class.as_str()),
+        (v1::JobState::Failed, "engine")
+    );
     assert!(view.error.contains("please report it"), "{}", view.error);
     let journaled = bench.journal.view(&view.job_id).unwrap().unwrap();
     assert_eq!(journaled.state(), v1::JobState::Failed);
@@ -228,7 +309,10 @@ async fn a_driver_that_breaks_ends_its_job() {
 async fn a_source_without_files_is_the_jobs_fault() {
     let engine = FakeEngine::new(World::default());
     let view = Bench::new(&engine).run(vec![overwrite("a")]).await;
-    assert_eq!((view.state(), view.error_class.as_str()), (v1::JobState::Failed, "configuration"));
+    assert_eq!(
+        (view.state(), view.error_class.as_str()),
+        (v1::JobState::Failed, "configuration")
+    );
     assert!(view.error.contains("no file matches"), "{}", view.error);
 }
 
@@ -236,11 +320,20 @@ async fn a_source_without_files_is_the_jobs_fault() {
 async fn a_lake_that_cannot_be_written_is_a_clear_error() {
     let engine = FakeEngine::new(world());
     let bench = Bench::new(&engine);
-    let spec = job("s3://bucket/x", vec![overwrite("a")]).to_json().unwrap();
+    let spec = job("s3://bucket/x", vec![overwrite("a")])
+        .to_json()
+        .unwrap();
     let job_id = bench.registry.submit(spec, String::new()).await.unwrap();
     let view = bench.wait(&job_id).await;
-    assert_eq!((view.state(), view.error_class.as_str()), (v1::JobState::Failed, "configuration"));
-    assert!(view.error.contains("`s3://` is not supported yet"), "{}", view.error);
+    assert_eq!(
+        (view.state(), view.error_class.as_str()),
+        (v1::JobState::Failed, "configuration")
+    );
+    assert!(
+        view.error.contains("`s3://` is not supported yet"),
+        "{}",
+        view.error
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -248,8 +341,16 @@ async fn one_request_makes_one_job() {
     let engine = FakeEngine::new(world());
     let bench = Bench::new(&engine);
     let spec = job(&bench.lake(), vec![overwrite("a")]).to_json().unwrap();
-    let first = bench.registry.submit(spec.clone(), "r1".into()).await.unwrap();
-    let again = bench.registry.submit(spec.clone(), "r1".into()).await.unwrap();
+    let first = bench
+        .registry
+        .submit(spec.clone(), "r1".into())
+        .await
+        .unwrap();
+    let again = bench
+        .registry
+        .submit(spec.clone(), "r1".into())
+        .await
+        .unwrap();
     let other = bench.registry.submit(spec, "r2".into()).await.unwrap();
     assert_eq!(first, again);
     assert_ne!(first, other);
@@ -268,15 +369,35 @@ async fn what_is_no_job_is_refused() {
     let cases = [
         ("{}".to_owned(), "not a job message"),
         (job(&lake, Vec::new()).to_json().unwrap(), "has no model"),
-        (no_source.to_json().unwrap(), "model `a` reads `s`, which is no source"),
-        (job(&lake, vec![overwrite("a"), overwrite("a")]).to_json().unwrap(), "two models are named `a`"),
         (
-            job(&lake, vec![model("a", WriteMode::Overwrite, &["s"], &["b"]), overwrite("b")]).to_json().unwrap(),
+            no_source.to_json().unwrap(),
+            "model `a` reads `s`, which is no source",
+        ),
+        (
+            job(&lake, vec![overwrite("a"), overwrite("a")])
+                .to_json()
+                .unwrap(),
+            "two models are named `a`",
+        ),
+        (
+            job(
+                &lake,
+                vec![
+                    model("a", WriteMode::Overwrite, &["s"], &["b"]),
+                    overwrite("b"),
+                ],
+            )
+            .to_json()
+            .unwrap(),
             "model `a` reads `b`, which no model before it makes",
         ),
     ];
     for (spec, expected) in cases {
-        let error = bench.registry.submit(spec, String::new()).await.unwrap_err();
+        let error = bench
+            .registry
+            .submit(spec, String::new())
+            .await
+            .unwrap_err();
         assert!(matches!(error, RegistryError::Invalid(_)));
         assert!(error.to_string().contains(expected), "{error}");
     }

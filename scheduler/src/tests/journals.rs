@@ -7,11 +7,13 @@ use headworks_lake::{Table, TableLocation};
 use headworks_proto::v1;
 use prost::Message;
 
+use super::desk::Desk;
 use super::engine::FakeEngine;
 use super::jobs::Bench;
-use super::lifecycle::Desk;
 use super::world::{World, overwrite};
-use crate::driver::{Action, JobState, ModelStatus, Record, TableLocks, commit_id, job_view, now_ms, state_text};
+use crate::driver::{
+    Action, JobState, ModelStatus, Record, TableLocks, commit_id, job_view, now_ms, state_text,
+};
 use crate::journal::{Journal, JournalError, NewJob, Submitted};
 use crate::recovery;
 
@@ -25,7 +27,13 @@ fn submit(journal: &Journal, state: &JobState, request_id: &str) -> Submitted {
     let spec_json = state.spec.to_json().unwrap();
     let models: Vec<String> = state.spec.models.iter().map(|m| m.name.clone()).collect();
     let view = job_view(state, &Default::default());
-    let job = NewJob { job_id: &state.job_id, spec_json: &spec_json, models: &models, request_id, view: &view };
+    let job = NewJob {
+        job_id: &state.job_id,
+        spec_json: &spec_json,
+        models: &models,
+        request_id,
+        view: &view,
+    };
     journal.submit(&job).unwrap()
 }
 
@@ -42,7 +50,13 @@ fn reopened_after_each_step_it_tells_what_was_known() {
     let records: Vec<Record> = finished
         .done
         .iter()
-        .filter_map(|action| if let Action::Journal(record) = action { Some(record.clone()) } else { None })
+        .filter_map(|action| {
+            if let Action::Journal(record) = action {
+                Some(record.clone())
+            } else {
+                None
+            }
+        })
         .collect();
     assert!(records.len() > 15, "{}", records.len());
 
@@ -56,17 +70,31 @@ fn reopened_after_each_step_it_tells_what_was_known() {
             submit(&journal, &state, "");
             for (at, record) in records[..count].iter().enumerate() {
                 let ends = matches!(record, Record::Ended { .. });
-                let view = if ends { job_view(&finished.state, &Default::default()) } else { job_view(&state, &Default::default()) };
-                journal.append("j1", std::slice::from_ref(record), &view, 2_000 + at as u64).unwrap();
+                let view = if ends {
+                    job_view(&finished.state, &Default::default())
+                } else {
+                    job_view(&state, &Default::default())
+                };
+                journal
+                    .append("j1", std::slice::from_ref(record), &view, 2_000 + at as u64)
+                    .unwrap();
                 accepted += usize::from(matches!(record, Record::WaveAccepted { .. }));
                 committed += usize::from(matches!(record, Record::Committed { .. }));
             }
         }
         let (journal, orphans) = open(dir.path());
         let ended = count == records.len();
-        assert_eq!(orphans, if ended { vec![] } else { vec!["j1".to_owned()] }, "after {count}");
+        assert_eq!(
+            orphans,
+            if ended { vec![] } else { vec!["j1".to_owned()] },
+            "after {count}"
+        );
         let view = journal.view("j1").unwrap().unwrap();
-        let expected = if ended { v1::JobState::Done } else { v1::JobState::Interrupted };
+        let expected = if ended {
+            v1::JobState::Done
+        } else {
+            v1::JobState::Interrupted
+        };
         assert_eq!(view.state(), expected, "after {count}");
 
         // All that is needed to take it up.
@@ -76,14 +104,37 @@ fn reopened_after_each_step_it_tells_what_was_known() {
         let waves = || job.models.iter().flat_map(|model| &model.waves);
         let results: Vec<_> = waves().filter(|wave| wave.state == "accepted").collect();
         assert_eq!(results.len(), accepted, "after {count}");
-        assert!(results.iter().all(|wave| !wave.result.as_ref().unwrap().scans.is_empty()));
-        assert!(!waves().any(|wave| wave.state == "running"), "none runs any more");
-        assert_eq!(job.commits.iter().filter(|commit| commit.version.is_some()).count(), committed);
-        if let Some(Record::CommitIntended { commit_id, .. }) = count.checked_sub(1).map(|last| &records[last]) {
-            let commit = job.commits.iter().find(|commit| commit.commit_id == *commit_id).unwrap();
+        assert!(
+            results
+                .iter()
+                .all(|wave| !wave.result.as_ref().unwrap().scans.is_empty())
+        );
+        assert!(
+            !waves().any(|wave| wave.state == "running"),
+            "none runs any more"
+        );
+        assert_eq!(
+            job.commits
+                .iter()
+                .filter(|commit| commit.version.is_some())
+                .count(),
+            committed
+        );
+        if let Some(Record::CommitIntended { commit_id, .. }) =
+            count.checked_sub(1).map(|last| &records[last])
+        {
+            let commit = job
+                .commits
+                .iter()
+                .find(|commit| commit.commit_id == *commit_id)
+                .unwrap();
             assert_eq!(commit.version, None, "intended, not known to be done");
         }
-        for model in job.models.iter().filter(|model| model.state == ModelStatus::Committed.as_str()) {
+        for model in job
+            .models
+            .iter()
+            .filter(|model| model.state == ModelStatus::Committed.as_str())
+        {
             assert_eq!(model.plan.as_ref().unwrap().waves.len(), 3);
             assert_eq!(model.inputs.as_ref().unwrap()["s"].len(), 2);
         }
@@ -109,10 +160,17 @@ fn a_job_of_a_living_scheduler_is_let_alone() {
     assert!(orphans.is_empty());
     let looking = Journal::open_to_read(dir.path()).unwrap().unwrap();
     for journal in [&second, &looking] {
-        assert_eq!(journal.view("j1").unwrap().unwrap().state(), v1::JobState::Queued);
+        assert_eq!(
+            journal.view("j1").unwrap().unwrap().state(),
+            v1::JobState::Queued
+        );
     }
     drop(first);
-    assert_eq!(looking.view("j1").unwrap().unwrap().state(), v1::JobState::Interrupted, "shown so, not touched");
+    assert_eq!(
+        looking.view("j1").unwrap().unwrap().state(),
+        v1::JobState::Interrupted,
+        "shown so, not touched"
+    );
     assert_eq!(looking.load("j1").unwrap().unwrap().state, "queued");
     assert!(looking.list(10).unwrap()[0].error.contains("run it again"));
 }
@@ -121,11 +179,23 @@ fn a_job_of_a_living_scheduler_is_let_alone() {
 fn a_request_is_taken_once_across_restarts() {
     let dir = tempfile::tempdir().unwrap();
     let mut desk = Desk::new(world(), vec![overwrite("a")]);
-    assert_eq!(submit(&open(dir.path()).0, &desk.state, "r"), Submitted::New);
+    assert_eq!(
+        submit(&open(dir.path()).0, &desk.state, "r"),
+        Submitted::New
+    );
     desk.state.job_id = "j2".into();
-    assert_eq!(submit(&open(dir.path()).0, &desk.state, "r"), Submitted::Before("j1".into()));
+    assert_eq!(
+        submit(&open(dir.path()).0, &desk.state, "r"),
+        Submitted::Before("j1".into())
+    );
     assert_eq!(submit(&open(dir.path()).0, &desk.state, ""), Submitted::New);
-    let ids: Vec<String> = open(dir.path()).0.list(10).unwrap().into_iter().map(|v| v.job_id).collect();
+    let ids: Vec<String> = open(dir.path())
+        .0
+        .list(10)
+        .unwrap()
+        .into_iter()
+        .map(|v| v.job_id)
+        .collect();
     assert_eq!(ids, ["j2", "j1"], "the newest first");
 }
 
@@ -135,11 +205,23 @@ fn a_folder_without_a_journal_and_one_of_a_later_format() {
     assert!(Journal::open_to_read(dir.path()).unwrap().is_none());
     drop(open(dir.path()));
     let file = dir.path().join(crate::journal::JOURNAL_FILE);
-    rusqlite::Connection::open(&file).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    for error in [Journal::open(dir.path(), 1).map(|_| ()), Journal::open_to_read(dir.path()).map(|_| ())] {
+    rusqlite::Connection::open(&file)
+        .unwrap()
+        .pragma_update(None, "user_version", 99)
+        .unwrap();
+    for error in [
+        Journal::open(dir.path(), 1).map(|_| ()),
+        Journal::open_to_read(dir.path()).map(|_| ()),
+    ] {
         let error = error.unwrap_err();
-        assert!(matches!(error, JournalError::Later { found: 99, .. }), "{error}");
-        assert!(error.to_string().contains("later version of Headworks"), "{error}");
+        assert!(
+            matches!(error, JournalError::Later { found: 99, .. }),
+            "{error}"
+        );
+        assert!(
+            error.to_string().contains("later version of Headworks"),
+            "{error}"
+        );
     }
     let error = Journal::open(Path::new("/proc/none"), 1).unwrap_err();
     assert!(error.to_string().contains("--state-dir"), "{error}");
@@ -155,14 +237,30 @@ fn a_log_has_a_line_for_each_step() {
     for action in &desk.done {
         if let Action::Journal(record) = action {
             let view = job_view(&desk.state, &Default::default());
-            journal.append("j1", std::slice::from_ref(record), &view, 5_000).unwrap();
+            journal
+                .append("j1", std::slice::from_ref(record), &view, 5_000)
+                .unwrap();
         }
     }
-    let lines: Vec<String> = journal.log("j1").unwrap().into_iter().map(|line| line.line).collect();
+    let lines: Vec<String> = journal
+        .log("j1")
+        .unwrap()
+        .into_iter()
+        .map(|line| line.line)
+        .collect();
     assert_eq!(lines[0], "submitted");
-    assert!(lines.contains(&"source `s`: 2 files, 610 bytes".to_owned()), "{lines:#?}");
-    assert!(lines.contains(&"model 0, wave 1: begins, 3 splits, 220 bytes".to_owned()), "{lines:#?}");
-    assert!(lines.contains(&"model 0: committed version 1".to_owned()), "{lines:#?}");
+    assert!(
+        lines.contains(&"source `s`: 2 files, 610 bytes".to_owned()),
+        "{lines:#?}"
+    );
+    assert!(
+        lines.contains(&"model 0, wave 1: begins, 3 splits, 220 bytes".to_owned()),
+        "{lines:#?}"
+    );
+    assert!(
+        lines.contains(&"model 0: committed version 1".to_owned()),
+        "{lines:#?}"
+    );
     assert_eq!(lines.last().unwrap(), "done");
     assert!(journal.log("none").unwrap().is_empty());
 }
@@ -197,7 +295,11 @@ async fn a_commit_that_the_journal_did_not_hear_of_is_found() {
         let _ = std::fs::remove_file(quarantine.join("_headworks").join(mark));
     }
     let mut shown = journal.view(&job_id).unwrap().unwrap();
-    shown.models[0] = v1::ModelView { table: "a".into(), state: "running".into(), ..Default::default() };
+    shown.models[0] = v1::ModelView {
+        table: "a".into(),
+        state: "running".into(),
+        ..Default::default()
+    };
     shown.set_state(v1::JobState::Committing);
     file.execute_batch(
         "UPDATE jobs SET ended_at_ms = NULL, state = 'committing', instance = 'dead';
@@ -206,7 +308,8 @@ async fn a_commit_that_the_journal_did_not_hear_of_is_found() {
          UPDATE commits SET state = 'intended', version = NULL;",
     )
     .unwrap();
-    file.execute("UPDATE jobs SET view = ?1", [shown.encode_to_vec()]).unwrap();
+    file.execute("UPDATE jobs SET view = ?1", [shown.encode_to_vec()])
+        .unwrap();
 
     let (next, orphans) = Journal::open(&state_dir, now_ms()).unwrap();
     assert_eq!(orphans, [job_id.as_str()]);
@@ -215,10 +318,17 @@ async fn a_commit_that_the_journal_did_not_hear_of_is_found() {
 
     let found = next.view(&job_id).unwrap().unwrap();
     assert_eq!(found.state(), v1::JobState::Interrupted);
-    assert_eq!((found.models[0].state.as_str(), found.models[0].version), ("committed", 1));
+    assert_eq!(
+        (found.models[0].state.as_str(), found.models[0].version),
+        ("committed", 1)
+    );
     assert_eq!(Some(found.models[0].rows), rows);
     let job = next.load(&job_id).unwrap().unwrap();
-    let done: Vec<(String, Option<u64>)> = job.commits.iter().map(|c| (c.commit_id.clone(), c.version)).collect();
+    let done: Vec<(String, Option<u64>)> = job
+        .commits
+        .iter()
+        .map(|c| (c.commit_id.clone(), c.version))
+        .collect();
     assert_eq!(done[0], (commit_id(&job_id, 0, None), Some(1)));
     let quarantine = Table::open(TableLocation::quarantine(&lake, "s").unwrap());
     assert_eq!(quarantine.snapshot().unwrap().unwrap().rows(), 2);
@@ -237,7 +347,13 @@ async fn a_scheduler_that_stops_leaves_its_jobs_interrupted() {
     bench.registry.shutdown().await;
     let view = bench.registry.view(&job_id).await.unwrap();
     assert_eq!(view.state(), v1::JobState::Interrupted);
-    assert!(bench.registry.submit("{}".into(), String::new()).await.is_err());
+    assert!(
+        bench
+            .registry
+            .submit("{}".into(), String::new())
+            .await
+            .is_err()
+    );
     let job = bench.journal.load(&job_id).unwrap().unwrap();
     assert_eq!(job.models[0].waves[0].state, "interrupted");
 }

@@ -3,11 +3,14 @@
 
 mod audits;
 mod chains;
+mod desk;
 mod engine;
 mod jobs;
 mod journals;
 mod lifecycle;
 mod random;
+mod real;
 pub(crate) mod reports;
 mod services;
+mod stopping;
 mod world;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use fastrand::Rng;
 use headworks_engine::api::{WaveDiscard, WaveOutcome};
 
-use super::lifecycle::Desk;
+use super::desk::Desk;
 use super::world::{World, append, overwrite, pending};
 use crate::driver::{Action, ErrorClass, Event, Outcome, Phase, Record, job_view};
 
@@ -30,7 +30,11 @@ fn live(seed: u64) -> Desk {
             }
         }
     }
-    let mut models = vec![if rng.bool() { append("a") } else { overwrite("a") }];
+    let mut models = vec![if rng.bool() {
+        append("a")
+    } else {
+        overwrite("a")
+    }];
     if rng.bool() {
         models.push(overwrite("b"));
     }
@@ -49,8 +53,8 @@ fn live(seed: u64) -> Desk {
             awaited.as_ref().and_then(|a| desk.answer(a))
         };
         let Some(event) = event else { continue };
-        let keeps_act =
-            matches!(event, Event::Cancel(_) | Event::WaveSubmitted(_)) || (matches!(event, Event::CancelOverdue));
+        let keeps_act = matches!(event, Event::Cancel(_) | Event::WaveSubmitted(_))
+            || (matches!(event, Event::CancelOverdue));
         actions = desk.tell(event);
         let next = awaited_of(&desk, &actions);
         if !keeps_act || matches!(next, Some(ref a) if !matches!(a, Action::CancelWave(_))) {
@@ -65,38 +69,71 @@ fn live(seed: u64) -> Desk {
 }
 
 fn awaited_of(desk: &Desk, actions: &[Action]) -> Option<Action> {
-    actions.iter().rev().find(|a| desk.answer(a).is_some()).cloned()
+    actions
+        .iter()
+        .rev()
+        .find(|a| desk.answer(a).is_some())
+        .cloned()
 }
 
 /// Something that may go wrong where the job is.
 fn trouble_for(rng: &mut Rng, desk: &Desk, awaited: Option<&Action>) -> Option<Event> {
     let name = format!("x{}", rng.u64(..));
-    let discard = WaveDiscard { files: vec![pending(&name, 1)], quarantine: Default::default() };
-    let failed = Event::Failed { class: ErrorClass::Lake, error: "trouble".into() };
+    let discard = WaveDiscard {
+        files: vec![pending(&name, 1)],
+        quarantine: Default::default(),
+    };
+    let failed = Event::Failed {
+        class: ErrorClass::Lake,
+        error: "trouble".into(),
+    };
     Some(match (rng.u8(0..4), desk.state.phase) {
         (0, _) => Event::Cancel("enough".into()),
         (1, Phase::Running { .. }) => Event::WaveSubmitted(format!("e{}", rng.u8(..))),
         (2, Phase::Running { .. }) if desk.state.stop.is_some() => Event::CancelOverdue,
         (_, Phase::Running { .. }) => {
             let outcome = match rng.u8(0..4) {
-                0 => WaveOutcome::Failed { class: "engine".into(), error: "trouble".into(), discard },
-                1 => WaveOutcome::Failed { class: "input".into(), error: "trouble".into(), discard },
-                _ => WaveOutcome::RunAgain { reason: "trouble".into(), discard },
+                0 => WaveOutcome::Failed {
+                    class: "engine".into(),
+                    error: "trouble".into(),
+                    discard,
+                },
+                1 => WaveOutcome::Failed {
+                    class: "input".into(),
+                    error: "trouble".into(),
+                    discard,
+                },
+                _ => WaveOutcome::RunAgain {
+                    reason: "trouble".into(),
+                    discard,
+                },
             };
-            Event::WaveEnded { outcome, executor_lost: rng.bool() }
+            Event::WaveEnded {
+                outcome,
+                executor_lost: rng.bool(),
+            }
         }
         (1, Phase::Committing { model }) if desk.state.spec.models[model].name == "a" => {
             Event::Overtaken("trouble".into())
         }
-        (2, Phase::Committing { .. } | Phase::Quarantining { .. }) => Event::CommitUnknown("trouble".into()),
+        (2, Phase::Committing { .. } | Phase::Quarantining { .. }) => {
+            Event::CommitUnknown("trouble".into())
+        }
         (3, Phase::Committing { .. } | Phase::Quarantining { .. }) => failed,
-        (_, Phase::Settling { .. } | Phase::Opening { .. } | Phase::Planning { .. }) if rng.bool() => failed,
+        (_, Phase::Settling { .. } | Phase::Opening { .. } | Phase::Planning { .. })
+            if rng.bool() =>
+        {
+            failed
+        }
         _ => return awaited.and_then(|a| desk.answer(a)),
     })
 }
 
 fn check(seed: u64, desk: &Desk) {
-    let outcome = desk.state.outcome().unwrap_or_else(|| panic!("seed {seed}: no end: {:?}", desk.state.phase));
+    let outcome = desk
+        .state
+        .outcome()
+        .unwrap_or_else(|| panic!("seed {seed}: no end: {:?}", desk.state.phase));
     let mut journaled: BTreeSet<String> = BTreeSet::new();
     let mut started = BTreeSet::new();
     let mut committed_files = BTreeSet::new();
@@ -105,23 +142,45 @@ fn check(seed: u64, desk: &Desk) {
     for action in &desk.done {
         assert!(!ended, "seed {seed}: {action:?} after the end");
         match action {
-            Action::Journal(Record::WaveStarted { model, wave, attempt }) => {
-                assert!(started.insert((*model, wave.index, *attempt)), "seed {seed}: an attempt twice");
+            Action::Journal(Record::WaveStarted {
+                model,
+                wave,
+                attempt,
+            }) => {
+                assert!(
+                    started.insert((*model, wave.index, *attempt)),
+                    "seed {seed}: an attempt twice"
+                );
             }
             Action::Journal(Record::CommitIntended { commit_id, .. }) => {
                 journaled.insert(commit_id.clone());
             }
-            Action::Journal(Record::Committed { model, quarantine_of, .. }) => {
+            Action::Journal(Record::Committed {
+                model,
+                quarantine_of,
+                ..
+            }) => {
                 let key = (*model, quarantine_of.clone());
-                assert!(!committed.contains(&key), "seed {seed}: committed twice: {key:?}");
+                assert!(
+                    !committed.contains(&key),
+                    "seed {seed}: committed twice: {key:?}"
+                );
                 committed.push(key);
             }
             Action::RunWave { wave, attempt } => {
-                let model = started.iter().any(|(_, index, a)| (index, a) == (&wave.index, attempt));
-                assert!(model, "seed {seed}: a wave runs that the journal does not know");
+                let model = started
+                    .iter()
+                    .any(|(_, index, a)| (index, a) == (&wave.index, attempt));
+                assert!(
+                    model,
+                    "seed {seed}: a wave runs that the journal does not know"
+                );
             }
             Action::Commit(work) => {
-                assert!(journaled.contains(&work.commit_id), "seed {seed}: commit before its journal record");
+                assert!(
+                    journaled.contains(&work.commit_id),
+                    "seed {seed}: commit before its journal record"
+                );
                 committed_files.extend(work.files.iter().map(|f| f.temp.clone()));
             }
             Action::End(end) => {
@@ -133,8 +192,16 @@ fn check(seed: u64, desk: &Desk) {
     }
     assert!(ended, "seed {seed}");
     if outcome == Outcome::Done {
-        let models: Vec<usize> = committed.iter().filter(|c| c.1.is_none()).map(|c| c.0).collect();
-        assert_eq!(models, (0..desk.state.models.len()).collect::<Vec<_>>(), "seed {seed}");
+        let models: Vec<usize> = committed
+            .iter()
+            .filter(|c| c.1.is_none())
+            .map(|c| c.0)
+            .collect();
+        assert_eq!(
+            models,
+            (0..desk.state.models.len()).collect::<Vec<_>>(),
+            "seed {seed}"
+        );
         let view = job_view(&desk.state, &Default::default());
         let source = &view.sources[0];
         let accounted = source.written + source.filtered + source.dropped + source.quarantined;
@@ -142,7 +209,10 @@ fn check(seed: u64, desk: &Desk) {
         assert_eq!((source.read, accounted), (truth, truth), "seed {seed}");
         // A bad record stands in quarantine once.
         let bad: usize = desk.world.files.values().map(|f| f.bad.len()).sum();
-        let last_tries = desk.commits().into_iter().filter(|c| c.quarantine_of.is_some());
+        let last_tries = desk
+            .commits()
+            .into_iter()
+            .filter(|c| c.quarantine_of.is_some());
         let kept: u64 = last_tries.flat_map(|c| &c.files).map(|f| f.rows).sum();
         assert_eq!(kept, bad as u64, "seed {seed}");
     } else {
@@ -163,12 +233,18 @@ fn whatever_happens_the_rules_hold() {
             None => {}
         }
     }
-    assert!(ends.iter().all(|n| *n > SEEDS as u32 / 20), "a test that never sees some end is none: {ends:?}");
+    assert!(
+        ends.iter().all(|n| *n > SEEDS as u32 / 20),
+        "a test that never sees some end is none: {ends:?}"
+    );
 }
 
 #[test]
 fn the_same_seed_gives_the_same_life() {
     for seed in 0..20 {
-        assert_eq!(format!("{:?}", live(seed).done), format!("{:?}", live(seed).done));
+        assert_eq!(
+            format!("{:?}", live(seed).done),
+            format!("{:?}", live(seed).done)
+        );
     }
 }

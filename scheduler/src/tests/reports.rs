@@ -9,8 +9,14 @@ pub(crate) fn whole_file(bytes: u64, records: u64) -> SplitReport {
     SplitReport {
         assumed: Start::File,
         end: bytes,
-        first: SyncPoint { offset: 0, kind: SyncKind::Record },
-        reached: SyncPoint { offset: bytes, kind: SyncKind::Eof },
+        first: SyncPoint {
+            offset: 0,
+            kind: SyncKind::Record,
+        },
+        reached: SyncPoint {
+            offset: bytes,
+            kind: SyncKind::Eof,
+        },
         done: true,
         read: records,
         emitted: records,
@@ -25,7 +31,26 @@ pub(crate) fn whole_file(bytes: u64, records: u64) -> SplitReport {
 }
 
 /// A scan of a split with id 0.
-pub(crate) fn scan(source: &str, path: &str, start: u64, end: u64, report: SplitReport) -> ScannedSplit {
-    let split = SplitSpec { id: 0, path: path.into(), file_size: end, start, end, known_start: None, pack: 0 };
-    ScannedSplit { source: source.into(), split, report, quarantine: Vec::new() }
+pub(crate) fn scan(
+    source: &str,
+    path: &str,
+    start: u64,
+    end: u64,
+    report: SplitReport,
+) -> ScannedSplit {
+    let split = SplitSpec {
+        id: 0,
+        path: path.into(),
+        file_size: end,
+        start,
+        end,
+        known_start: None,
+        pack: 0,
+    };
+    ScannedSplit {
+        source: source.into(),
+        split,
+        report,
+        quarantine: Vec::new(),
+    }
 }

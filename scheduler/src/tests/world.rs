@@ -11,7 +11,8 @@ use headworks_formats::xml::{SplitReport, Start, SyncKind, SyncPoint};
 use headworks_lake::PendingFile;
 use headworks_sources::{InputFile, SourceSchema, SplitSpec};
 use headworks_spec::{
-    Format, JOB_SPEC_VERSION, JobSpec, Model, ModelSpec, Source, SourceSpec, TextFile, Tuning, WriteMode,
+    Format, JOB_SPEC_VERSION, JobSpec, Model, ModelSpec, Source, SourceSpec, TextFile, Tuning,
+    WriteMode,
 };
 
 use super::reports;
@@ -30,22 +31,34 @@ pub(crate) struct FakeFile {
 
 impl FakeFile {
     pub(crate) fn new(size: u64) -> Self {
-        Self { size, ..Self::default() }
+        Self {
+            size,
+            ..Self::default()
+        }
     }
 
     fn first_record_from(&self, at: u64) -> SyncPoint {
         let offset = at.div_ceil(RECORD_BYTES) * RECORD_BYTES;
         if offset < self.size {
-            SyncPoint { offset, kind: SyncKind::Record }
+            SyncPoint {
+                offset,
+                kind: SyncKind::Record,
+            }
         } else {
-            SyncPoint { offset: self.size, kind: SyncKind::Eof }
+            SyncPoint {
+                offset: self.size,
+                kind: SyncKind::Eof,
+            }
         }
     }
 
     /// Offsets of the split's records, as a reader that begins rightly finds them.
     pub(crate) fn records(&self, split: &SplitSpec) -> Vec<u64> {
         let from = split.known_start.unwrap_or(split.start).max(split.start);
-        (0..self.size).step_by(RECORD_BYTES as usize).filter(|at| *at >= from && *at < split.end).collect()
+        (0..self.size)
+            .step_by(RECORD_BYTES as usize)
+            .filter(|at| *at >= from && *at < split.end)
+            .collect()
     }
 
     /// What a reader says of a split.
@@ -61,16 +74,25 @@ impl FakeFile {
         report.first = match assumed {
             Start::Known(at) => {
                 if at >= split.end {
-                    report.reached = SyncPoint { offset: at, kind: self.first_record_from(at).kind };
+                    report.reached = SyncPoint {
+                        offset: at,
+                        kind: self.first_record_from(at).kind,
+                    };
                 }
-                SyncPoint { offset: at, kind: SyncKind::Given }
+                SyncPoint {
+                    offset: at,
+                    kind: SyncKind::Given,
+                }
             }
             Start::File => self.first_record_from(0),
             Start::Guess(at) => {
                 let mut first = self.first_record_from(at);
                 if self.traps.contains(&at) {
                     // Takes something inside a record for a record.
-                    first = SyncPoint { offset: at + 3, kind: SyncKind::Record };
+                    first = SyncPoint {
+                        offset: at + 3,
+                        kind: SyncKind::Record,
+                    };
                     report.read += 1;
                     report.emitted += 1;
                 }
@@ -97,24 +119,44 @@ pub(crate) struct World {
 impl World {
     /// One file a size, named `f0.xml`, `f1.xml`, ...
     pub(crate) fn new(sizes: &[u64]) -> Self {
-        let files = sizes.iter().enumerate().map(|(i, size)| (format!("f{i}.xml"), FakeFile::new(*size)));
-        Self { files: files.collect(), split_bytes: 100, splits_a_wave: 3 }
+        let files = sizes
+            .iter()
+            .enumerate()
+            .map(|(i, size)| (format!("f{i}.xml"), FakeFile::new(*size)));
+        Self {
+            files: files.collect(),
+            split_bytes: 100,
+            splits_a_wave: 3,
+        }
     }
 
     pub(crate) fn inputs(&self) -> Vec<InputFile> {
         let inputs = self.files.iter();
         inputs
-            .map(|(path, file)| InputFile { path: path.clone(), size: file.size, modified_ms: 1, etag: None })
+            .map(|(path, file)| InputFile {
+                path: path.clone(),
+                size: file.size,
+                modified_ms: 1,
+                etag: None,
+            })
             .collect()
     }
 
     pub(crate) fn settled(&self, spec: &SourceSpec) -> SettledSource {
         let schema = SourceSchema::from_yaml("s", "fields:\n  id: int64\n").unwrap();
-        SettledSource { spec: spec.clone(), files: self.inputs(), schema }
+        SettledSource {
+            spec: spec.clone(),
+            files: self.inputs(),
+            schema,
+        }
     }
 
     /// The plan over some of the files.
-    pub(crate) fn plan(&self, inputs: &BTreeMap<String, Vec<InputFile>>, row_wise: bool) -> ModelPlan {
+    pub(crate) fn plan(
+        &self,
+        inputs: &BTreeMap<String, Vec<InputFile>>,
+        row_wise: bool,
+    ) -> ModelPlan {
         let mut pieces: Vec<(String, SplitSpec)> = Vec::new();
         for (source, files) in inputs {
             for file in files {
@@ -129,43 +171,77 @@ impl World {
                 }
             }
         }
-        let per_wave = if row_wise { self.splits_a_wave } else { pieces.len().max(1) };
+        let per_wave = if row_wise {
+            self.splits_a_wave
+        } else {
+            pieces.len().max(1)
+        };
         let mut waves = Vec::new();
         for (index, chunk) in pieces.chunks(per_wave).enumerate() {
-            let mut wave = Wave { index: index as u32, splits: BTreeMap::new(), bytes: 0 };
+            let mut wave = Wave {
+                index: index as u32,
+                splits: BTreeMap::new(),
+                bytes: 0,
+            };
             for (id, (source, split)) in chunk.iter().enumerate() {
                 wave.bytes += split.bytes();
-                let split = SplitSpec { id: id as i32, pack: id as u32, ..split.clone() };
+                let split = SplitSpec {
+                    id: id as i32,
+                    pack: id as u32,
+                    ..split.clone()
+                };
                 wave.splits.entry(source.clone()).or_default().push(split);
             }
             waves.push(wave);
         }
-        let schema = serde_json::json!({"fields": [{"name": "id", "type": "int64", "nullable": false}]});
-        ModelPlan { row_wise, schema, waves, explain: "fake".into() }
+        let schema =
+            serde_json::json!({"fields": [{"name": "id", "type": "int64", "nullable": false}]});
+        ModelPlan {
+            row_wise,
+            schema,
+            waves,
+            explain: "fake".into(),
+        }
     }
 
     /// The result of a wave, its files made up.
     pub(crate) fn result(&self, wave: &Wave, attempt: u32) -> WaveResult {
-        let mut result = WaveResult { engine_job: format!("e{}-{attempt}", wave.index), ..WaveResult::default() };
+        let mut result = WaveResult {
+            engine_job: format!("e{}-{attempt}", wave.index),
+            ..WaveResult::default()
+        };
         for (source, splits) in &wave.splits {
             for split in splits {
                 let file = &self.files[&split.path];
                 let report = file.read(split);
                 let lies = report.read - file.records(split).len() as u64;
-                let kept = file.records(split).into_iter().filter(|at| !file.bad.contains(at) && is_kept(*at));
+                let kept = file
+                    .records(split)
+                    .into_iter()
+                    .filter(|at| !file.bad.contains(at) && is_kept(*at));
                 let written = kept.count() as u64 + lies;
                 result.filtered.insert(split.id, report.emitted - written);
                 result.written.insert(split.id, written);
                 let quarantine = match report.quarantined {
                     0 => Vec::new(),
-                    rows => vec![pending(&format!("q-{}-{attempt}-{source}-{}", wave.index, split.id), rows)],
+                    rows => vec![pending(
+                        &format!("q-{}-{attempt}-{source}-{}", wave.index, split.id),
+                        rows,
+                    )],
                 };
-                result.scans.push(ScannedSplit { source: source.clone(), split: split.clone(), report, quarantine });
+                result.scans.push(ScannedSplit {
+                    source: source.clone(),
+                    split: split.clone(),
+                    report,
+                    quarantine,
+                });
             }
         }
         result.rows = result.written.values().sum();
         if result.rows > 0 {
-            result.files.push(pending(&format!("d-{}-{attempt}", wave.index), result.rows));
+            result
+                .files
+                .push(pending(&format!("d-{}-{attempt}", wave.index), result.rows));
         }
         result.tasks.insert("x1".into(), 1);
         result
@@ -173,7 +249,15 @@ impl World {
 }
 
 pub(crate) fn split(path: &str, file_size: u64, start: u64, end: u64) -> SplitSpec {
-    SplitSpec { id: 0, path: path.into(), file_size, start, end, known_start: None, pack: 0 }
+    SplitSpec {
+        id: 0,
+        path: path.into(),
+        file_size,
+        start,
+        end,
+        known_start: None,
+        pack: 0,
+    }
 }
 
 pub(crate) fn pending(name: &str, rows: u64) -> PendingFile {
@@ -195,7 +279,10 @@ pub(crate) fn model(name: &str, mode: WriteMode, sources: &[&str], models: &[&st
     ModelSpec {
         name: name.into(),
         options,
-        sql: TextFile { path: format!("{name}.sql"), text: "SELECT 1".into() },
+        sql: TextFile {
+            path: format!("{name}.sql"),
+            text: "SELECT 1".into(),
+        },
         reads_sources: texts(sources),
         reads_models: texts(models),
     }
@@ -208,7 +295,10 @@ pub(crate) fn job(lake: &str, models: Vec<ModelSpec>) -> Arc<JobSpec> {
         options: Source::new(Format::Xml, vec!["*.xml".into()]),
         schema_file: None,
     };
-    let mut names: Vec<&str> = models.iter().flat_map(|m| m.reads_sources.iter().map(String::as_str)).collect();
+    let mut names: Vec<&str> = models
+        .iter()
+        .flat_map(|m| m.reads_sources.iter().map(String::as_str))
+        .collect();
     names.sort_unstable();
     names.dedup();
     Arc::new(JobSpec {
@@ -216,7 +306,10 @@ pub(crate) fn job(lake: &str, models: Vec<ModelSpec>) -> Arc<JobSpec> {
         job: "test".into(),
         lake: lake.into(),
         sources: names.into_iter().map(source).collect(),
-        tuning: Tuning { wave_retries_max: 2, ..Tuning::default() },
+        tuning: Tuning {
+            wave_retries_max: 2,
+            ..Tuning::default()
+        },
         models,
     })
 }

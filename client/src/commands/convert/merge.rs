@@ -30,12 +30,18 @@ pub(crate) fn merge(parts: &[PathBuf], out: &Path) -> Result<()> {
         opened.push(open(part)?);
     }
     let Some((_, first)) = opened.first() else {
-        return Err(ParquetError::General("there is no file to merge".to_owned()));
+        return Err(ParquetError::General(
+            "there is no file to merge".to_owned(),
+        ));
     };
     let footer = first.file_metadata();
-    let arrow_schema = footer
-        .key_value_metadata()
-        .map(|pairs| pairs.iter().filter(|pair| pair.key == ARROW_SCHEMA_KEY).cloned().collect());
+    let arrow_schema = footer.key_value_metadata().map(|pairs| {
+        pairs
+            .iter()
+            .filter(|pair| pair.key == ARROW_SCHEMA_KEY)
+            .cloned()
+            .collect()
+    });
     let properties = WriterProperties::builder()
         .set_writer_version(writer_version(footer.version()))
         .set_key_value_metadata(arrow_schema)
@@ -43,12 +49,16 @@ pub(crate) fn merge(parts: &[PathBuf], out: &Path) -> Result<()> {
     let schema = footer.schema_descr().root_schema_ptr();
     for (part, (_, metadata)) in parts.iter().zip(&opened) {
         if metadata.file_metadata().schema() != schema.as_ref() {
-            return Err(ParquetError::General(format!("{} has another schema than the first part", part.display())));
+            return Err(ParquetError::General(format!(
+                "{} has another schema than the first part",
+                part.display()
+            )));
         }
     }
 
     let file = File::create_new(out)?;
-    let mut writer = SerializedFileWriter::new(io::BufWriter::new(&file), schema, Arc::new(properties))?;
+    let mut writer =
+        SerializedFileWriter::new(io::BufWriter::new(&file), schema, Arc::new(properties))?;
     for (input, metadata) in &opened {
         for (group_number, group) in metadata.row_groups().iter().enumerate() {
             let mut copy = writer.next_row_group()?;
@@ -88,14 +98,19 @@ pub(crate) fn write_empty(schema: &SchemaRef, out: &Path) -> Result<()> {
 
 fn open(path: &Path) -> Result<(File, ParquetMetaData)> {
     let file = File::open(path)?;
-    let metadata =
-        ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Optional).parse_and_finish(&file)?;
+    let metadata = ParquetMetaDataReader::new()
+        .with_page_index_policy(PageIndexPolicy::Optional)
+        .parse_and_finish(&file)?;
     Ok((file, metadata))
 }
 
 fn writer_version(version: i32) -> parquet::file::properties::WriterVersion {
     use parquet::file::properties::WriterVersion;
-    if version > 1 { WriterVersion::PARQUET_2_0 } else { WriterVersion::PARQUET_1_0 }
+    if version > 1 {
+        WriterVersion::PARQUET_2_0
+    } else {
+        WriterVersion::PARQUET_1_0
+    }
 }
 
 #[cfg(test)]
@@ -109,44 +124,82 @@ mod tests {
 
     fn batch(from: i64, rows: i64) -> RecordBatch {
         let numbers: Vec<i64> = (from..from + rows).collect();
-        let texts: Vec<Option<String>> = numbers.iter().map(|n| (n % 3 > 0).then(|| format!("text {}", n % 7))).collect();
-        let lists = numbers.iter().map(|n| (n % 5 > 0).then(|| vec![Some(*n), None]));
+        let texts: Vec<Option<String>> = numbers
+            .iter()
+            .map(|n| (n % 3 > 0).then(|| format!("text {}", n % 7)))
+            .collect();
+        let lists = numbers
+            .iter()
+            .map(|n| (n % 5 > 0).then(|| vec![Some(*n), None]));
         RecordBatch::try_from_iter([
             ("n", Arc::new(Int64Array::from(numbers.clone())) as ArrayRef),
             ("t", Arc::new(StringArray::from(texts))),
-            ("l", Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>(lists))),
+            (
+                "l",
+                Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>(lists)),
+            ),
         ])
         .unwrap()
     }
 
     fn write(path: &Path, batch: &RecordBatch) {
-        let properties = WriterProperties::builder().set_max_row_group_row_count(Some(100)).build();
-        let mut writer = ArrowWriter::try_new(File::create(path).unwrap(), batch.schema(), Some(properties)).unwrap();
+        let properties = WriterProperties::builder()
+            .set_max_row_group_row_count(Some(100))
+            .build();
+        let mut writer = ArrowWriter::try_new(
+            File::create(path).unwrap(),
+            batch.schema(),
+            Some(properties),
+        )
+        .unwrap();
         writer.write(batch).unwrap();
         writer.close().unwrap();
     }
 
     fn read(path: &Path) -> Vec<RecordBatch> {
         let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
-        builder.with_batch_size(1000).build().unwrap().map(Result::unwrap).collect()
+        builder
+            .with_batch_size(1000)
+            .build()
+            .unwrap()
+            .map(Result::unwrap)
+            .collect()
     }
 
     #[test]
     fn the_merged_file_holds_every_row_in_order_with_statistics_and_schema() {
         let dir = tempfile::tempdir().unwrap();
-        let (a, b, out) = (dir.path().join("a"), dir.path().join("b"), dir.path().join("out.parquet"));
+        let (a, b, out) = (
+            dir.path().join("a"),
+            dir.path().join("b"),
+            dir.path().join("out.parquet"),
+        );
         write(&a, &batch(0, 250));
         write(&b, &batch(250, 60));
         merge(&[a.clone(), b.clone()], &out).unwrap();
 
         let rows = read(&out);
         assert_eq!(rows.len(), 1);
-        assert_eq!(rows[0], batch(0, 310), "rows, in order, and the Arrow schema");
+        assert_eq!(
+            rows[0],
+            batch(0, 310),
+            "rows, in order, and the Arrow schema"
+        );
         let (_, metadata) = open(&out).unwrap();
-        assert_eq!(metadata.num_row_groups(), 4, "3 of the first part, 1 of the second");
+        assert_eq!(
+            metadata.num_row_groups(),
+            4,
+            "3 of the first part, 1 of the second"
+        );
         assert_eq!(metadata.file_metadata().num_rows(), 310);
-        let Some(Statistics::Int64(statistics)) = metadata.row_group(3).column(0).statistics() else { panic!() };
-        assert_eq!((statistics.min_opt(), statistics.max_opt()), (Some(&250), Some(&309)));
+        let Some(Statistics::Int64(statistics)) = metadata.row_group(3).column(0).statistics()
+        else {
+            panic!()
+        };
+        assert_eq!(
+            (statistics.min_opt(), statistics.max_opt()),
+            (Some(&250), Some(&309))
+        );
         assert!(metadata.column_index().is_some() && metadata.offset_index().is_some());
     }
 
@@ -163,7 +216,11 @@ mod tests {
     #[test]
     fn a_part_of_another_schema_or_an_existing_file_is_refused() {
         let dir = tempfile::tempdir().unwrap();
-        let (a, b, out) = (dir.path().join("a"), dir.path().join("b"), dir.path().join("out.parquet"));
+        let (a, b, out) = (
+            dir.path().join("a"),
+            dir.path().join("b"),
+            dir.path().join("out.parquet"),
+        );
         write(&a, &batch(0, 10));
         write(&b, &batch(0, 10).project(&[0]).unwrap());
         let error = merge(&[a.clone(), b], &out).unwrap_err().to_string();

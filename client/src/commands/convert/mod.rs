@@ -3,13 +3,16 @@
 //! beside OUT; its committed files are then moved to OUT, or made one file.
 
 mod merge;
+mod order;
 mod place;
 
 use std::path::{Path, PathBuf};
 
 use headworks_lake::{Snapshot, Table, TableLocation};
 use headworks_proto::v1::{JobState, JobView};
-use headworks_spec::{JOB_SPEC_VERSION, JobSpec, Model, ModelSpec, OnBadRecord as SpecOnBadRecord, TextFile, Tuning};
+use headworks_spec::{
+    JOB_SPEC_VERSION, JobSpec, Model, ModelSpec, OnBadRecord as SpecOnBadRecord, TextFile, Tuning,
+};
 use serde::Serialize;
 
 use self::place::Place;
@@ -36,6 +39,8 @@ const LAKE_FOLDER: &str = "lake";
 const STATE_FOLDER: &str = "state";
 /// The one file, before it gets its name.
 const MERGED_FILE: &str = "merged";
+/// The bad records' one file, likewise.
+const MERGED_QUARANTINE_FILE: &str = "merged-quarantine";
 
 #[derive(Debug, Serialize)]
 struct ConvertedJson {
@@ -58,8 +63,11 @@ pub(crate) async fn run(context: &Context, args: Convert) -> Result<Exit, Failur
     let place = Place::prepare(&args.out, args.overwrite)?;
     let spec = job(&args, place.work())?;
     let mut interrupts = Interrupts::listen();
-    let wish =
-        Wish { cores: args.threads, state_dir: Some(place.work().join(STATE_FOLDER)), ..Wish::default() };
+    let wish = Wish {
+        cores: args.threads,
+        state_dir: Some(place.work().join(STATE_FOLDER)),
+        ..Wish::default()
+    };
     // Always within this process: a scheduler elsewhere has other disks.
     let cluster = Cluster::start(context, wish).await?;
     let watched = convert(context, &cluster, &spec, &mut interrupts).await;
@@ -76,7 +84,9 @@ pub(crate) async fn run(context: &Context, args: Convert) -> Result<Exit, Failur
         }
     };
     if !context.quiet {
-        view.warnings.iter().for_each(|warning| output::warning(warning));
+        view.warnings
+            .iter()
+            .for_each(|warning| output::warning(warning));
     }
     let lake = spec.lake;
     // Files are moved, copied and synced: that blocks.
@@ -84,10 +94,17 @@ pub(crate) async fn run(context: &Context, args: Convert) -> Result<Exit, Failur
         let converted = publish(&place, &lake)?;
         Ok::<_, Failure>((place, converted))
     });
-    let (place, (files, size)) = published
-        .await
-        .unwrap_or_else(|e| Err(Failure::failed(format!("the result could not be put in place: {e}; please report this"))))?;
-    report(context, &args.out, place.quarantine(), &converted(&view, files, size, context.elapsed_ms()))?;
+    let (place, (files, size)) = published.await.unwrap_or_else(|e| {
+        Err(Failure::failed(format!(
+            "the result could not be put in place: {e}; please report this"
+        )))
+    })?;
+    report(
+        context,
+        &args.out,
+        place.quarantine(),
+        &converted(&view, files, size, context.elapsed_ms()),
+    )?;
     Ok(Exit::Done)
 }
 
@@ -97,13 +114,27 @@ async fn convert(
     spec: &JobSpec,
     interrupts: &mut Interrupts,
 ) -> Result<Watched, Failure> {
-    let job_id = cluster.scheduler().submit(spec_json(spec)?, request_id()).await?;
-    watch(cluster.scheduler(), &job_id, Hold::Own, &mut context.progress(), interrupts).await
+    let job_id = cluster
+        .scheduler()
+        .submit(spec_json(spec)?, request_id())
+        .await?;
+    watch(
+        cluster.scheduler(),
+        &job_id,
+        Hold::Own,
+        &mut context.progress(),
+        interrupts,
+    )
+    .await
 }
 
 fn job(args: &Convert, work: &Path) -> Result<JobSpec, Failure> {
-    let mut source =
-        source_spec(SOURCE, std::slice::from_ref(&args.input), &args.format, args.schema.as_deref())?;
+    let mut source = source_spec(
+        SOURCE,
+        std::slice::from_ref(&args.input),
+        &args.format,
+        args.schema.as_deref(),
+    )?;
     source.options.on_bad_record = match args.on_bad_record {
         OnBadRecord::Quarantine => SpecOnBadRecord::Quarantine,
         OnBadRecord::Drop => SpecOnBadRecord::Drop,
@@ -111,7 +142,10 @@ fn job(args: &Convert, work: &Path) -> Result<JobSpec, Failure> {
     };
     let lake = work.join(LAKE_FOLDER);
     let Some(lake) = lake.to_str() else {
-        return Err(Failure::usage(format!("{} is no UTF-8\n  next: choose another name for OUT", lake.display())));
+        return Err(Failure::usage(format!(
+            "{} is no UTF-8\n  next: choose another name for OUT",
+            lake.display()
+        )));
     };
     let query = format!("SELECT * FROM {SOURCE}");
     Ok(JobSpec {
@@ -122,7 +156,10 @@ fn job(args: &Convert, work: &Path) -> Result<JobSpec, Failure> {
         models: vec![ModelSpec {
             name: TABLE.to_owned(),
             options: Model::new(query.clone()),
-            sql: TextFile { path: "convert".to_owned(), text: query },
+            sql: TextFile {
+                path: "convert".to_owned(),
+                text: query,
+            },
             reads_sources: vec![SOURCE.to_owned()],
             reads_models: Vec::new(),
         }],
@@ -133,45 +170,63 @@ fn job(args: &Convert, work: &Path) -> Result<JobSpec, Failure> {
 /// Moves what was committed to where the user wants it; returns how many
 /// files that are, and their bytes.
 fn publish(place: &Place, lake: &str) -> Result<(u64, u64), Failure> {
-    let table = TableLocation::new(lake, TABLE).map_err(failure)?;
-    let snapshot = snapshot_of(&table)?
-        .ok_or_else(|| Failure::failed("the conversion ended without a result; please report this"))?;
-    let parts = paths(&table, &snapshot);
+    let table = Table::open(TableLocation::new(lake, TABLE).map_err(failure)?);
+    let snapshot = table.snapshot().map_err(failure)?.ok_or_else(|| {
+        Failure::failed("the conversion ended without a result; please report this")
+    })?;
+    let parts = parts(&table)?;
     place.remove_old_quarantine()?;
-    let quarantine = TableLocation::quarantine(lake, SOURCE).map_err(failure)?;
-    if let Some(bad) = snapshot_of(&quarantine)?.filter(|bad| bad.rows() > 0) {
-        place.publish_quarantine(&paths(&quarantine, &bad))?;
+    let quarantine = Table::open(TableLocation::quarantine(lake, SOURCE).map_err(failure)?);
+    if let Some(bad) = quarantine
+        .snapshot()
+        .map_err(failure)?
+        .filter(|bad| bad.rows() > 0)
+    {
+        let file = one_file(
+            &place.work().join(MERGED_QUARANTINE_FILE),
+            &bad,
+            &self::parts(&quarantine)?,
+        )?;
+        place.publish_quarantine(&[file])?;
     }
     if !place.is_one_file() {
         place.publish_folder(&parts)?;
         return Ok((parts.len() as u64, snapshot.bytes()));
     }
-    let file = one_file(place, &snapshot, &parts)?;
+    let file = one_file(&place.work().join(MERGED_FILE), &snapshot, &parts)?;
     let size = std::fs::metadata(&file).map_or(0, |m| m.len());
     place.publish_file(&file)?;
     Ok((1, size))
 }
 
 /// The parts as one file, which has the columns even if there is no row.
-fn one_file(place: &Place, snapshot: &Snapshot, parts: &[PathBuf]) -> Result<PathBuf, Failure> {
-    let merged = place.work().join(MERGED_FILE);
+fn one_file(merged: &Path, snapshot: &Snapshot, parts: &[PathBuf]) -> Result<PathBuf, Failure> {
     let written = match parts {
         [only] => return Ok(only.clone()),
-        [] => merge::write_empty(&snapshot.schema, &merged),
-        parts => merge::merge(parts, &merged),
+        [] => merge::write_empty(&snapshot.schema, merged),
+        parts => merge::merge(parts, merged),
     };
     written.map_err(|e| {
-        Failure::failed(format!("the parts could not be made one file: {e}\n  next: check the disk and convert again"))
+        Failure::failed(format!(
+            "the parts could not be made one file: {e}\n  next: check the disk and convert again"
+        ))
     })?;
-    Ok(merged)
+    Ok(merged.to_owned())
 }
 
-fn snapshot_of(table: &TableLocation) -> Result<Option<Snapshot>, Failure> {
-    Table::open(table.clone()).snapshot().map_err(failure)
-}
-
-fn paths(table: &TableLocation, snapshot: &Snapshot) -> Vec<PathBuf> {
-    snapshot.files.iter().map(|file| table.root().join(&file.path)).collect()
+/// The data files of a table that was written once, in the order of the input.
+fn parts(table: &Table) -> Result<Vec<PathBuf>, Failure> {
+    let log = table.log().map_err(failure)?;
+    let committed: Vec<&str> = log
+        .iter()
+        .flat_map(|entry| &entry.add)
+        .map(|file| file.path.as_str())
+        .collect();
+    let root = table.location().root();
+    Ok(order::reading_order(&committed)
+        .into_iter()
+        .map(|path| root.join(path))
+        .collect())
 }
 
 fn converted(view: &JobView, files: u64, size: u64, total_ms: u64) -> ConvertedJson {
@@ -188,7 +243,12 @@ fn converted(view: &JobView, files: u64, size: u64, total_ms: u64) -> ConvertedJ
     }
 }
 
-fn report(context: &Context, out: &Path, quarantine: &Path, done: &ConvertedJson) -> Result<(), Failure> {
+fn report(
+    context: &Context,
+    out: &Path,
+    quarantine: &Path,
+    done: &ConvertedJson,
+) -> Result<(), Failure> {
     if done.quarantined > 0 && !context.quiet {
         output::warning(&format!(
             "{} could not be read; {} has them with file, offset and reason",
@@ -197,7 +257,10 @@ fn report(context: &Context, out: &Path, quarantine: &Path, done: &ConvertedJson
         ));
     }
     if done.dropped > 0 && !context.quiet {
-        output::warning(&format!("{} could not be read and was dropped", counted(done.dropped, "record", "records")));
+        output::warning(&format!(
+            "{} could not be read and was dropped",
+            counted(done.dropped, "record", "records")
+        ));
     }
     if context.json() {
         output::json(done)
@@ -222,8 +285,17 @@ mod tests {
     #[test]
     fn the_json_of_a_conversion_is_what_the_contract_says() {
         let view = JobView {
-            models: vec![ModelView { rows: 9, files: 2, bytes: 100, ..ModelView::default() }],
-            sources: vec![SourceView { read: 10, quarantined: 1, ..SourceView::default() }],
+            models: vec![ModelView {
+                rows: 9,
+                files: 2,
+                bytes: 100,
+                ..ModelView::default()
+            }],
+            sources: vec![SourceView {
+                read: 10,
+                quarantined: 1,
+                ..SourceView::default()
+            }],
             ..JobView::default()
         };
         assert_eq!(

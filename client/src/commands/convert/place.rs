@@ -33,7 +33,10 @@ impl Place {
         let out = std::path::absolute(out)
             .map_err(|e| Failure::usage(format!("{} cannot be written: {e}", out.display())))?;
         let (Some(parent), Some(name)) = (out.parent(), out.file_name()) else {
-            return Err(Failure::usage(format!("{} is no name of a file or folder to write", out.display())));
+            return Err(Failure::usage(format!(
+                "{} is no name of a file or folder to write",
+                out.display()
+            )));
         };
         let name = name.to_string_lossy();
         let place = Self {
@@ -68,7 +71,9 @@ impl Place {
 
     /// Whether the result is one file.
     pub(crate) fn is_one_file(&self) -> bool {
-        self.out.extension().is_some_and(|e| e.eq_ignore_ascii_case(PARQUET_EXTENSION))
+        self.out
+            .extension()
+            .is_some_and(|e| e.eq_ignore_ascii_case(PARQUET_EXTENSION))
     }
 
     /// Gives the finished file in the hidden folder the name OUT.
@@ -76,8 +81,14 @@ impl Place {
     /// # Errors
     /// When something took that name meanwhile, or the disk fails.
     pub(crate) fn publish_file(&self, finished: &Path) -> Result<(), Failure> {
-        let moved = if self.overwrite { fs::rename(finished, &self.out) } else { fs::hard_link(finished, &self.out) };
-        moved.and_then(|()| sync_parent(&self.out)).map_err(|e| self.cannot_publish(&self.out, &e))
+        let moved = if self.overwrite {
+            fs::rename(finished, &self.out)
+        } else {
+            fs::hard_link(finished, &self.out)
+        };
+        moved
+            .and_then(|()| sync_parent(&self.out))
+            .map_err(|e| self.cannot_publish(&self.out, &e))
     }
 
     /// Makes OUT a folder of these files.
@@ -102,7 +113,8 @@ impl Place {
     /// When it cannot be removed.
     pub(crate) fn remove_old_quarantine(&self) -> Result<(), Failure> {
         if self.overwrite && self.quarantine.is_dir() {
-            fs::remove_dir_all(&self.quarantine).map_err(|e| self.cannot_publish(&self.quarantine, &e))?;
+            fs::remove_dir_all(&self.quarantine)
+                .map_err(|e| self.cannot_publish(&self.quarantine, &e))?;
         }
         Ok(())
     }
@@ -112,7 +124,10 @@ impl Place {
         let publish = || {
             fs::create_dir(&staged)?;
             for (i, part) in parts.iter().enumerate() {
-                fs::rename(part, staged.join(format!("{PART_PREFIX}{i:05}.{PARQUET_EXTENSION}")))?;
+                fs::rename(
+                    part,
+                    staged.join(format!("{PART_PREFIX}{i:05}.{PARQUET_EXTENSION}")),
+                )?;
             }
             fs::File::open(&staged)?.sync_all()?;
             if self.overwrite && target.exists() {
@@ -171,7 +186,9 @@ fn holds_parts_only(folder: &Path) -> bool {
                 let name = entry.file_name();
                 let name = name.to_string_lossy();
                 name.starts_with(PART_PREFIX)
-                    && Path::new(name.as_ref()).extension().is_some_and(|e| e == PARQUET_EXTENSION)
+                    && Path::new(name.as_ref())
+                        .extension()
+                        .is_some_and(|e| e == PARQUET_EXTENSION)
             })
         })
     })
@@ -195,8 +212,10 @@ mod tests {
     }
 
     fn names(folder: &Path) -> Vec<String> {
-        let mut names: Vec<String> =
-            fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        let mut names: Vec<String> = fs::read_dir(folder)
+            .unwrap()
+            .map(|e| e.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
         names.sort();
         names
     }
@@ -230,9 +249,16 @@ mod tests {
         fs::create_dir(&home).unwrap();
         fs::write(home.join("letters.txt"), "dear").unwrap();
         let failure = Place::prepare(&home, true).unwrap_err();
-        assert!(failure.to_string().contains("will not be replaced"), "{failure}");
+        assert!(
+            failure.to_string().contains("will not be replaced"),
+            "{failure}"
+        );
         assert_eq!(names(&home), ["letters.txt"]);
-        assert_eq!(names(dir.path()), ["home", "out.parquet"], "no hidden folder is left");
+        assert_eq!(
+            names(dir.path()),
+            ["home", "out.parquet"],
+            "no hidden folder is left"
+        );
     }
 
     #[test]
@@ -241,7 +267,9 @@ mod tests {
         let out = dir.path().join("out.parquet");
         let place = Place::prepare(&out, false).unwrap();
         fs::write(&out, "someone else's").unwrap();
-        place.publish_file(&finished(&place, "x", "new")).unwrap_err();
+        place
+            .publish_file(&finished(&place, "x", "new"))
+            .unwrap_err();
         assert_eq!(fs::read_to_string(&out).unwrap(), "someone else's");
     }
 
@@ -252,13 +280,21 @@ mod tests {
         for (overwrite, texts) in [(false, vec!["a", "b"]), (true, vec!["c"])] {
             let place = Place::prepare(&out, overwrite).unwrap();
             assert!(!place.is_one_file());
-            let parts: Vec<PathBuf> = texts.iter().map(|text| finished(&place, text, text)).collect();
+            let parts: Vec<PathBuf> = texts
+                .iter()
+                .map(|text| finished(&place, text, text))
+                .collect();
             place.remove_old_quarantine().unwrap();
             place.publish_folder(&parts).unwrap();
-            place.publish_quarantine(&[finished(&place, "q", "bad")]).unwrap();
+            place
+                .publish_quarantine(&[finished(&place, "q", "bad")])
+                .unwrap();
         }
         assert_eq!(names(&out), ["part-00000.parquet"]);
-        assert_eq!(fs::read_to_string(out.join("part-00000.parquet")).unwrap(), "c");
+        assert_eq!(
+            fs::read_to_string(out.join("part-00000.parquet")).unwrap(),
+            "c"
+        );
         assert_eq!(names(dir.path()), ["out", "out.quarantine"]);
     }
 }

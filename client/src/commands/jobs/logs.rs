@@ -22,11 +22,21 @@ struct LineJson<'a> {
 pub(crate) async fn run(context: &Context, id: &str) -> Result<Exit, Failure> {
     let lines = records::log(context, id).await?;
     if context.json() {
-        let lines: Vec<LineJson<'_>> = lines.iter().map(|l| LineJson { at_ms: l.at_ms, line: &l.line }).collect();
+        let lines: Vec<LineJson<'_>> = lines
+            .iter()
+            .map(|l| LineJson {
+                at_ms: l.at_ms,
+                line: &l.line,
+            })
+            .collect();
         output::json(&lines)?;
     } else {
         for line in &lines {
-            output::line(&format!("{}  {}", instant_ms(line.at_ms), one_line(&line.line)))?;
+            output::line(&format!(
+                "{}  {}",
+                instant_ms(line.at_ms),
+                one_line(&line.line)
+            ))?;
         }
     }
     Ok(Exit::Done)

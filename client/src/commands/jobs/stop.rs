@@ -21,16 +21,26 @@ struct Stopped<'a> {
 /// # Errors
 /// When there is no scheduler, or no such job.
 pub(crate) async fn run(context: &Context, id: &str, reason: &str) -> Result<Exit, Failure> {
-    let url = context.need_scheduler("jobs stop", "a job without one is stopped by Ctrl-C in its `run`")?;
+    let url = context.need_scheduler(
+        "jobs stop",
+        "a job without one is stopped by Ctrl-C in its `run`",
+    )?;
     let scheduler = Scheduler::connect(url).await?;
     let stopped = scheduler.cancel(id, reason).await?;
     if context.json() {
-        output::json(&Stopped { v: JSON_VERSION, job_id: id, stopped })?;
+        output::json(&Stopped {
+            v: JSON_VERSION,
+            job_id: id,
+            stopped,
+        })?;
     } else if stopped {
         output::line(&format!("job {id} is stopping"))?;
     } else {
         let view = scheduler.get(id).await?;
-        output::line(&format!("job {id} had ended already: {}", state_name(view.state())))?;
+        output::line(&format!(
+            "job {id} had ended already: {}",
+            state_name(view.state())
+        ))?;
     }
     Ok(Exit::Done)
 }

@@ -27,12 +27,19 @@ struct CollectedJson<'a> {
 ///
 /// # Errors
 /// When a table's log cannot be read or a file cannot be removed.
-pub(super) fn run(context: &Context, tables: &[Table], older_than_hours: u32) -> Result<Exit, Failure> {
+pub(super) fn run(
+    context: &Context,
+    tables: &[Table],
+    older_than_hours: u32,
+) -> Result<Exit, Failure> {
     let older_than = Duration::from_secs(u64::from(older_than_hours) * SECONDS_PER_HOUR);
     let now = SystemTime::now();
     let mut reports: Vec<(&str, GcReport)> = Vec::new();
     for table in tables {
-        reports.push((table.location().table(), table.gc(now, older_than).map_err(failure)?));
+        reports.push((
+            table.location().table(),
+            table.gc(now, older_than).map_err(failure)?,
+        ));
     }
     if context.json() {
         let collected: Vec<CollectedJson<'_>> = reports

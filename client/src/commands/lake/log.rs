@@ -77,7 +77,11 @@ fn columns(commits: &[CommitJson<'_>]) -> Columns {
             c.version.to_string(),
             c.at.to_owned(),
             c.mode.to_owned(),
-            if c.job_failed { format!("{} (failed)", c.job_id) } else { c.job_id.to_owned() },
+            if c.job_failed {
+                format!("{} (failed)", c.job_id)
+            } else {
+                c.job_id.to_owned()
+            },
             count(c.rows),
             count(c.files_added as u64),
             count(c.files_removed as u64),

@@ -20,12 +20,19 @@ pub(crate) async fn run(context: &Context, args: Lake) -> Result<Exit, Failure> 
     // The lake's calls block on the disk.
     let done = tokio::task::spawn_blocking(move || match args {
         Lake::Log { table } => log::run(&context, &open(&table.lake.lake, &table.table)?),
-        Lake::Show { table: Some(table), lake } => show::one(&context, &open(&lake.lake, &table)?),
+        Lake::Show {
+            table: Some(table),
+            lake,
+        } => show::one(&context, &open(&lake.lake, &table)?),
         Lake::Show { table: None, lake } => show::all(&context, &all(&lake.lake)?),
         Lake::Verify { table, lake } => verify::run(&context, &some(&lake.lake, table.as_deref())?),
         Lake::Gc { older_than, lake } => gc::run(&context, &all(&lake.lake)?, older_than),
     });
-    done.await.unwrap_or_else(|e| Err(Failure::failed(format!("the lake could not be looked at: {e}; please report this"))))
+    done.await.unwrap_or_else(|e| {
+        Err(Failure::failed(format!(
+            "the lake could not be looked at: {e}; please report this"
+        )))
+    })
 }
 
 /// One table that is there, or all.
@@ -50,13 +57,18 @@ fn all(lake: &str) -> Result<Vec<Table>, Failure> {
 /// A table that is there, by its name (`_quarantine/SOURCE` for bad records).
 fn open(lake: &str, name: &str) -> Result<Table, Failure> {
     let known = all(lake)?;
-    let quarantined = name.strip_prefix(QUARANTINE_FOLDER).and_then(|rest| rest.strip_prefix('/'));
+    let quarantined = name
+        .strip_prefix(QUARANTINE_FOLDER)
+        .and_then(|rest| rest.strip_prefix('/'));
     let location = match quarantined {
         Some(source) => TableLocation::quarantine(lake, source),
         None => TableLocation::new(lake, name),
     }
     .map_err(failure)?;
-    if let Some(table) = known.iter().find(|table| table.location().table() == location.table()) {
+    if let Some(table) = known
+        .iter()
+        .find(|table| table.location().table() == location.table())
+    {
         return Ok(table.clone());
     }
     let names: Vec<&str> = known.iter().map(|table| table.location().table()).collect();
@@ -65,7 +77,9 @@ fn open(lake: &str, name: &str) -> Result<Table, Failure> {
         None if names.is_empty() => "it has no tables yet".to_owned(),
         None => format!("its tables are {}", names.join(", ")),
     };
-    Err(Failure::usage(format!("there is no table `{name}` in the lake {lake}\n  next: {hint}")))
+    Err(Failure::usage(format!(
+        "there is no table `{name}` in the lake {lake}\n  next: {hint}"
+    )))
 }
 
 /// What an error of the lake means to the user.

@@ -53,7 +53,10 @@ pub(super) fn all(context: &Context, tables: &[Table]) -> Result<Exit, Failure> 
         }
     }
     if context.json() {
-        let tables: Vec<TableJson<'_>> = found.iter().map(|(name, snapshot)| table_json(name, snapshot)).collect();
+        let tables: Vec<TableJson<'_>> = found
+            .iter()
+            .map(|(name, snapshot)| table_json(name, snapshot))
+            .collect();
         output::json(&tables)?;
     } else {
         let mut columns = Columns::new(&[
@@ -86,7 +89,9 @@ pub(super) fn all(context: &Context, tables: &[Table]) -> Result<Exit, Failure> 
 pub(super) fn one(context: &Context, table: &Table) -> Result<Exit, Failure> {
     let name = table.location().table();
     let Some(snapshot) = table.snapshot().map_err(failure)? else {
-        return Err(Failure::usage(format!("the table `{name}` has no version yet\n  next: run a job that writes it")));
+        return Err(Failure::usage(format!(
+            "the table `{name}` has no version yet\n  next: run a job that writes it"
+        )));
     };
     let schema = SchemaEntry::from_arrow(&snapshot.schema).map_err(failure)?;
     if context.json() {
@@ -133,8 +138,15 @@ fn text(name: &str, snapshot: &Snapshot, schema: &SchemaEntry) -> String {
     );
     let mut columns = Columns::new(&[("COLUMN", Align::Left), ("TYPE", Align::Left)]);
     for field in &schema.fields {
-        let partition = if snapshot.partition_by.contains(&field.name) { ", partition" } else { "" };
-        columns.row(vec![field.name.clone(), format!("{}{partition}", type_text(field))]);
+        let partition = if snapshot.partition_by.contains(&field.name) {
+            ", partition"
+        } else {
+            ""
+        };
+        columns.row(vec![
+            field.name.clone(),
+            format!("{}{partition}", type_text(field)),
+        ]);
     }
     out.push_str(&columns.render());
     let mut files = Columns::new(&[
@@ -144,7 +156,12 @@ fn text(name: &str, snapshot: &Snapshot, schema: &SchemaEntry) -> String {
         ("SINCE", Align::Right),
     ]);
     for file in &snapshot.files {
-        files.row(vec![file.path.clone(), count(file.rows), bytes(file.bytes), format!("v{}", file.added_in)]);
+        files.row(vec![
+            file.path.clone(),
+            count(file.rows),
+            bytes(file.bytes),
+            format!("v{}", file.added_in),
+        ]);
     }
     out.push('\n');
     out.push_str(&files.render());
@@ -157,7 +174,10 @@ fn type_text(field: &FieldEntry) -> String {
         (Some(element), _) => format!("{}<{}>", field.type_name, type_text(element)),
         (None, []) => field.type_name.clone(),
         (None, fields) => {
-            let inside: Vec<String> = fields.iter().map(|f| format!("{}: {}", f.name, type_text(f))).collect();
+            let inside: Vec<String> = fields
+                .iter()
+                .map(|f| format!("{}: {}", f.name, type_text(f)))
+                .collect();
             format!("{}<{}>", field.type_name, inside.join(", "))
         }
     }
@@ -176,8 +196,14 @@ mod tests {
             fields: Vec::new(),
             element: None,
         };
-        let pair = FieldEntry { fields: vec![leaf("a", "text"), leaf("b", "decimal(18,2)")], ..leaf("p", "struct") };
-        let list = FieldEntry { element: Some(Box::new(pair)), ..leaf("l", "list") };
+        let pair = FieldEntry {
+            fields: vec![leaf("a", "text"), leaf("b", "decimal(18,2)")],
+            ..leaf("p", "struct")
+        };
+        let list = FieldEntry {
+            element: Some(Box::new(pair)),
+            ..leaf("l", "list")
+        };
         assert_eq!(type_text(&list), "list<struct<a: text, b: decimal(18,2)>>");
     }
 }

@@ -38,11 +38,19 @@ pub(super) fn run(context: &Context, tables: &[Table]) -> Result<Exit, Failure> 
         reports.push((table.location().table(), table.verify().map_err(failure)?));
     }
     if context.json() {
-        output::json(&reports.iter().map(|(table, report)| json(table, report)).collect::<Vec<_>>())?;
+        output::json(
+            &reports
+                .iter()
+                .map(|(table, report)| json(table, report))
+                .collect::<Vec<_>>(),
+        )?;
     } else {
         output::data(&text(&reports))?;
     }
-    let problems: usize = reports.iter().map(|(_, report)| report.problems.len()).sum();
+    let problems: usize = reports
+        .iter()
+        .map(|(_, report)| report.problems.len())
+        .sum();
     if problems == 0 {
         return Ok(Exit::Done);
     }
@@ -60,7 +68,14 @@ fn json<'a>(table: &'a str, report: &'a VerifyReport) -> VerifiedJson<'a> {
         files: report.files,
         rows: report.rows,
         bytes: report.bytes,
-        problems: report.problems.iter().map(|p| ProblemJson { path: &p.path, what: &p.what }).collect(),
+        problems: report
+            .problems
+            .iter()
+            .map(|p| ProblemJson {
+                path: &p.path,
+                what: &p.what,
+            })
+            .collect(),
     }
 }
 
@@ -89,7 +104,10 @@ fn text(reports: &[(&str, VerifyReport)]) -> String {
             out.push_str(&format!("\n{table}: {problem}"));
         }
     }
-    if reports.iter().any(|(_, report)| !report.problems.is_empty()) {
+    if reports
+        .iter()
+        .any(|(_, report)| !report.problems.is_empty())
+    {
         out.push('\n');
     }
     out
@@ -103,9 +121,24 @@ mod tests {
 
     #[test]
     fn problems_stand_below_the_table_of_tables() {
-        let sound = VerifyReport { version: 2, files: 3, rows: 40, bytes: 5000, problems: Vec::new() };
-        let problem = Problem { path: "y=1/a.parquet".into(), what: "it is not there".into() };
-        let broken = VerifyReport { version: 1, files: 1, rows: 1, bytes: 9, problems: vec![problem] };
+        let sound = VerifyReport {
+            version: 2,
+            files: 3,
+            rows: 40,
+            bytes: 5000,
+            problems: Vec::new(),
+        };
+        let problem = Problem {
+            path: "y=1/a.parquet".into(),
+            what: "it is not there".into(),
+        };
+        let broken = VerifyReport {
+            version: 1,
+            files: 1,
+            rows: 1,
+            bytes: 9,
+            problems: vec![problem],
+        };
         assert_eq!(
             text(&[("a", sound), ("b", broken)]),
             "\

@@ -6,10 +6,10 @@ mod render;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use headworks_engine::api::{ModelPlan, ModelRequest, SettledSource};
 use headworks_engine::Engine;
-use headworks_lake::schema::SchemaEntry;
+use headworks_engine::api::{ModelPlan, ModelRequest, SettledSource};
 use headworks_lake::Snapshot;
+use headworks_lake::schema::SchemaEntry;
 use headworks_spec::{JobSpec, ModelSpec};
 
 use super::lake::failure;
@@ -50,7 +50,10 @@ pub(crate) async fn run(context: &Context, args: &JobFile) -> Result<Exit, Failu
 async fn plan(engine: Arc<dyn Engine>, spec: JobSpec) -> Result<Planned, Failure> {
     let mut sources = BTreeMap::new();
     for source in &spec.sources {
-        sources.insert(source.name.clone(), engine.settle(source).await.map_err(engine_failure)?);
+        sources.insert(
+            source.name.clone(),
+            engine.settle(source).await.map_err(engine_failure)?,
+        );
     }
     let mut models = Vec::new();
     // Tables that models of this job would write, as they would be: no file of them is there yet.
@@ -65,20 +68,34 @@ async fn plan(engine: Arc<dyn Engine>, spec: JobSpec) -> Result<Planned, Failure
             tuning: spec.tuning.clone(),
             quarantines: Vec::new(),
         };
-        let plan = engine.plan(Arc::new(request)).await.map_err(engine_failure)?;
+        let plan = engine
+            .plan(Arc::new(request))
+            .await
+            .map_err(engine_failure)?;
         tables.insert(model.name.clone(), Arc::new(empty_table(model, &plan)?));
         models.push(plan);
     }
-    Ok(Planned { spec, sources, models })
+    Ok(Planned {
+        spec,
+        sources,
+        models,
+    })
 }
 
 fn pick<T: Clone>(from: &BTreeMap<String, T>, names: &[String]) -> BTreeMap<String, T> {
-    names.iter().filter_map(|name| Some((name.clone(), from.get(name)?.clone()))).collect()
+    names
+        .iter()
+        .filter_map(|name| Some((name.clone(), from.get(name)?.clone())))
+        .collect()
 }
 
 fn empty_table(model: &ModelSpec, plan: &ModelPlan) -> Result<Snapshot, Failure> {
-    let schema: SchemaEntry = serde_json::from_value(plan.schema.clone())
-        .map_err(|e| Failure::failed(format!("the schema of model `{}` cannot be read: {e}; please report this", model.name)))?;
+    let schema: SchemaEntry = serde_json::from_value(plan.schema.clone()).map_err(|e| {
+        Failure::failed(format!(
+            "the schema of model `{}` cannot be read: {e}; please report this",
+            model.name
+        ))
+    })?;
     Ok(Snapshot {
         version: 0,
         schema: schema.to_arrow().map_err(failure)?,

@@ -39,21 +39,38 @@ fn source_text(name: &str, source: &SettledSource) -> String {
         files.row(vec![file.path.clone(), bytes(file.size)]);
     }
     out.push_str(&indented(&files.render()));
-    if let Some(more) = source.files.len().checked_sub(FILES_SHOWN_MAX).filter(|more| *more > 0) {
+    if let Some(more) = source
+        .files
+        .len()
+        .checked_sub(FILES_SHOWN_MAX)
+        .filter(|more| *more > 0)
+    {
         out.push_str(&format!("  ... and {} more\n", count(more as u64)));
     }
     out.push_str("  schema\n");
     // The notes at a schema file's head are for those who edit it.
-    let fields: String =
-        source.schema.yaml().lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect();
+    let fields: String = source
+        .schema
+        .yaml()
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| format!("{line}\n"))
+        .collect();
     out.push_str(&indented(&indented(fields.trim_start_matches('\n'))));
     out
 }
 
 fn model_text(model: &ModelSpec, plan: &ModelPlan) -> String {
-    let kind = if plan.row_wise { "row by row" } else { "over whole tables" };
-    let mut out =
-        format!("model {}: {kind}, {}\n", model.name, counted(plan.waves.len() as u64, "wave", "waves"));
+    let kind = if plan.row_wise {
+        "row by row"
+    } else {
+        "over whole tables"
+    };
+    let mut out = format!(
+        "model {}: {kind}, {}\n",
+        model.name,
+        counted(plan.waves.len() as u64, "wave", "waves")
+    );
     let mut waves = Table::new(&[
         ("WAVE", Align::Right),
         ("SOURCE", Align::Left),
@@ -88,7 +105,15 @@ fn tasks(splits: &[SplitSpec]) -> u64 {
 }
 
 fn indented(text: &str) -> String {
-    text.lines().map(|line| if line.is_empty() { "\n".to_owned() } else { format!("  {line}\n") }).collect()
+    text.lines()
+        .map(|line| {
+            if line.is_empty() {
+                "\n".to_owned()
+            } else {
+                format!("  {line}\n")
+            }
+        })
+        .collect()
 }
 
 /// The plan as JSON.
@@ -156,7 +181,15 @@ mod tests {
     use super::*;
 
     fn split(pack: u32, start: u64) -> SplitSpec {
-        SplitSpec { id: 0, path: "/d/a.xml".into(), file_size: 8_000_000, start, end: start + 4_000_000, known_start: None, pack }
+        SplitSpec {
+            id: 0,
+            path: "/d/a.xml".into(),
+            file_size: 8_000_000,
+            start,
+            end: start + 4_000_000,
+            known_start: None,
+            pack,
+        }
     }
 
     #[test]
@@ -174,7 +207,10 @@ mod tests {
         let model = ModelSpec {
             name: "contracts".into(),
             options: headworks_spec::Model::new("c.sql"),
-            sql: headworks_spec::TextFile { path: "c.sql".into(), text: String::new() },
+            sql: headworks_spec::TextFile {
+                path: "c.sql".into(),
+                text: String::new(),
+            },
             reads_sources: vec!["awards".into()],
             reads_models: Vec::new(),
         };

@@ -61,6 +61,12 @@ impl Inferrer {
         }
     }
 
+    /// Goes on with another whole file, and learns on: for packs of small files. Counts begin anew. Not for splits
+    /// that begin with a guess, whose tree may have to be thrown away.
+    pub fn next_file(&mut self) {
+        self.scanner.restart(Split::whole());
+    }
+
     /// Offset, in decompressed bytes, with which the next buffer must begin.
     pub fn position(&self) -> u64 {
         self.scanner.position()
@@ -81,14 +87,24 @@ impl Inferrer {
                 Step::Record { start, end, .. } => {
                     self.stats.resize(self.shape.len(), Stats::default());
                     let record = buf.get(start..end).unwrap_or_default();
-                    let Self { scanner, stats, instance, open, scratch, .. } = self;
+                    let Self {
+                        scanner,
+                        stats,
+                        instance,
+                        open,
+                        scratch,
+                        ..
+                    } = self;
                     learn(scanner.tape(), record, stats, instance, open, scratch)?;
                     self.records += 1;
                     self.scanner.report.emitted += 1;
                 }
             }
         };
-        Ok(Fed { consumed: (self.scanner.position() - base) as usize, state })
+        Ok(Fed {
+            consumed: (self.scanner.position() - base) as usize,
+            state,
+        })
     }
 
     /// The counts so far, for [`verify_chain`](crate::verify_chain): records learned from are those emitted.
@@ -98,15 +114,26 @@ impl Inferrer {
 
     /// What was learned.
     pub fn finish(self) -> TypeTree {
-        TypeTree { records: self.records, root: self.tree(ROOT) }
+        TypeTree {
+            records: self.records,
+            root: self.tree(ROOT),
+        }
     }
 
     fn tree(&self, id: NodeId) -> TypeNode {
         let stats = self.stats.get(id as usize).cloned().unwrap_or_default();
-        let mut node =
-            TypeNode { seen: stats.seen, repeated: stats.repeated, text: stats.text, ..TypeNode::default() };
+        let mut node = TypeNode {
+            seen: stats.seen,
+            repeated: stats.repeated,
+            text: stats.text,
+            ..TypeNode::default()
+        };
         // A name that only a bad record has is in the shape, too.
-        let seen = |id: NodeId| self.stats.get(id as usize).is_some_and(|stats| stats.seen > 0);
+        let seen = |id: NodeId| {
+            self.stats
+                .get(id as usize)
+                .is_some_and(|stats| stats.seen > 0)
+        };
         let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
         for (name, attribute) in self.shape.attributes(id) {
             if seen(attribute) {
@@ -115,7 +142,8 @@ impl Inferrer {
         }
         for child in self.shape.children(id) {
             if seen(child) {
-                node.elements.insert(text(&self.shape.node(child).name), self.tree(child));
+                node.elements
+                    .insert(text(&self.shape.node(child).name), self.tree(child));
             }
         }
         node
@@ -140,7 +168,11 @@ fn learn(
                 open.pop();
                 continue;
             }
-            Op::Unknown => return Err(ReadFailure::TooManyPaths { paths_max: PATHS_MAX }),
+            Op::Unknown => {
+                return Err(ReadFailure::TooManyPaths {
+                    paths_max: PATHS_MAX,
+                });
+            }
             _ => {}
         }
         let Some(stats) = stats.get_mut(entry.node as usize) else {

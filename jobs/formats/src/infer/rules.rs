@@ -87,7 +87,11 @@ impl Classes {
 
     /// What was seen before the first text depends on the order, and nothing hangs on it: it is forgotten.
     fn set_text(&mut self) {
-        *self = Self { empty: self.empty, text: true, ..Self::default() };
+        *self = Self {
+            empty: self.empty,
+            text: true,
+            ..Self::default()
+        };
     }
 
     fn add_number_or_time(&mut self, value: &[u8]) {
@@ -219,7 +223,11 @@ fn number(value: &[u8]) -> Option<Number> {
         return None;
     }
     let narrow = |count: usize| u8::try_from(count).unwrap_or(u8::MAX);
-    Some(Number { digits: narrow(digits.max(1)), scale: scale.map(narrow), float })
+    Some(Number {
+        digits: narrow(digits.max(1)),
+        scale: scale.map(narrow),
+        float,
+    })
 }
 
 fn leading_digits(text: &[u8]) -> usize {
@@ -251,12 +259,18 @@ mod tests {
             (&["9223372036854775807"], DataType::Int64),
             (&["-9223372036854775808"], DataType::Int64),
             (&["9223372036854775808", "1"], DataType::Decimal128(19, 0)),
-            (&["99999999999999999999999999999999999999"], DataType::Decimal128(38, 0)),
+            (
+                &["99999999999999999999999999999999999999"],
+                DataType::Decimal128(38, 0),
+            ),
             (&["999999999999999999999999999999999999999"], DataType::Utf8),
             (&["0.50"], DataType::Decimal128(3, 2)),
             (&["-0.5", "100"], DataType::Decimal128(4, 1)),
             (&[".5"], DataType::Decimal128(2, 1)),
-            (&["1.5", "99999999999999999999999999999999999999"], DataType::Utf8),
+            (
+                &["1.5", "99999999999999999999999999999999999999"],
+                DataType::Utf8,
+            ),
             (&["1e3"], DataType::Float64),
             (&["1.5E-3", "1", "2.5"], DataType::Float64),
             (&["007"], DataType::Utf8),
@@ -274,8 +288,14 @@ mod tests {
             (&["2023-02-29"], DataType::Utf8),
             (&["2024-02-29", "2017-10-04 00:00:00"], timestamp(None)),
             (&["2017-10-04T00:00:00.123"], timestamp(None)),
-            (&["2017-10-04T00:00:00Z", "2017-10-04T00:00:00-05:00"], timestamp(Some("UTC"))),
-            (&["2017-10-04T00:00:00Z", "2017-10-04T00:00:00"], DataType::Utf8),
+            (
+                &["2017-10-04T00:00:00Z", "2017-10-04T00:00:00-05:00"],
+                timestamp(Some("UTC")),
+            ),
+            (
+                &["2017-10-04T00:00:00Z", "2017-10-04T00:00:00"],
+                DataType::Utf8,
+            ),
             (&["2017-10-04T00:00:00Z", "2017-10-04"], DataType::Utf8),
             (&["2017", "2017-10-04"], DataType::Utf8),
         ];

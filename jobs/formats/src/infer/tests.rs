@@ -47,19 +47,37 @@ fn schemas_of_documents() {
             "<r b='1' a='x'><z>1</z><w>2024-01-01</w></r><r><w/><z>2.50</z></r>",
             "  _a: text\n  _b: int64\n  w: date\n  z: decimal(3,2)\n",
         ),
-        ("<r><a>1</a></r><r><a>2</a><a>x</a></r>", "  a:\n    list: text\n"),
+        (
+            "<r><a>1</a></r><r><a>2</a><a>x</a></r>",
+            "  a:\n    list: text\n",
+        ),
         ("<r><a/></r><r/>", "  a: text\n"),
         (
             "<r><a>1</a></r><r><a u='m'>2</a></r>",
             "  a:\n    fields:\n      _u: text\n      _VALUE: int64\n",
         ),
-        ("<r><a> </a></r><r><a u='m'/></r>", "  a:\n    fields:\n      _u: text\n"),
-        ("<r><a><b>1</b></a><a/></r>", "  a:\n    list:\n      fields:\n        b: int64\n"),
+        (
+            "<r><a> </a></r><r><a u='m'/></r>",
+            "  a:\n    fields:\n      _u: text\n",
+        ),
+        (
+            "<r><a><b>1</b></a><a/></r>",
+            "  a:\n    list:\n      fields:\n        b: int64\n",
+        ),
         ("<r>1</r><r>2</r>", "  _VALUE: int64\n"),
-        ("<r xmlns='u'><n:a xmlns:n='v'>1</n:a><m:a>2</m:a></r>", "  a:\n    list: int64\n"),
+        (
+            "<r xmlns='u'><n:a xmlns:n='v'>1</n:a><m:a>2</m:a></r>",
+            "  a:\n    list: int64\n",
+        ),
         ("<r><a>1</a></r><r><bad></r><r><a>2</a></r>", "  a: int64\n"),
-        ("<r><r><a>1</a></r></r>", "  r:\n    fields:\n      a: int64\n"),
-        ("<r><a><!-- c -->1<?p?></a><b><![CDATA[007]]></b></r>", "  a: int64\n  b: text\n"),
+        (
+            "<r><r><a>1</a></r></r>",
+            "  r:\n    fields:\n      a: int64\n",
+        ),
+        (
+            "<r><a><!-- c -->1<?p?></a><b><![CDATA[007]]></b></r>",
+            "  a: int64\n  b: text\n",
+        ),
     ];
     for (document, expected) in cases {
         assert_eq!(fields(&tree(document)), *expected, "{document}");
@@ -68,13 +86,21 @@ fn schemas_of_documents() {
 
 #[test]
 fn a_tree_without_records_has_no_schema() {
-    assert_eq!(tree("<x/>").to_schema(&InferOptions::default()), Err(SchemaError::NoRecords));
+    assert_eq!(
+        tree("<x/>").to_schema(&InferOptions::default()),
+        Err(SchemaError::NoRecords)
+    );
 }
 
 #[test]
 fn two_things_of_one_name_are_refused() {
-    let clash = Err(SchemaError::NameClash { path: "a._x".to_string() });
-    assert_eq!(tree("<r><a x='1'><_x>2</_x></a></r>").to_schema(&InferOptions::default()), clash);
+    let clash = Err(SchemaError::NameClash {
+        path: "a._x".to_string(),
+    });
+    assert_eq!(
+        tree("<r><a x='1'><_x>2</_x></a></r>").to_schema(&InferOptions::default()),
+        clash
+    );
 }
 
 const RECORDS: [&str; 12] = [
@@ -124,8 +150,17 @@ fn splits_learn_what_the_whole_file_does() {
     let bytes = document.as_bytes();
     let (whole, _) = learn(bytes, Split::whole());
     for cut in 1..bytes.len() as u64 {
-        let (mut first, first_report) = learn(bytes, Split { start: Start::File, end: cut });
-        let mut split = Split { start: Start::Guess(cut), end: u64::MAX };
+        let (mut first, first_report) = learn(
+            bytes,
+            Split {
+                start: Start::File,
+                end: cut,
+            },
+        );
+        let mut split = Split {
+            start: Start::Guess(cut),
+            end: u64::MAX,
+        };
         let (mut second, report) = learn(bytes, split);
         if let Chain::RestartAt(at) = verify_chain(&first_report, &report) {
             split.start = Start::Known(at);

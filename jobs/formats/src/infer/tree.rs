@@ -20,13 +20,19 @@ pub struct InferOptions {
 
 impl Default for InferOptions {
     fn default() -> Self {
-        Self { attribute_prefix: "_".to_string(), value_tag: "_VALUE".to_string() }
+        Self {
+            attribute_prefix: "_".to_string(),
+            value_tag: "_VALUE".to_string(),
+        }
     }
 }
 
 impl From<&XmlOptions> for InferOptions {
     fn from(options: &XmlOptions) -> Self {
-        Self { attribute_prefix: options.attribute_prefix.clone(), value_tag: options.value_tag.clone() }
+        Self {
+            attribute_prefix: options.attribute_prefix.clone(),
+            value_tag: options.value_tag.clone(),
+        }
     }
 }
 
@@ -37,7 +43,9 @@ pub enum SchemaError {
     #[error("no record was found, so there is no schema to infer; check the row tag")]
     NoRecords,
     /// Two things in one element would get the same column.
-    #[error("two things would be the column `{path}`; choose another attribute_prefix or value_tag")]
+    #[error(
+        "two things would be the column `{path}`; choose another attribute_prefix or value_tag"
+    )]
     NameClash {
         /// The column.
         path: String,
@@ -122,12 +130,19 @@ impl TypeNode {
         let mut names: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
         names.sort_unstable();
         if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(SchemaError::NameClash { path: format!("{path}{}", twice[0]) });
+            return Err(SchemaError::NameClash {
+                path: format!("{path}{}", twice[0]),
+            });
         }
         Ok(fields.into())
     }
 
-    fn field(&self, name: String, options: &InferOptions, path: &str) -> Result<Field, SchemaError> {
+    fn field(
+        &self,
+        name: String,
+        options: &InferOptions,
+        path: &str,
+    ) -> Result<Field, SchemaError> {
         let mut data_type = if self.attributes.is_empty() && self.elements.is_empty() {
             self.text.data_type()
         } else {

@@ -2,7 +2,9 @@
 
 use memchr::{memchr2, memchr3};
 
-use super::record::{Input, RecordParser, Stop};
+use super::bytes::stands_at;
+use super::input::{Input, Stop};
+use super::record::RecordParser;
 use super::shape::{NO_NODE, NodeId, Shape};
 use super::tape::Op;
 use super::text::Encoded;
@@ -42,32 +44,46 @@ impl RecordParser {
             match input.byte(p)? {
                 b'>' => {
                     self.check_duplicates(input)?;
-                    return Ok(Tag { end: p + 1, empty: false, has_attributes });
+                    return Ok(Tag {
+                        end: p + 1,
+                        empty: false,
+                        has_attributes,
+                    });
                 }
                 b'/' => {
                     if input.byte(p + 1)? != b'>' {
                         return Err(input.malformed(p, "a / in a tag is followed by >"));
                     }
                     self.check_duplicates(input)?;
-                    return Ok(Tag { end: p + 2, empty: true, has_attributes });
+                    return Ok(Tag {
+                        end: p + 2,
+                        empty: true,
+                        has_attributes,
+                    });
                 }
                 _ if p == before => {
                     return Err(input.malformed(p, "white space is expected before an attribute"));
                 }
                 _ => {}
             }
-            let name = (p, input.name_end(p)?);
+            let mut node = guess(shape, input, owner, prev, p);
+            let name = match node {
+                NO_NODE => (p, input.name_end(p)?),
+                guessed => (p, p + shape.node(guessed).written.len()),
+            };
             let value = self.attribute_value(input, name)?;
             p = value.1 + 1;
             self.seen.push(name);
             let encoded = self.attribute_encoding(input, value)?;
             let name = input.slice(name);
-            if name == b"xmlns" || name.starts_with(b"xmlns:") {
+            if name.starts_with(b"xmlns") && matches!(name.get(5), None | Some(b':')) {
                 continue;
             }
             has_attributes = true;
             if owner != NO_NODE {
-                let node = find(shape, owner, prev, name);
+                if node == NO_NODE {
+                    node = shape.attribute(owner, prev, name);
+                }
                 if node != NO_NODE {
                     prev = node;
                 }
@@ -81,7 +97,11 @@ impl RecordParser {
     }
 
     /// From an attribute's name to its value, without the quotes.
-    fn attribute_value(&mut self, input: &Input<'_>, name: (usize, usize)) -> Result<(usize, usize), Stop> {
+    fn attribute_value(
+        &mut self,
+        input: &Input<'_>,
+        name: (usize, usize),
+    ) -> Result<(usize, usize), Stop> {
         let mut p = name.1;
         while is_space(input.byte(p)?) {
             p += 1;
@@ -97,7 +117,10 @@ impl RecordParser {
         let quote = input.byte(p)?;
         if quote != b'"' && quote != b'\'' {
             let name = input.shown(name);
-            return Err(input.malformed(p, format!("the value of the attribute {name} is not quoted")));
+            return Err(input.malformed(
+                p,
+                format!("the value of the attribute {name} is not quoted"),
+            ));
         }
         let from = p + 1;
         let rest = input.bytes.get(from..).unwrap_or_default();
@@ -110,7 +133,11 @@ impl RecordParser {
         Ok((from, to))
     }
 
-    fn attribute_encoding(&mut self, input: &Input<'_>, value: (usize, usize)) -> Result<Encoded, Stop> {
+    fn attribute_encoding(
+        &mut self,
+        input: &Input<'_>,
+        value: (usize, usize),
+    ) -> Result<Encoded, Stop> {
         let encoded = self.encoding(input, value)?;
         if encoded == Encoded::Plain && memchr3(b'\t', b'\n', b'\r', input.slice(value)).is_none() {
             return Ok(Encoded::Plain);
@@ -120,7 +147,8 @@ impl RecordParser {
 
     fn check_duplicates(&mut self, input: &Input<'_>) -> Result<(), Stop> {
         if self.seen.len() > COMPARED_MAX {
-            self.seen.sort_unstable_by(|a, b| input.slice(*a).cmp(input.slice(*b)));
+            self.seen
+                .sort_unstable_by(|a, b| input.slice(*a).cmp(input.slice(*b)));
             for i in 1..self.seen.len() {
                 self.check_duplicate(input, i - 1, i)?;
             }
@@ -146,14 +174,20 @@ impl RecordParser {
     }
 }
 
-/// The node of an attribute: the one that followed the last time, or the one of that name.
-fn find(shape: &mut Shape, owner: NodeId, prev: NodeId, name: &[u8]) -> NodeId {
-    let guess = if prev == NO_NODE { shape.node(owner).first_attribute } else { shape.node(prev).next };
+/// The attribute that followed the last time, if it stands at `at`.
+#[inline]
+fn guess(shape: &Shape, input: &Input<'_>, owner: NodeId, prev: NodeId, at: usize) -> NodeId {
+    let guess = match (owner, prev) {
+        (NO_NODE, _) => NO_NODE,
+        (owner, NO_NODE) => shape.node(owner).first_attribute,
+        (_, prev) => shape.node(prev).next,
+    };
     if guess != NO_NODE {
-        let guessed = shape.node(guess);
-        if guessed.attribute && guessed.written == name {
+        let node = shape.node(guess);
+        let ends = input.bytes.get(at + node.written.len()) == Some(&b'=');
+        if ends && node.attribute && stands_at(input.bytes, at, &node.written) {
             return guess;
         }
     }
-    shape.attribute(owner, prev, name)
+    NO_NODE
 }

@@ -7,8 +7,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, BooleanBufferBuilder, Date32Array, Decimal128Array, Float64Array, Int64Array,
-    NullBufferBuilder, StringArray, TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, BooleanBufferBuilder, Date32Array, Decimal128Array, Float64Array,
+    Int64Array, NullBufferBuilder, StringArray, TimestampMicrosecondArray,
 };
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Field, TimeUnit};
@@ -36,13 +36,23 @@ pub(crate) struct Lists {
 
 #[derive(Debug)]
 enum Values {
-    Text { offsets: Vec<i32>, bytes: Vec<u8> },
+    Text {
+        offsets: Vec<i32>,
+        bytes: Vec<u8>,
+    },
     Int64(Vec<i64>),
     Float64(Vec<f64>),
-    Decimal { precision: u8, scale: i8, values: Vec<i128> },
+    Decimal {
+        precision: u8,
+        scale: i8,
+        values: Vec<i128>,
+    },
     Boolean(BooleanBufferBuilder),
     Date32(Vec<i32>),
-    Timestamp { utc: bool, values: Vec<i64> },
+    Timestamp {
+        utc: bool,
+        values: Vec<i64>,
+    },
     /// Only the validity: the fields are columns of their own.
     Struct,
 }
@@ -51,26 +61,51 @@ impl Column {
     /// An empty column of a type that [`XmlConfig`](super::XmlConfig) has checked.
     pub(crate) fn new(data_type: &DataType) -> Self {
         let (list, data_type) = match data_type {
-            DataType::List(item) => {
-                (Some(Lists { offsets: vec![0], valid: NullBufferBuilder::new(0) }), item.data_type())
-            }
+            DataType::List(item) => (
+                Some(Lists {
+                    offsets: vec![0],
+                    valid: NullBufferBuilder::new(0),
+                }),
+                item.data_type(),
+            ),
             other => (None, other),
         };
         let (values, width) = match data_type {
             DataType::Int64 => (Values::Int64(Vec::new()), 8),
             DataType::Float64 => (Values::Float64(Vec::new()), 8),
-            DataType::Decimal128(precision, scale) => {
-                (Values::Decimal { precision: *precision, scale: *scale, values: Vec::new() }, 16)
-            }
+            DataType::Decimal128(precision, scale) => (
+                Values::Decimal {
+                    precision: *precision,
+                    scale: *scale,
+                    values: Vec::new(),
+                },
+                16,
+            ),
             DataType::Boolean => (Values::Boolean(BooleanBufferBuilder::new(0)), 1),
             DataType::Date32 => (Values::Date32(Vec::new()), 4),
-            DataType::Timestamp(TimeUnit::Microsecond, zone) => {
-                (Values::Timestamp { utc: zone.is_some(), values: Vec::new() }, 8)
-            }
+            DataType::Timestamp(TimeUnit::Microsecond, zone) => (
+                Values::Timestamp {
+                    utc: zone.is_some(),
+                    values: Vec::new(),
+                },
+                8,
+            ),
             DataType::Struct(_) => (Values::Struct, 1),
-            _ => (Values::Text { offsets: vec![0], bytes: Vec::new() }, 4),
+            _ => (
+                Values::Text {
+                    offsets: vec![0],
+                    bytes: Vec::new(),
+                },
+                4,
+            ),
         };
-        Self { list, values, valid: NullBufferBuilder::new(0), len: 0, width }
+        Self {
+            list,
+            values,
+            valid: NullBufferBuilder::new(0),
+            len: 0,
+            width,
+        }
     }
 
     /// Makes room for a value in the parent's instance `at`, and says which value of this column it will be. `None`
@@ -128,7 +163,11 @@ impl Column {
             }
             Values::Int64(values) => values.push(values::int64(text).ok_or(DoesNotFit)?),
             Values::Float64(values) => values.push(values::float64(text).ok_or(DoesNotFit)?),
-            Values::Decimal { precision, scale, values } => {
+            Values::Decimal {
+                precision,
+                scale,
+                values,
+            } => {
                 values.push(values::decimal128(text, *precision, *scale).ok_or(DoesNotFit)?);
             }
             Values::Boolean(values) => values.append(values::boolean(text).ok_or(DoesNotFit)?),
@@ -207,16 +246,30 @@ impl Column {
                 let bytes = Buffer::from_vec(replace(bytes, Vec::new()));
                 Arc::new(StringArray::try_new(offsets, bytes, valid)?)
             }
-            Values::Int64(values) => Arc::new(Int64Array::try_new(replace(values, Vec::new()).into(), valid)?),
-            Values::Float64(values) => Arc::new(Float64Array::try_new(replace(values, Vec::new()).into(), valid)?),
-            Values::Decimal { precision, scale, values } => {
+            Values::Int64(values) => Arc::new(Int64Array::try_new(
+                replace(values, Vec::new()).into(),
+                valid,
+            )?),
+            Values::Float64(values) => Arc::new(Float64Array::try_new(
+                replace(values, Vec::new()).into(),
+                valid,
+            )?),
+            Values::Decimal {
+                precision,
+                scale,
+                values,
+            } => {
                 let array = Decimal128Array::try_new(replace(values, Vec::new()).into(), valid)?;
                 Arc::new(array.with_precision_and_scale(*precision, *scale)?)
             }
             Values::Boolean(values) => Arc::new(BooleanArray::new(values.finish(), valid)),
-            Values::Date32(values) => Arc::new(Date32Array::try_new(replace(values, Vec::new()).into(), valid)?),
+            Values::Date32(values) => Arc::new(Date32Array::try_new(
+                replace(values, Vec::new()).into(),
+                valid,
+            )?),
             Values::Timestamp { utc, values } => {
-                let array = TimestampMicrosecondArray::try_new(replace(values, Vec::new()).into(), valid)?;
+                let array =
+                    TimestampMicrosecondArray::try_new(replace(values, Vec::new()).into(), valid)?;
                 Arc::new(array.with_timezone_opt(utc.then_some("UTC")))
             }
             Values::Struct => {
@@ -234,13 +287,21 @@ impl Column {
             Values::Text { .. } => "text".to_string(),
             Values::Int64(_) => "a whole number of 64 bits".to_string(),
             Values::Float64(_) => "a number".to_string(),
-            Values::Decimal { precision, scale, .. } => {
-                format!("a number with at most {scale} decimal places and {precision} digits in all")
+            Values::Decimal {
+                precision, scale, ..
+            } => {
+                format!(
+                    "a number with at most {scale} decimal places and {precision} digits in all"
+                )
             }
             Values::Boolean(_) => "true or false".to_string(),
             Values::Date32(_) => "a date (YYYY-MM-DD)".to_string(),
-            Values::Timestamp { utc: true, .. } => "a timestamp with a zone (YYYY-MM-DDThh:mm:ssZ)".to_string(),
-            Values::Timestamp { utc: false, .. } => "a timestamp without a zone (YYYY-MM-DDThh:mm:ss)".to_string(),
+            Values::Timestamp { utc: true, .. } => {
+                "a timestamp with a zone (YYYY-MM-DDThh:mm:ssZ)".to_string()
+            }
+            Values::Timestamp { utc: false, .. } => {
+                "a timestamp without a zone (YYYY-MM-DDThh:mm:ss)".to_string()
+            }
             Values::Struct => "an element with fields".to_string(),
         }
     }

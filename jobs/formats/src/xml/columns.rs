@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, ListArray, RecordBatch, RecordBatchOptions, StringArray, StructArray};
+use arrow::array::{
+    ArrayRef, Int64Array, ListArray, RecordBatch, RecordBatchOptions, StringArray, StructArray,
+};
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use arrow::error::ArrowError;
 
@@ -41,7 +43,11 @@ pub(crate) struct Columns {
 enum Output {
     Offset,
     RowTag,
-    Node { node: NodeId, field: FieldRef, fields: Vec<Output> },
+    Node {
+        node: NodeId,
+        field: FieldRef,
+        fields: Vec<Output>,
+    },
 }
 
 /// Something to be counted if the record becomes a row.
@@ -75,7 +81,10 @@ impl Columns {
             });
         }
         let limits = &options.limits;
-        let rows_max = limits.batch_rows_max.min(limits.batch_bytes_max / row_width.max(1)).max(1);
+        let rows_max = limits
+            .batch_rows_max
+            .min(limits.batch_bytes_max / row_width.max(1))
+            .max(1);
         Self {
             schema: config.output().clone(),
             columns,
@@ -98,6 +107,11 @@ impl Columns {
     /// Whether the batch is to be taken before another record is appended.
     pub(crate) fn is_full(&self) -> bool {
         self.rows >= self.rows_max || self.bytes >= self.bytes_max
+    }
+
+    /// Rows so far.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
     }
 
     /// Appends a record as a row.
@@ -125,7 +139,9 @@ impl Columns {
         self.tags.push(at.tag);
         for noted in &self.noted {
             let text = |scratch: &mut Vec<u8>| cut_text(tape.text(&noted.entry, record, scratch));
-            drift.count(noted.entry.node, noted.bad_value, at.offset, || text(&mut self.scratch));
+            drift.count(noted.entry.node, noted.bad_value, at.offset, || {
+                text(&mut self.scratch)
+            });
         }
         Ok(())
     }
@@ -155,7 +171,10 @@ impl Columns {
                     continue;
                 }
                 Op::Unknown => {
-                    self.noted.push(Noted { entry: *entry, bad_value: false });
+                    self.noted.push(Noted {
+                        entry: *entry,
+                        bad_value: false,
+                    });
                     continue;
                 }
                 Op::Enter if entry.node == ROOT => {
@@ -164,15 +183,25 @@ impl Columns {
                 }
                 _ => {}
             }
-            let Some(column) = self.columns.get_mut(entry.node as usize).and_then(Option::as_mut) else {
+            let Some(column) = self
+                .columns
+                .get_mut(entry.node as usize)
+                .and_then(Option::as_mut)
+            else {
                 continue;
             };
             let Some(index) = column.begin(instance) else {
                 if self.on_bad_value == OnBadValue::Quarantine {
-                    let at = at.offset + u64::from(entry.start);
-                    return Err(BadReason::Repeated { at, path: shape.path(entry.node) });
+                    let at = at.offset + Tape::place(entry);
+                    return Err(BadReason::Repeated {
+                        at,
+                        path: shape.path(entry.node),
+                    });
                 }
-                self.noted.push(Noted { entry: *entry, bad_value: true });
+                self.noted.push(Noted {
+                    entry: *entry,
+                    bad_value: true,
+                });
                 passing = usize::from(entry.op == Op::Enter);
                 continue;
             };
@@ -192,14 +221,17 @@ impl Columns {
                     if column.push_text(text).is_err() {
                         if self.on_bad_value == OnBadValue::Quarantine {
                             return Err(BadReason::Value {
-                                at: at.offset + u64::from(entry.start),
+                                at: at.offset + Tape::place(entry),
                                 path: shape.path(entry.node),
                                 expected: column.expected(),
                                 found: cut_text(text),
                             });
                         }
                         column.push_null();
-                        self.noted.push(Noted { entry: *entry, bad_value: true });
+                        self.noted.push(Noted {
+                            entry: *entry,
+                            bad_value: true,
+                        });
                     }
                 }
             }
@@ -224,10 +256,16 @@ impl Columns {
             arrays.push(match output {
                 Output::Offset => Arc::new(Int64Array::from(offsets.clone())) as ArrayRef,
                 Output::RowTag => {
-                    let names = tags.iter().map(|tag| self.row_tags.get(*tag).map(|tag| tag.local.as_str()));
+                    let names = tags
+                        .iter()
+                        .map(|tag| self.row_tags.get(*tag).map(|tag| tag.local.as_str()));
                     Arc::new(names.collect::<StringArray>())
                 }
-                Output::Node { node, field, fields } => build(&mut self.columns, *node, field, fields, rows)?,
+                Output::Node {
+                    node,
+                    field,
+                    fields,
+                } => build(&mut self.columns, *node, field, fields, rows)?,
             });
         }
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
@@ -251,19 +289,31 @@ fn output(
     let mut fields = Vec::new();
     if let DataType::Struct(inner) = item_field(field).data_type() {
         let width = if is_list { &mut item_width } else { width };
-        fields = inner.iter().map(|field| output(field, node, shape, columns, width)).collect();
+        fields = inner
+            .iter()
+            .map(|field| output(field, node, shape, columns, width))
+            .collect();
     }
     if let Some(slot) = columns.get_mut(node as usize) {
         let mut column = column;
         column.width += item_width;
         *slot = Some(column);
     }
-    Output::Node { node, field: field.clone(), fields }
+    Output::Node {
+        node,
+        field: field.clone(),
+        fields,
+    }
 }
 
 fn column(columns: &mut [Option<Column>], node: NodeId) -> Result<&mut Column, ArrowError> {
-    let found = columns.get_mut(node as usize).filter(|_| node != NO_NODE).and_then(Option::as_mut);
-    found.ok_or_else(|| ArrowError::SchemaError("an output column has no place in the schema".to_string()))
+    let found = columns
+        .get_mut(node as usize)
+        .filter(|_| node != NO_NODE)
+        .and_then(Option::as_mut);
+    found.ok_or_else(|| {
+        ArrowError::SchemaError("an output column has no place in the schema".to_string())
+    })
 }
 
 fn truncate(columns: &mut [Option<Column>], output: &Output, parents: usize) {
@@ -303,7 +353,12 @@ fn build(
         (None, DataType::Struct(inner)) => {
             let mut arrays = Vec::with_capacity(fields.len());
             for output in fields {
-                if let Output::Node { node, field, fields } = output {
+                if let Output::Node {
+                    node,
+                    field,
+                    fields,
+                } = output
+                {
                     arrays.push(build(columns, *node, field, fields, len)?);
                 }
             }
@@ -312,9 +367,12 @@ fn build(
         (None, other) => return Err(ArrowError::SchemaError(format!("{other} is no struct"))),
     };
     match (lists, field.data_type()) {
-        (Some((offsets, nulls)), DataType::List(item)) => {
-            Ok(Arc::new(ListArray::try_new(item.clone(), offsets, items, nulls)?))
-        }
+        (Some((offsets, nulls)), DataType::List(item)) => Ok(Arc::new(ListArray::try_new(
+            item.clone(),
+            offsets,
+            items,
+            nulls,
+        )?)),
         _ => Ok(items),
     }
 }

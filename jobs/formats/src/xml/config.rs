@@ -40,20 +40,36 @@ impl RowTag {
         if !fits(local) || !prefix.is_none_or(fits) {
             return Err(ConfigError::RowTag(text.to_string()));
         }
-        Ok(Self { prefix: prefix.map(str::to_string), local: local.to_string() })
+        Ok(Self {
+            prefix: prefix.map(str::to_string),
+            local: local.to_string(),
+        })
     }
 }
 
 /// Whether a name of an element or attribute may begin with this byte (XML 1.0, production 4; every byte of a
 /// multi-byte character is let through).
+#[inline]
 pub(crate) const fn is_name_start(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || matches!(byte, b'_' | b':') || byte >= 0x80
 }
 
 /// Whether a name may hold this byte after its first (XML 1.0, production 4a).
+#[inline]
 pub(crate) const fn is_name_byte(byte: u8) -> bool {
-    is_name_start(byte) || byte.is_ascii_digit() || matches!(byte, b'-' | b'.')
+    NAME_BYTES[byte as usize]
 }
+
+const NAME_BYTES: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let at = byte as u8;
+        table[byte] = is_name_start(at) || at.is_ascii_digit() || matches!(at, b'-' | b'.');
+        byte += 1;
+    }
+    table
+};
 
 /// What to do with a record that cannot be read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,7 +159,10 @@ impl XmlOptions {
     /// # Errors
     /// [`ConfigError::RowTag`] if a tag is not a name, [`ConfigError::NoRowTag`] if there is none.
     pub fn new<T: AsRef<str>>(row_tags: &[T]) -> Result<Self, ConfigError> {
-        let row_tags = row_tags.iter().map(|tag| RowTag::parse(tag.as_ref())).collect::<Result<Vec<_>, _>>()?;
+        let row_tags = row_tags
+            .iter()
+            .map(|tag| RowTag::parse(tag.as_ref()))
+            .collect::<Result<Vec<_>, _>>()?;
         if row_tags.is_empty() {
             return Err(ConfigError::NoRowTag);
         }
@@ -179,7 +198,11 @@ impl XmlOptions {
         ];
         for (name, value) in bounds {
             if value == 0 {
-                return Err(ConfigError::Limit { name, value, allowed: "at least 1" });
+                return Err(ConfigError::Limit {
+                    name,
+                    value,
+                    allowed: "at least 1",
+                });
             }
         }
         if limits.record_bytes_max > RECORD_BYTES_LARGEST {
@@ -215,7 +238,11 @@ impl XmlConfig {
     /// # Errors
     /// [`ConfigError`]: a type that the reader does not make, a column of `output` that `schema` lacks or has with
     /// another type, a field that is not nullable, a limit of zero.
-    pub fn new(options: XmlOptions, schema: SchemaRef, output: SchemaRef) -> Result<Self, ConfigError> {
+    pub fn new(
+        options: XmlOptions,
+        schema: SchemaRef,
+        output: SchemaRef,
+    ) -> Result<Self, ConfigError> {
         options.validate()?;
         check_fields(schema.fields(), "")?;
         for field in output.fields() {
@@ -229,10 +256,17 @@ impl XmlConfig {
                 }
                 continue;
             }
-            let known = schema.fields().iter().find(|known| known.name() == field.name());
+            let known = schema
+                .fields()
+                .iter()
+                .find(|known| known.name() == field.name());
             check_narrower(known.map(AsRef::as_ref), field, field.name())?;
         }
-        Ok(Self { options, schema, output })
+        Ok(Self {
+            options,
+            schema,
+            output,
+        })
     }
 
     /// The options that do not depend on the schema.
@@ -262,11 +296,19 @@ pub(crate) fn meta_type(name: &str) -> Option<DataType> {
 
 fn check_fields(fields: &Fields, parent: &str) -> Result<(), ConfigError> {
     for (i, field) in fields.iter().enumerate() {
-        let path = if parent.is_empty() { field.name().clone() } else { format!("{parent}.{}", field.name()) };
+        let path = if parent.is_empty() {
+            field.name().clone()
+        } else {
+            format!("{parent}.{}", field.name())
+        };
         if parent.is_empty() && meta_type(field.name()).is_some() {
             return Err(ConfigError::MetaColumn(path));
         }
-        if fields.iter().take(i).any(|earlier| earlier.name() == field.name()) {
+        if fields
+            .iter()
+            .take(i)
+            .any(|earlier| earlier.name() == field.name())
+        {
             return Err(ConfigError::DuplicateColumn(path));
         }
         check_type(field, &path)?;
@@ -279,12 +321,27 @@ fn check_type(field: &Field, path: &str) -> Result<(), ConfigError> {
         return Err(ConfigError::NotNullable(path.to_string()));
     }
     match field.data_type() {
-        DataType::Utf8 | DataType::Int64 | DataType::Float64 | DataType::Boolean | DataType::Date32 => Ok(()),
-        DataType::Decimal128(precision, scale) if *scale >= 0 && *scale as u8 <= *precision => Ok(()),
-        DataType::Timestamp(TimeUnit::Microsecond, zone) if zone.as_deref().is_none_or(|zone| zone == "UTC") => Ok(()),
+        DataType::Utf8
+        | DataType::Int64
+        | DataType::Float64
+        | DataType::Boolean
+        | DataType::Date32 => Ok(()),
+        DataType::Decimal128(precision, scale) if *scale >= 0 && *scale as u8 <= *precision => {
+            Ok(())
+        }
+        DataType::Timestamp(TimeUnit::Microsecond, zone)
+            if zone.as_deref().is_none_or(|zone| zone == "UTC") =>
+        {
+            Ok(())
+        }
         DataType::Struct(fields) if !fields.is_empty() => check_fields(fields, path),
-        DataType::List(item) if !matches!(item.data_type(), DataType::List(_)) => check_type(item, path),
-        other => Err(ConfigError::Unsupported { path: path.to_string(), data_type: other.clone() }),
+        DataType::List(item) if !matches!(item.data_type(), DataType::List(_)) => {
+            check_type(item, path)
+        }
+        other => Err(ConfigError::Unsupported {
+            path: path.to_string(),
+            data_type: other.clone(),
+        }),
     }
 }
 
@@ -300,11 +357,17 @@ fn check_narrower(known: Option<&Field>, output: &Field, path: &str) -> Result<(
         (DataType::Struct(all), DataType::Struct(some)) if !some.is_empty() => {
             for field in some {
                 let inner = all.iter().find(|known| known.name() == field.name());
-                check_narrower(inner.map(AsRef::as_ref), field, &format!("{path}.{}", field.name()))?;
+                check_narrower(
+                    inner.map(AsRef::as_ref),
+                    field,
+                    &format!("{path}.{}", field.name()),
+                )?;
             }
             Ok(())
         }
-        (DataType::List(known), DataType::List(output)) => check_narrower(Some(known), output, path),
+        (DataType::List(known), DataType::List(output)) => {
+            check_narrower(Some(known), output, path)
+        }
         (known, output) if known == output => Ok(()),
         (known, output) => Err(ConfigError::ColumnType {
             path: path.to_string(),

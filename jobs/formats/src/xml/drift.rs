@@ -28,7 +28,11 @@ impl Drift {
             self.unknown_more += 1;
             return;
         }
-        let counts = if bad_value { &mut self.bad_values } else { &mut self.unknown };
+        let counts = if bad_value {
+            &mut self.bad_values
+        } else {
+            &mut self.unknown
+        };
         let index = node as usize;
         if counts.len() <= index {
             counts.resize(index + 1, PathCount::default());
@@ -54,8 +58,12 @@ impl Drift {
 }
 
 fn by_path(counts: &[PathCount], shape: &Shape) -> BTreeMap<String, PathCount> {
-    let seen = counts.iter().enumerate().filter(|(_, count)| count.count > 0);
-    seen.map(|(node, count)| (shape.path(node as NodeId), count.clone())).collect()
+    let seen = counts
+        .iter()
+        .enumerate()
+        .filter(|(_, count)| count.count > 0);
+    seen.map(|(node, count)| (shape.path(node as NodeId), count.clone()))
+        .collect()
 }
 
 /// A text for a person, cut at [`EXAMPLE_BYTES_MAX`].

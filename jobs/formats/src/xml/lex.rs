@@ -104,7 +104,9 @@ pub(crate) fn head(buf: &[u8], at: usize, eof: bool) -> Head {
         }
         Some(&byte) if is_name_start(byte) => match name_end(buf, at + 1) {
             NameEnd::At(name_end) => Head::Open { name_end },
-            NameEnd::Incomplete if eof => Head::Open { name_end: buf.len() },
+            NameEnd::Incomplete if eof => Head::Open {
+                name_end: buf.len(),
+            },
             NameEnd::Incomplete => Head::Incomplete,
             NameEnd::TooLong => Head::Text,
         },
@@ -180,7 +182,11 @@ pub(crate) fn tag_end(buf: &[u8], from: usize, eof: bool) -> TagEnd {
         }
         p += 1;
     }
-    if eof || p >= reach { TagEnd::Cut { end: p } } else { TagEnd::Incomplete }
+    if eof || p >= reach {
+        TagEnd::Cut { end: p }
+    } else {
+        TagEnd::Incomplete
+    }
 }
 
 enum Quoted {
@@ -196,7 +202,11 @@ fn quoted_end(buf: &[u8], at: usize, eof: bool) -> Quoted {
     let reach = rest.get(..TAG_BYTES_MAX).unwrap_or(rest);
     let quote = buf.get(at).copied().unwrap_or(b'"');
     let Some(close) = memchr(quote, reach) else {
-        return if eof || reach.len() == TAG_BYTES_MAX { Quoted::No } else { Quoted::Incomplete };
+        return if eof || reach.len() == TAG_BYTES_MAX {
+            Quoted::No
+        } else {
+            Quoted::Incomplete
+        };
     };
     let end = at + 1 + close + 1;
     if memchr(b'<', rest.get(..close).unwrap_or_default()).is_none() {
@@ -236,7 +246,11 @@ pub(crate) enum Doctype {
 pub(crate) fn doctype_end(buf: &[u8], at: usize, eof: bool) -> Doctype {
     let rest = buf.get(at..).unwrap_or_default();
     let reach = rest.get(..TAG_BYTES_MAX).unwrap_or(rest);
-    let missing = if eof || reach.len() == TAG_BYTES_MAX { Doctype::Endless } else { Doctype::Incomplete };
+    let missing = if eof || reach.len() == TAG_BYTES_MAX {
+        Doctype::Endless
+    } else {
+        Doctype::Incomplete
+    };
     let mut in_subset = false;
     let mut p = 2;
     while let Some(&byte) = reach.get(p) {
@@ -256,7 +270,11 @@ pub(crate) fn doctype_end(buf: &[u8], at: usize, eof: bool) -> Doctype {
                 None => return missing,
             },
             b'<' if tail.starts_with(b"<!--") || tail.starts_with(b"<?") => {
-                let stretch = if tail.starts_with(b"<?") { Stretch::Instruction } else { Stretch::Comment };
+                let stretch = if tail.starts_with(b"<?") {
+                    Stretch::Instruction
+                } else {
+                    Stretch::Comment
+                };
                 match stretch.end(reach, p + stretch.opening().len()) {
                     Some(end) => end,
                     None => return missing,
@@ -276,12 +294,18 @@ pub(crate) struct RowMatcher {
 
 impl RowMatcher {
     pub(crate) fn new(tags: &[RowTag]) -> Self {
-        Self { tags: tags.to_vec() }
+        Self {
+            tags: tags.to_vec(),
+        }
     }
 
     /// Which of the tags the name, as it stands in the file, is.
+    #[inline]
     pub(crate) fn find(&self, name: &[u8]) -> Option<usize> {
         self.tags.iter().position(|tag| {
+            if name.len() < tag.local.len() || name.last() != tag.local.as_bytes().last() {
+                return false; // Most are told apart without a comparison.
+            }
             let Some(before) = name.strip_suffix(tag.local.as_bytes()) else {
                 return false;
             };
@@ -372,7 +396,10 @@ mod tests {
 
     #[test]
     fn row_tags_match_whole_names() {
-        let matcher = RowMatcher::new(&[RowTag::parse("row").unwrap(), RowTag::parse("n:idv").unwrap()]);
+        let matcher = RowMatcher::new(&[
+            RowTag::parse("row").unwrap(),
+            RowTag::parse("n:idv").unwrap(),
+        ]);
         let cases: &[(&str, Option<usize>)] = &[
             ("row", Some(0)),
             ("x:row", Some(0)),

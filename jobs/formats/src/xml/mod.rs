@@ -11,7 +11,7 @@
 //! | `prologue` | byte-order marks and the declared encoding |
 //! | `lex` | markup read tolerantly: between records, and inside broken ones |
 //! | `recover` | the rule that says where a broken record ends |
-//! | `record`, `attributes`, `text` | the strict pass over one record |
+//! | `record`, `attributes`, `input`, `text`, `bytes` | the strict pass over one record |
 //! | `shape` | the names that a record may hold, and a guess at which comes next |
 //! | `tape` | what the pass leaves behind: a record's values in document order |
 //! | `columns`, `column` | tapes to Arrow |
@@ -44,10 +44,12 @@
 //! What the types take is said in [`values`](crate::values).
 
 mod attributes;
+mod bytes;
 mod column;
 mod columns;
 pub mod config;
 mod drift;
+mod input;
 mod lex;
 mod prologue;
 pub mod reader;
@@ -61,7 +63,8 @@ pub(crate) mod tape;
 mod text;
 
 pub use config::{
-    ConfigError, Limits, OFFSET_COLUMN, OnBadRecord, OnBadValue, ROW_TAG_COLUMN, RowTag, XmlConfig, XmlOptions,
+    ConfigError, Limits, OFFSET_COLUMN, OnBadRecord, OnBadValue, ROW_TAG_COLUMN, RowTag, XmlConfig,
+    XmlOptions,
 };
 pub use reader::{Fed, FedState, ReadFailure, XmlReader};
 pub use report::{BadReason, BadRecord, PathCount, SplitReport};

@@ -26,7 +26,10 @@ pub(crate) fn check_encoding(buf: &[u8], eof: bool) -> Result<Option<usize>, Rea
     ];
     for (mark, encoding) in marks {
         if buf.starts_with(mark) {
-            return Err(ReadFailure::Encoding { at: 0, encoding: encoding.to_string() });
+            return Err(ReadFailure::Encoding {
+                at: 0,
+                encoding: encoding.to_string(),
+            });
         }
     }
     // Some files begin with two marks.
@@ -45,18 +48,28 @@ pub(crate) fn check_encoding(buf: &[u8], eof: bool) -> Result<Option<usize>, Rea
     }
     let reach = text.get(..DECLARATION_BYTES_MAX).unwrap_or(text);
     let Some(end) = memmem::find(reach, b"?>") else {
-        return Ok(if reach.len() < DECLARATION_BYTES_MAX { more(buf.len()) } else { None });
+        return Ok(if reach.len() < DECLARATION_BYTES_MAX {
+            more(buf.len())
+        } else {
+            None
+        });
     };
     let declaration = reach.get(..end).unwrap_or_default();
     let Some((from, name)) = encoding_of(declaration) else {
         return Ok(None);
     };
     let lower = name.to_ascii_lowercase();
-    if matches!(lower.as_slice(), b"utf-8" | b"utf8" | b"us-ascii" | b"ascii") {
+    if matches!(
+        lower.as_slice(),
+        b"utf-8" | b"utf8" | b"us-ascii" | b"ascii"
+    ) {
         return Ok(None);
     }
     let encoding = String::from_utf8_lossy(name).into_owned();
-    Err(ReadFailure::Encoding { at: (marks_len + from) as u64, encoding })
+    Err(ReadFailure::Encoding {
+        at: (marks_len + from) as u64,
+        encoding,
+    })
 }
 
 /// The declared encoding and its place.
@@ -64,7 +77,10 @@ fn encoding_of(declaration: &[u8]) -> Option<(usize, &[u8])> {
     const KEY: &[u8] = b"encoding";
     let mut p = memmem::find(declaration, KEY)? + KEY.len();
     let skip_space = |mut p: usize| {
-        while declaration.get(p).is_some_and(|b| crate::values::is_space(*b)) {
+        while declaration
+            .get(p)
+            .is_some_and(|b| crate::values::is_space(*b))
+        {
             p += 1;
         }
         p
@@ -90,7 +106,10 @@ mod tests {
             (b"<?xml version=\"1.0\" encoding=\"UTF-8\"?><a/>", None),
             (b"<?xml version='1.0' encoding = 'utf-8' ?><a/>", None),
             (b"<?xml version='1.0'?><a encoding='x'/>", None),
-            (b"\xEF\xBB\xBF\xEF\xBB\xBF<?xml encoding='us-ascii'?><a/>", None),
+            (
+                b"\xEF\xBB\xBF\xEF\xBB\xBF<?xml encoding='us-ascii'?><a/>",
+                None,
+            ),
             (b"<a/>", None),
             (b"", None),
             (b"<?xml encoding='ISO-8859-1'?><a/>", Some(16)),

@@ -40,7 +40,9 @@ pub enum FedState {
 #[derive(Debug, Error)]
 pub enum ReadFailure {
     /// The file is in an encoding that is not read. Give up on the file, or convert it.
-    #[error("byte {at}: the file is in {encoding}, and only UTF-8 is read; convert the file (iconv -t UTF-8)")]
+    #[error(
+        "byte {at}: the file is in {encoding}, and only UTF-8 is read; convert the file (iconv -t UTF-8)"
+    )]
     Encoding {
         /// The byte that says so.
         at: u64,
@@ -51,7 +53,9 @@ pub enum ReadFailure {
     #[error("bad record at byte {}: {}", .0.offset, .0.reason)]
     BadRecord(Box<BadRecord>),
     /// More different paths than a record may have.
-    #[error("the records have more than {paths_max} different paths; name a row tag deeper in the file")]
+    #[error(
+        "the records have more than {paths_max} different paths; name a row tag deeper in the file"
+    )]
     TooManyPaths {
         /// The limit.
         paths_max: usize,
@@ -101,6 +105,23 @@ impl XmlReader {
         }
     }
 
+    /// Goes on with another split, of the same file or of another. What was learned of the order of names is kept, and
+    /// so are rows that were not taken yet: the next batch begins with them, so that many small files make few
+    /// batches. Counts begin anew; bad records that were not taken are lost.
+    ///
+    /// This is for packs of small files: making a reader costs as much as reading some 100 KB.
+    pub fn next_split(&mut self, split: Split) {
+        self.scanner.restart(split);
+        self.drift = Drift::default();
+        self.take_bad();
+        self.emitted = 0;
+    }
+
+    /// How many rows the next batch has so far.
+    pub fn pending_rows(&self) -> usize {
+        self.columns.rows()
+    }
+
     /// Offset, in decompressed bytes, with which the next buffer must begin.
     pub fn position(&self) -> u64 {
         self.scanner.position()
@@ -125,7 +146,10 @@ impl XmlReader {
                 Step::Record { at, start, end } => {
                     let record = buf.get(start..end).unwrap_or_default();
                     let tape = self.scanner.tape();
-                    match self.columns.append(&self.shape, tape, record, at, &mut self.drift) {
+                    match self
+                        .columns
+                        .append(&self.shape, tape, record, at, &mut self.drift)
+                    {
                         Ok(()) => self.emitted += 1,
                         Err(reason) => {
                             if let Some(Step::Bad(bad)) = self.scanner.refuse(at, record, reason)? {
@@ -136,7 +160,10 @@ impl XmlReader {
                 }
             }
         };
-        Ok(Fed { consumed: (self.scanner.position() - base) as usize, state })
+        Ok(Fed {
+            consumed: (self.scanner.position() - base) as usize,
+            state,
+        })
     }
 
     /// The rows read so far, if there are any; columns as in the configuration's output schema. To be called when a

@@ -7,10 +7,12 @@
 //! A record may be cut off by the end of the buffer. Then the caller comes again with more bytes, and the pass begins
 //! anew: buffers are large and records small, so that costs next to nothing.
 
-use memchr::{memchr, memmem};
+use memchr::memchr;
 
 use super::BadReason;
-use super::config::{Limits, is_name_byte, is_name_start};
+use super::bytes::{find_lt, skip_space, stands_at};
+use super::config::Limits;
+use super::input::{Input, Stop};
 use super::lex::Stretch;
 use super::shape::{Kind, NO_NODE, NodeId, ROOT, Shape};
 use super::tape::{Op, Tape};
@@ -28,14 +30,8 @@ pub(crate) enum Parsed {
     Bad(BadReason),
 }
 
-/// Why a pass stopped early.
-pub(super) enum Stop {
-    Incomplete,
-    Bad(BadReason),
-}
-
 /// The pass, with the memory that it uses again for every record.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct RecordParser {
     pub(crate) tape: Tape,
     pub(super) special: Special,
@@ -45,6 +41,7 @@ pub(crate) struct RecordParser {
     /// Texts of the open elements, innermost last.
     pieces: Vec<Piece>,
     nested_at: Option<usize>,
+    trim: bool,
     limits: Limits,
 }
 
@@ -52,10 +49,12 @@ pub(crate) struct RecordParser {
 #[derive(Debug)]
 struct Frame {
     node: NodeId,
-    /// Whether what lies inside is looked at, and not only checked.
+    /// Whether the names of what lies inside are looked up.
     descend: bool,
-    /// Whether its text is.
+    /// Whether what lies inside is read, and not only checked.
     collect: bool,
+    /// Whether blank text before any other means nothing.
+    layout: bool,
     has_attributes: bool,
     has_elements: bool,
     /// The child element before the one at hand.
@@ -74,48 +73,8 @@ struct Piece {
     encoded: Encoded,
 }
 
-/// The record's bytes, as far as they may be looked at, and where they stand in the file.
-#[derive(Clone, Copy)]
-pub(super) struct Input<'a> {
-    pub(super) bytes: &'a [u8],
-    pub(super) base: u64,
-}
-
-impl Input<'_> {
-    pub(super) fn malformed(&self, at: usize, what: impl Into<String>) -> Stop {
-        Stop::Bad(BadReason::Malformed { at: self.base + at as u64, what: what.into() })
-    }
-
-    pub(super) fn slice(&self, (from, to): (usize, usize)) -> &[u8] {
-        self.bytes.get(from..to).unwrap_or_default()
-    }
-
-    pub(super) fn byte(&self, at: usize) -> Result<u8, Stop> {
-        self.bytes.get(at).copied().ok_or(Stop::Incomplete)
-    }
-
-    /// For messages.
-    pub(super) fn shown(&self, range: (usize, usize)) -> String {
-        const SHOWN_BYTES_MAX: usize = 60;
-        let text = self.slice(range);
-        String::from_utf8_lossy(text.get(..SHOWN_BYTES_MAX).unwrap_or(text)).into_owned()
-    }
-
-    /// The end of the name that begins at `from`.
-    pub(super) fn name_end(&self, from: usize) -> Result<usize, Stop> {
-        if !is_name_start(self.byte(from)?) {
-            return Err(self.malformed(from, "a name is expected here; a plain < is written &lt;"));
-        }
-        let rest = self.bytes.get(from..).unwrap_or_default();
-        match rest.iter().position(|b| !is_name_byte(*b)) {
-            Some(length) => Ok(from + length),
-            None => Err(Stop::Incomplete),
-        }
-    }
-}
-
 impl RecordParser {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits, trim: bool) -> Self {
         Self {
             tape: Tape::default(),
             special: Special::default(),
@@ -123,8 +82,17 @@ impl RecordParser {
             frames: Vec::new(),
             pieces: Vec::new(),
             nested_at: None,
-            limits: limits.clone(),
+            trim,
+            limits: Limits {
+                recovery_bytes_max: limits.recovery_bytes_max.min(limits.record_bytes_max),
+                ..limits.clone()
+            },
         }
+    }
+
+    /// Makes ready for another file.
+    pub(crate) fn forget_place(&mut self) {
+        self.special = Special::default();
     }
 
     /// Reads the record whose `<` is `buf[0]`, at the offset `base` of the file.
@@ -142,37 +110,56 @@ impl RecordParser {
                 Err(error) => {
                     let at = error.valid_up_to();
                     let byte = buf.get(at).copied().unwrap_or_default();
-                    Parsed::Bad(BadReason::InvalidUtf8 { at: base + at as u64, byte })
+                    Parsed::Bad(BadReason::InvalidUtf8 {
+                        at: base + at as u64,
+                        byte,
+                    })
                 }
             },
             Err(Stop::Bad(reason)) => Parsed::Bad(reason),
-            Err(Stop::Incomplete) if input.bytes.len() < buf.len() => Parsed::Bad(match self.nested_at {
-                Some(at) => self.unclosed(&input, at),
-                None => BadReason::TooLarge { bytes_max: self.limits.record_bytes_max as u64 },
+            Err(Stop::Incomplete) if input.bytes.len() < buf.len() => {
+                Parsed::Bad(match self.nested_at {
+                    Some(at) => self.unclosed(&input, at),
+                    None => BadReason::TooLarge {
+                        bytes_max: self.limits.record_bytes_max as u64,
+                    },
+                })
+            }
+            Err(Stop::Incomplete) if eof => Parsed::Bad(BadReason::Truncated {
+                at: base + buf.len() as u64,
             }),
-            Err(Stop::Incomplete) if eof => Parsed::Bad(BadReason::Truncated { at: base + buf.len() as u64 }),
             Err(Stop::Incomplete) => Parsed::Incomplete,
         }
     }
 
     fn unclosed(&self, input: &Input<'_>, at: usize) -> BadReason {
         let bytes_max = self.limits.recovery_bytes_max as u64;
-        BadReason::Unclosed { at: input.base + at as u64, bytes_max }
+        BadReason::Unclosed {
+            at: input.base + at as u64,
+            bytes_max,
+        }
     }
 
     fn run(&mut self, shape: &mut Shape, input: &mut Input<'_>) -> Result<usize, Stop> {
         let name = (1, input.name_end(1)?);
         let mut p = self.tag(shape, input, ROOT, name)?;
         while !self.frames.is_empty() {
-            let rest = input.bytes.get(p..).unwrap_or_default();
-            let lt = p + memchr(b'<', rest).ok_or(Stop::Incomplete)?;
+            // White space before the first text of an element with fields is layout, and would be trimmed anyway.
+            if self
+                .frames
+                .last()
+                .is_some_and(|frame| frame.layout && frame.pieces == self.pieces.len())
+            {
+                p = skip_space(input.bytes, p);
+            }
+            let lt = find_lt(input.bytes, p).ok_or(Stop::Incomplete)?;
             if lt > p {
-                self.text(shape, input, (p, lt))?;
+                self.text(input, (p, lt))?;
             }
             p = match input.byte(lt + 1)? {
                 b'/' => self.end_tag(shape, input, lt)?,
                 b'!' => self.declaration(input, lt)?,
-                b'?' => find_end(input, lt, Stretch::Instruction)?,
+                b'?' => input.stretch_end(lt, Stretch::Instruction)?,
                 _ => self.element(shape, input, lt)?,
             };
         }
@@ -180,58 +167,28 @@ impl RecordParser {
     }
 
     /// A child element's start tag; and, if nothing but text follows, its end tag too.
-    fn element(&mut self, shape: &mut Shape, input: &mut Input<'_>, lt: usize) -> Result<usize, Stop> {
+    fn element(
+        &mut self,
+        shape: &mut Shape,
+        input: &mut Input<'_>,
+        lt: usize,
+    ) -> Result<usize, Stop> {
         let depth = self.frames.len();
         let start = lt + 1;
-        let Some(frame) = self.frames.last_mut() else {
-            return Err(Stop::Incomplete);
-        };
-        frame.has_elements = true;
-        let mut node = NO_NODE;
-        let mut name_end = start;
-        let mut is_row = false;
-        if frame.descend {
-            let guess = if frame.prev == NO_NODE { shape.node(frame.node).first } else { shape.node(frame.prev).next };
-            if guess != NO_NODE {
-                let guessed = shape.node(guess);
-                let rest = input.bytes.get(start..).unwrap_or_default();
-                let length = guessed.written.len();
-                let ends = rest.get(length).is_some_and(|b| ends_name(*b));
-                if ends && rest.starts_with(&guessed.written) && !guessed.attribute {
-                    node = guess;
-                    name_end = start + length;
-                    is_row = guessed.is_row;
-                }
-            }
-            if node == NO_NODE {
-                name_end = input.name_end(start)?;
-                let name = input.slice((start, name_end));
-                node = shape.child(frame.node, frame.prev, name);
-                if node == NO_NODE {
-                    is_row = shape.rows().find(name).is_some();
-                    self.tape.push(Op::Unknown, NO_NODE, (start, name_end), Encoded::Plain);
-                } else {
-                    is_row = shape.node(node).is_row;
-                }
-            }
-            if node != NO_NODE {
-                frame.prev = node;
-            }
-        } else {
-            name_end = input.name_end(start)?;
-            is_row = shape.rows().find(input.slice((start, name_end))).is_some();
-        }
+        let (node, name_end, is_row) = self.child(shape, input, start)?;
         if is_row {
             self.nested(input, lt)?;
         }
         if depth >= self.limits.depth_max {
             let depth_max = self.limits.depth_max as u64;
-            return Err(Stop::Bad(BadReason::TooDeep { at: input.base + lt as u64, depth_max }));
+            return Err(Stop::Bad(BadReason::TooDeep {
+                at: input.base + lt as u64,
+                depth_max,
+            }));
         }
         if input.byte(name_end)? == b'>' {
             let content = name_end + 1;
-            let rest = input.bytes.get(content..).unwrap_or_default();
-            let lt = content + memchr(b'<', rest).ok_or(Stop::Incomplete)?;
+            let lt = find_lt(input.bytes, content).ok_or(Stop::Incomplete)?;
             if let Some(end) = closes(input, lt, (start, name_end)) {
                 let encoded = self.encoding(input, (content, lt))?;
                 self.leaf(shape, input, node, (content, lt), encoded);
@@ -239,6 +196,49 @@ impl RecordParser {
             }
         }
         self.tag(shape, input, node, (start, name_end))
+    }
+
+    /// The child element whose name begins at `start`: its node, the end of its name, and whether that is a row tag's.
+    #[inline(always)]
+    fn child(
+        &mut self,
+        shape: &mut Shape,
+        input: &Input<'_>,
+        start: usize,
+    ) -> Result<(NodeId, usize, bool), Stop> {
+        let Some(frame) = self.frames.last_mut() else {
+            return Err(Stop::Incomplete);
+        };
+        frame.has_elements = true;
+        if !frame.descend {
+            let end = input.name_end(start)?;
+            let is_row = shape.rows().find(input.slice((start, end))).is_some();
+            return Ok((NO_NODE, end, is_row));
+        }
+        let guess = if frame.prev == NO_NODE {
+            shape.node(frame.node).first
+        } else {
+            shape.node(frame.prev).next
+        };
+        if guess != NO_NODE {
+            let guessed = shape.node(guess);
+            let end = start + guessed.written.len();
+            let ends = input.bytes.get(end).is_some_and(|b| ends_name(*b));
+            if ends && stands_at(input.bytes, start, &guessed.written) && !guessed.attribute {
+                frame.prev = guess;
+                return Ok((guess, end, guessed.is_row));
+            }
+        }
+        let end = input.name_end(start)?;
+        let name = input.slice((start, end));
+        let node = shape.child(frame.node, frame.prev, name);
+        if node != NO_NODE {
+            frame.prev = node;
+        } else if frame.collect {
+            self.tape
+                .push(Op::Unknown, NO_NODE, (start, end), Encoded::Plain);
+        }
+        Ok((node, end, shape.rows().find(name).is_some()))
     }
 
     /// The rest of a start tag after its name, and the element if that is all of it.
@@ -249,19 +249,23 @@ impl RecordParser {
         node: NodeId,
         name: (usize, usize),
     ) -> Result<usize, Stop> {
-        let (read, kind) = match node {
-            NO_NODE => (false, Kind::Leaf),
-            id => (shape.node(id).wanted, shape.node(id).kind),
+        let (known, read, kind) = match node {
+            NO_NODE => (false, false, Kind::Leaf),
+            id => {
+                let node = shape.node(id);
+                (node.known, node.wanted, node.kind)
+            }
         };
         let entered = (read && kind != Kind::Leaf).then_some(self.tape.entries.len());
         if read && kind != Kind::Leaf {
-            self.tape.push(Op::Enter, node, (0, 0), Encoded::Plain);
+            self.tape.push(Op::Enter, node, name, Encoded::Plain);
         }
         let tag = self.attributes(shape, input, if read { node } else { NO_NODE }, name.1)?;
         self.frames.push(Frame {
             node,
-            descend: read,
+            descend: known,
             collect: read,
+            layout: !read || (self.trim && kind != Kind::Leaf),
             has_attributes: tag.has_attributes,
             has_elements: false,
             prev: NO_NODE,
@@ -291,7 +295,8 @@ impl RecordParser {
                 }
                 if input.slice((lt + 2, name_end)) != input.slice(name) {
                     let (found, open) = (input.shown((lt + 2, name_end)), input.shown(name));
-                    return Err(input.malformed(lt, format!("</{found}> stands where </{open}> is expected")));
+                    return Err(input
+                        .malformed(lt, format!("</{found}> stands where </{open}> is expected")));
                 }
                 if input.byte(end)? != b'>' {
                     return Err(input.malformed(end, "an end tag holds nothing but its name"));
@@ -313,7 +318,12 @@ impl RecordParser {
         }
         let node = shape.node(frame.node);
         if !node.known {
-            self.tape.push(Op::Unknown, frame.node, (frame.content, content_end), Encoded::Plain);
+            self.tape.push(
+                Op::Unknown,
+                frame.node,
+                (frame.content, content_end),
+                Encoded::Plain,
+            );
             return;
         }
         if !node.wanted {
@@ -323,21 +333,27 @@ impl RecordParser {
             Kind::Leaf => self.value(input, frame.node, frame.pieces, content_end),
             Kind::Any => {
                 self.value(input, frame.node, frame.pieces, content_end);
-                self.tape.push(Op::Leave, frame.node, (0, 0), Encoded::Plain);
+                self.tape
+                    .push(Op::Leave, frame.node, (0, 0), Encoded::Plain);
             }
             Kind::Struct => {
                 let pieces = self.pieces.get(frame.pieces..).unwrap_or_default();
-                let blank = pieces.iter().all(|piece| is_blank(input.slice(piece.range)));
+                let blank = pieces
+                    .iter()
+                    .all(|piece| is_blank(input.slice(piece.range)));
                 if !blank {
                     let value = node.value;
                     self.struct_text(shape, input, frame.node, value, frame.pieces, content_end);
                 } else if !frame.has_attributes && !frame.has_elements && frame.node != ROOT {
-                    self.tape.entries.truncate(frame.entered.unwrap_or(self.tape.entries.len()));
+                    self.tape
+                        .entries
+                        .truncate(frame.entered.unwrap_or(self.tape.entries.len()));
                     self.tape.push(Op::Null, frame.node, (0, 0), Encoded::Plain);
                     self.pieces.truncate(frame.pieces);
                     return;
                 }
-                self.tape.push(Op::Leave, frame.node, (0, 0), Encoded::Plain);
+                self.tape
+                    .push(Op::Leave, frame.node, (0, 0), Encoded::Plain);
             }
         }
         self.pieces.truncate(frame.pieces);
@@ -355,7 +371,10 @@ impl RecordParser {
     ) {
         if value == NO_NODE {
             let unknown = shape.unknown_value(parent);
-            let range = self.pieces.get(pieces).map_or((content_end, content_end), |piece| piece.range);
+            let range = self
+                .pieces
+                .get(pieces)
+                .map_or((content_end, content_end), |piece| piece.range);
             self.tape.push(Op::Unknown, unknown, range, Encoded::Plain);
         } else if shape.node(value).wanted {
             self.value(input, value, pieces, content_end);
@@ -365,14 +384,25 @@ impl RecordParser {
     /// The value made of the pieces from `from` on.
     fn value(&mut self, input: &Input<'_>, node: NodeId, from: usize, content_end: usize) {
         match self.pieces.get(from..).unwrap_or_default() {
-            [] => self.tape.push(Op::Value, node, (content_end, content_end), Encoded::Plain),
+            [] => self
+                .tape
+                .push(Op::Value, node, (content_end, content_end), Encoded::Plain),
             [piece] => self.tape.push(Op::Value, node, piece.range, piece.encoded),
             pieces => {
                 let start = self.tape.joined.len();
                 for piece in pieces {
-                    text::decode(input.slice(piece.range), piece.encoded, &mut self.tape.joined);
+                    text::decode(
+                        input.slice(piece.range),
+                        piece.encoded,
+                        &mut self.tape.joined,
+                    );
                 }
-                self.tape.push(Op::Value, node, (start, self.tape.joined.len()), Encoded::Joined);
+                self.tape.push(
+                    Op::Value,
+                    node,
+                    (start, self.tape.joined.len()),
+                    Encoded::Joined,
+                );
             }
         }
     }
@@ -400,7 +430,7 @@ impl RecordParser {
             } else {
                 let value = node.value;
                 let from = self.pieces.len();
-                self.tape.push(Op::Enter, id, (0, 0), Encoded::Plain);
+                self.tape.push(Op::Enter, id, range, Encoded::Plain);
                 self.pieces.push(Piece { range, encoded });
                 self.struct_text(shape, input, id, value, from, range.1);
                 self.pieces.truncate(from);
@@ -410,14 +440,9 @@ impl RecordParser {
     }
 
     /// Text between tags.
-    fn text(&mut self, shape: &Shape, input: &Input<'_>, range: (usize, usize)) -> Result<(), Stop> {
+    fn text(&mut self, input: &Input<'_>, range: (usize, usize)) -> Result<(), Stop> {
         let encoded = self.encoding(input, range)?;
-        let Some(frame) = self.frames.last().filter(|frame| frame.collect) else {
-            return Ok(());
-        };
-        // White space before the first text of an element with fields is layout, and would be trimmed anyway.
-        let layout = frame.pieces == self.pieces.len() && shape.node(frame.node).kind != Kind::Leaf;
-        if !(layout && is_blank(input.slice(range))) {
+        if self.frames.last().is_some_and(|frame| frame.collect) {
             self.pieces.push(Piece { range, encoded });
         }
         Ok(())
@@ -429,12 +454,18 @@ impl RecordParser {
         for stretch in [Stretch::Comment, Stretch::CData] {
             let opening = stretch.opening();
             if rest.starts_with(opening) {
-                let end = find_end(input, lt, stretch)?;
-                if stretch == Stretch::CData && self.frames.last().is_some_and(|frame| frame.collect) {
+                let end = input.stretch_end(lt, stretch)?;
+                if stretch == Stretch::CData
+                    && self.frames.last().is_some_and(|frame| frame.collect)
+                {
                     let range = (lt + opening.len(), end - stretch.terminator().len());
                     let special = self.special.find(input.bytes, input.base, range.0, range.1);
                     let lines = special.is_some() && memchr(b'\r', input.slice(range)).is_some();
-                    let encoded = if lines { Encoded::Lines } else { Encoded::Plain };
+                    let encoded = if lines {
+                        Encoded::Lines
+                    } else {
+                        Encoded::Plain
+                    };
                     self.pieces.push(Piece { range, encoded });
                 }
                 return Ok(end);
@@ -443,22 +474,45 @@ impl RecordParser {
                 return Err(Stop::Incomplete);
             }
         }
-        Err(input.malformed(lt, "after <! only a comment or a CDATA section may stand in a record"))
+        Err(input.malformed(
+            lt,
+            "after <! only a comment or a CDATA section may stand in a record",
+        ))
     }
 
     /// How text becomes a value; checks its references.
-    pub(super) fn encoding(&mut self, input: &Input<'_>, range: (usize, usize)) -> Result<Encoded, Stop> {
+    #[inline]
+    pub(super) fn encoding(
+        &mut self,
+        input: &Input<'_>,
+        range: (usize, usize),
+    ) -> Result<Encoded, Stop> {
         let Some(first) = self.special.find(input.bytes, input.base, range.0, range.1) else {
             return Ok(Encoded::Plain);
         };
+        self.escaped(input, first, range)
+    }
+
+    /// The same, for text that holds a `&` or a carriage return.
+    #[cold]
+    fn escaped(
+        &self,
+        input: &Input<'_>,
+        first: usize,
+        range: (usize, usize),
+    ) -> Result<Encoded, Stop> {
         match text::check_references(input.slice((first, range.1))) {
             Ok(()) => Ok(Encoded::Escaped),
             Err(at) => {
                 let at = first + at;
                 let reach = input.slice((at, range.1.min(at + 40)));
                 let length = memchr(b';', reach).map_or(reach.len().min(12), |i| i + 1);
-                let text = String::from_utf8_lossy(reach.get(..length).unwrap_or(reach)).into_owned();
-                Err(Stop::Bad(BadReason::UnknownEntity { at: input.base + at as u64, text }))
+                let text =
+                    String::from_utf8_lossy(reach.get(..length).unwrap_or(reach)).into_owned();
+                Err(Stop::Bad(BadReason::UnknownEntity {
+                    at: input.base + at as u64,
+                    text,
+                }))
             }
         }
     }
@@ -478,24 +532,21 @@ impl RecordParser {
 }
 
 /// Whether a name ends before this byte.
+#[inline(always)]
 fn ends_name(byte: u8) -> bool {
     matches!(byte, b'>' | b'/') || is_space(byte)
 }
 
+#[inline(always)]
 fn is_blank(text: &[u8]) -> bool {
     text.iter().all(|b| is_space(*b))
 }
 
 /// The position after `</name>` at `lt`, if that is what stands there.
+#[inline(always)]
 fn closes(input: &Input<'_>, lt: usize, name: (usize, usize)) -> Option<usize> {
     let name = input.slice(name);
-    let rest = input.bytes.get(lt + 1..)?.strip_prefix(b"/")?;
-    (rest.starts_with(name) && rest.get(name.len()) == Some(&b'>')).then_some(lt + name.len() + 3)
-}
-
-fn find_end(input: &Input<'_>, lt: usize, stretch: Stretch) -> Result<usize, Stop> {
-    let from = lt + stretch.opening().len();
-    let rest = input.bytes.get(from..).ok_or(Stop::Incomplete)?;
-    let found = memmem::find(rest, stretch.terminator()).ok_or(Stop::Incomplete)?;
-    Ok(from + found + stretch.terminator().len())
+    let end = lt + 2 + name.len();
+    let closes = input.bytes.get(lt + 1) == Some(&b'/') && input.bytes.get(end) == Some(&b'>');
+    (closes && stands_at(input.bytes, lt + 2, name)).then_some(end + 1)
 }

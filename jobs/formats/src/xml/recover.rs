@@ -40,7 +40,12 @@ pub(crate) enum Recovery {
 }
 
 /// Applies rules 1, 2 and 4. `buf` begins with the record's `<`.
-pub(crate) fn recover(buf: &[u8], eof: bool, rows: &RowMatcher, recovery_bytes_max: usize) -> Recovery {
+pub(crate) fn recover(
+    buf: &[u8],
+    eof: bool,
+    rows: &RowMatcher,
+    recovery_bytes_max: usize,
+) -> Recovery {
     let Head::Open { name_end } = lex::head(buf, 0, eof) else {
         return Recovery::Incomplete;
     };
@@ -114,7 +119,10 @@ pub(crate) fn pass(
         };
         match token.kind {
             Kind::Open { name_end, .. } => {
-                if rows.find(buf.get(token.at + 1..name_end).unwrap_or_default()).is_some() {
+                if rows
+                    .find(buf.get(token.at + 1..name_end).unwrap_or_default())
+                    .is_some()
+                {
                     return Passed::End(token.at);
                 }
             }
@@ -169,7 +177,13 @@ fn next_token(buf: &[u8], from: usize, eof: bool, until: usize, stretch_bytes_ma
         Head::Open { name_end } => match lex::tag_end(buf, name_end, eof) {
             TagEnd::Incomplete => Next::Incomplete,
             TagEnd::Closed { end, empty } => token(end, Kind::Open { name_end, empty }),
-            TagEnd::Cut { end } => token(end, Kind::Open { name_end, empty: false }),
+            TagEnd::Cut { end } => token(
+                end,
+                Kind::Open {
+                    name_end,
+                    empty: false,
+                },
+            ),
         },
         Head::Close { name_end } => match lex::close_end(buf, name_end, eof) {
             Some(end) => token(end, Kind::Close { name_end }),
@@ -177,7 +191,9 @@ fn next_token(buf: &[u8], from: usize, eof: bool, until: usize, stretch_bytes_ma
         },
         Head::Stretch(stretch) => {
             let content = at + stretch.opening().len();
-            let reach = buf.get(..content.saturating_add(stretch_bytes_max)).unwrap_or(buf);
+            let reach = buf
+                .get(..content.saturating_add(stretch_bytes_max))
+                .unwrap_or(buf);
             match stretch.end(reach, content) {
                 Some(end) => token(end, Kind::Other),
                 None if eof || reach.len() < buf.len() => token(content, Kind::Other),
@@ -227,7 +243,11 @@ mod tests {
             ("<r><!-- </r>", Recovery::Closed(12)),
         ];
         for (text, expected) in cases {
-            assert_eq!(recover(text.as_bytes(), true, &rows(), REACH_BYTES), *expected, "{text}");
+            assert_eq!(
+                recover(text.as_bytes(), true, &rows(), REACH_BYTES),
+                *expected,
+                "{text}"
+            );
         }
     }
 
@@ -246,7 +266,10 @@ mod tests {
             let whole = recover(text.as_bytes(), true, &rows(), REACH_BYTES);
             for cut in 0..text.len() {
                 let part = recover(&text.as_bytes()[..cut], false, &rows(), REACH_BYTES);
-                assert!(part == Recovery::Incomplete || part == whole, "{text} cut at {cut}: {part:?}, not {whole:?}");
+                assert!(
+                    part == Recovery::Incomplete || part == whole,
+                    "{text} cut at {cut}: {part:?}, not {whole:?}"
+                );
             }
         }
     }
@@ -259,8 +282,14 @@ mod tests {
         };
         assert_eq!(from, REACH_BYTES);
         let end = Passed::End(text.len() - 2);
-        assert_eq!(pass(text.as_bytes(), from, false, b"r", &rows(), REACH_BYTES), end);
+        assert_eq!(
+            pass(text.as_bytes(), from, false, b"r", &rows(), REACH_BYTES),
+            end
+        );
         let part = &text.as_bytes()[..text.len() - 4];
-        assert_eq!(pass(part, from, false, b"r", &rows(), REACH_BYTES), Passed::Until(part.len() - 2));
+        assert_eq!(
+            pass(part, from, false, b"r", &rows(), REACH_BYTES),
+            Passed::Until(part.len() - 2)
+        );
     }
 }

@@ -99,9 +99,21 @@ pub struct BadRecord {
 }
 
 impl BadRecord {
-    pub(crate) fn new(offset: u64, line_in_split: u64, text: &[u8], reason: BadReason, raw_bytes_max: usize) -> Self {
+    pub(crate) fn new(
+        offset: u64,
+        line_in_split: u64,
+        text: &[u8],
+        reason: BadReason,
+        raw_bytes_max: usize,
+    ) -> Self {
         let raw = escape(text.get(..raw_bytes_max).unwrap_or(text));
-        Self { offset, line_in_split, reason, raw, raw_bytes: text.len() as u64 }
+        Self {
+            offset,
+            line_in_split,
+            reason,
+            raw,
+            raw_bytes: text.len() as u64,
+        }
     }
 }
 

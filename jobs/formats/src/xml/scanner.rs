@@ -3,8 +3,9 @@
 //! Between records there is one state, and no memory: what a byte there means depends on the bytes from it on and on
 //! nothing before. See [`split`](super::split) for why that matters.
 
-use memchr::{memchr, memchr_iter};
+use memchr::memchr;
 
+use super::bytes::count_newlines;
 use super::columns::RecordAt;
 use super::lex::{self, Doctype, Head, Stretch};
 use super::prologue::check_encoding;
@@ -13,7 +14,8 @@ use super::recover::{Passed, Recovery, pass, recover};
 use super::shape::Shape;
 use super::tape::Tape;
 use super::{
-    BadReason, BadRecord, OnBadRecord, ReadFailure, Split, SplitReport, Start, SyncKind, SyncPoint, XmlOptions,
+    BadReason, BadRecord, OnBadRecord, ReadFailure, Split, SplitReport, Start, SyncKind, SyncPoint,
+    XmlOptions,
 };
 
 /// How many times `sync_bytes_max` a guess may lead through one comment or the like before it is given up.
@@ -23,7 +25,11 @@ const LOST_AFTER: u64 = 4;
 #[derive(Debug)]
 pub(crate) enum Step {
     /// A well-formed record, at this place in the buffer; its tape is [`Scanner::tape`].
-    Record { at: RecordAt, start: usize, end: usize },
+    Record {
+        at: RecordAt,
+        start: usize,
+        end: usize,
+    },
     /// A bad record that is to be kept.
     Bad(BadRecord),
     /// The buffer is used up but for its tail: at least this many bytes, from the position on, are needed.
@@ -43,9 +49,15 @@ pub(crate) struct Scanner {
     parser: RecordParser,
     pub(crate) report: SplitReport,
     first: Option<SyncPoint>,
-    on_bad_record: OnBadRecord,
+    options: ScannerOptions,
     /// Line of the record at hand.
     record_line: u64,
+}
+
+/// What a scanner takes from [`XmlOptions`].
+#[derive(Debug, Clone, Copy)]
+struct ScannerOptions {
+    on_bad_record: OnBadRecord,
     raw_bytes_max: usize,
     record_bytes_max: usize,
     recovery_bytes_max: usize,
@@ -58,17 +70,49 @@ enum Mode {
     Between,
     /// Inside a comment or the like, outside any record, whose end was not in the buffer. It began at `at`, and
     /// `newlines` are the report's two counts there.
-    Stretch { stretch: Stretch, at: u64, newlines: (u64, u64) },
+    Stretch {
+        stretch: Stretch,
+        at: u64,
+        newlines: (u64, u64),
+    },
     /// Inside a bad record that is too long to be held.
-    Passing { bad: Box<BadRecord>, own: Vec<u8> },
+    Passing {
+        bad: Box<BadRecord>,
+        own: Vec<u8>,
+    },
     Done,
 }
 
 impl Scanner {
     pub(crate) fn new(options: &XmlOptions, split: Split) -> Self {
+        let (limits, trim) = (&options.limits, options.trim);
+        let options = ScannerOptions {
+            on_bad_record: options.on_bad_record,
+            raw_bytes_max: limits.raw_bytes_max,
+            record_bytes_max: limits.record_bytes_max,
+            recovery_bytes_max: limits.recovery_bytes_max.min(limits.record_bytes_max),
+            sync_bytes_max: limits.sync_bytes_max,
+        };
+        Self::at_start(options, split, RecordParser::new(limits, trim))
+    }
+
+    /// Stands at the start of another split, of this file or of another.
+    pub(crate) fn restart(&mut self, split: Split) {
+        let mut parser = std::mem::take(&mut self.parser);
+        parser.forget_place();
+        *self = Self::at_start(self.options, split, parser);
+    }
+
+    fn at_start(options: ScannerOptions, split: Split, parser: RecordParser) -> Self {
         let position = split.start.offset();
-        let lost = SyncPoint { offset: position, kind: SyncKind::Lost };
-        let given = SyncPoint { offset: position, kind: SyncKind::Given };
+        let lost = SyncPoint {
+            offset: position,
+            kind: SyncKind::Lost,
+        };
+        let given = SyncPoint {
+            offset: position,
+            kind: SyncKind::Given,
+        };
         let first = match split.start {
             Start::File | Start::Known(_) => Some(given),
             Start::Guess(_) => None,
@@ -78,15 +122,11 @@ impl Scanner {
             position,
             wanted: 1,
             mode: Mode::Between,
-            parser: RecordParser::new(&options.limits),
+            parser,
             report: SplitReport::empty(split, first.unwrap_or(lost), lost),
             first,
-            on_bad_record: options.on_bad_record,
+            options,
             record_line: 0,
-            raw_bytes_max: options.limits.raw_bytes_max,
-            record_bytes_max: options.limits.record_bytes_max,
-            recovery_bytes_max: options.limits.recovery_bytes_max.min(options.limits.record_bytes_max),
-            sync_bytes_max: options.limits.sync_bytes_max,
         }
     }
 
@@ -117,7 +157,11 @@ impl Scanner {
             self.wanted = 1;
             let step = match &self.mode {
                 Mode::Done => Some(Step::Done),
-                Mode::Stretch { stretch, at, newlines } => {
+                Mode::Stretch {
+                    stretch,
+                    at,
+                    newlines,
+                } => {
                     let (stretch, at, newlines) = (*stretch, *at, *newlines);
                     self.stretch(rest, eof, stretch, at, newlines)?
                 }
@@ -138,14 +182,19 @@ impl Scanner {
         eof: bool,
         from: usize,
     ) -> Result<Option<Step>, ReadFailure> {
-        if self.position == 0 && self.split.start == Start::File {
-            if let Some(needed) = check_encoding(rest, eof)? {
-                return Ok(Some(self.need(needed)));
-            }
+        if self.position == 0
+            && self.split.start == Start::File
+            && let Some(needed) = check_encoding(rest, eof)?
+        {
+            return Ok(Some(self.need(needed)));
         }
         let Some(lt) = memchr(b'<', rest) else {
             self.advance(rest, rest.len());
-            return Ok(Some(if eof { self.end_of_file() } else { self.need(1) }));
+            return Ok(Some(if eof {
+                self.end_of_file()
+            } else {
+                self.need(1)
+            }));
         };
         let head = lex::head(rest, lt, eof);
         let tag = match head {
@@ -153,7 +202,9 @@ impl Scanner {
                 self.advance(rest, lt);
                 return Ok(Some(self.need_more(rest.len() - lt)));
             }
-            Head::Open { name_end } => shape.rows().find(rest.get(lt + 1..name_end).unwrap_or_default()),
+            Head::Open { name_end } => shape
+                .rows()
+                .find(rest.get(lt + 1..name_end).unwrap_or_default()),
             _ => None,
         };
         self.advance(rest, lt);
@@ -172,7 +223,11 @@ impl Scanner {
                 let end = stretch.end(rest, content);
                 if end.is_none() {
                     let newlines = (self.report.newlines, self.report.newlines_past_end);
-                    self.mode = Mode::Stretch { stretch, at: self.position, newlines };
+                    self.mode = Mode::Stretch {
+                        stretch,
+                        at: self.position,
+                        newlines,
+                    };
                     self.advance(rest, content);
                     return Ok(None);
                 }
@@ -205,24 +260,39 @@ impl Scanner {
     ) -> Result<Option<Step>, ReadFailure> {
         let reason = match self.parser.parse(shape, rest, self.position, eof) {
             Parsed::Complete(length) => {
-                let at = RecordAt { offset: self.position, tag };
+                let at = RecordAt {
+                    offset: self.position,
+                    tag,
+                };
                 self.report.read += 1;
                 self.record_line = self.report.newlines;
                 self.advance(rest, length);
-                return Ok(Some(Step::Record { at, start, end: start + length }));
+                return Ok(Some(Step::Record {
+                    at,
+                    start,
+                    end: start + length,
+                }));
             }
             Parsed::Incomplete => return Ok(Some(self.need_more(rest.len()))),
             Parsed::Bad(reason) => reason,
         };
-        match recover(rest, eof, shape.rows(), self.recovery_bytes_max) {
+        match recover(rest, eof, shape.rows(), self.options.recovery_bytes_max) {
             Recovery::Incomplete => Ok(Some(self.need_more(rest.len()))),
             Recovery::Closed(end) | Recovery::Eof(end) => self.bad_ends(rest, end, reason),
             Recovery::Before(end) => {
                 // Whatever was found after the next record's start is a consequence.
                 let at = self.position + end as u64;
-                let bytes_max = self.recovery_bytes_max as u64;
+                let bytes_max = self.options.recovery_bytes_max as u64;
                 let own = reason.at().is_some_and(|found| found < at);
-                self.bad_ends(rest, end, if own { reason } else { BadReason::Unclosed { at, bytes_max } })
+                self.bad_ends(
+                    rest,
+                    end,
+                    if own {
+                        reason
+                    } else {
+                        BadReason::Unclosed { at, bytes_max }
+                    },
+                )
             }
             Recovery::Pass(until) => {
                 let bad = self.bad_record(rest.get(..until).unwrap_or(rest), reason);
@@ -230,7 +300,10 @@ impl Scanner {
                     Head::Open { name_end } => rest.get(1..name_end).unwrap_or_default().to_vec(),
                     _ => Vec::new(),
                 };
-                self.mode = Mode::Passing { bad: Box::new(bad), own };
+                self.mode = Mode::Passing {
+                    bad: Box::new(bad),
+                    own,
+                };
                 self.advance(rest, until);
                 Ok(None)
             }
@@ -238,11 +311,23 @@ impl Scanner {
     }
 
     /// Goes on through a record that is too long to be held.
-    fn passing(&mut self, shape: &Shape, rest: &[u8], eof: bool) -> Result<Option<Step>, ReadFailure> {
+    fn passing(
+        &mut self,
+        shape: &Shape,
+        rest: &[u8],
+        eof: bool,
+    ) -> Result<Option<Step>, ReadFailure> {
         let Mode::Passing { bad, own } = &self.mode else {
             return Ok(None);
         };
-        match pass(rest, 0, eof, own, shape.rows(), self.recovery_bytes_max) {
+        match pass(
+            rest,
+            0,
+            eof,
+            own,
+            shape.rows(),
+            self.options.recovery_bytes_max,
+        ) {
             Passed::End(end) => {
                 let mut bad = bad.as_ref().clone();
                 self.advance(rest, end);
@@ -275,7 +360,10 @@ impl Scanner {
         if eof {
             // Everything from here on is lost in it: it counts as a bad record that begins at its first byte, and like
             // one it is where splits meet.
-            let point = SyncPoint { offset: at, kind: SyncKind::Record };
+            let point = SyncPoint {
+                offset: at,
+                kind: SyncKind::Record,
+            };
             if self.first.is_none() {
                 self.first = Some(point);
                 self.report.first = point;
@@ -292,22 +380,38 @@ impl Scanner {
             let reason = BadReason::Endless { at, what };
             let raw = String::from_utf8_lossy(stretch.opening()).into_owned();
             self.report.read += 1;
-            return self.settle(BadRecord { offset: at, line_in_split: newlines.0, reason, raw, raw_bytes });
+            return self.settle(BadRecord {
+                offset: at,
+                line_in_split: newlines.0,
+                reason,
+                raw,
+                raw_bytes,
+            });
         }
         // The terminator may have begun.
         let keep = rest.len().min(stretch.terminator().len() - 1);
         self.advance(rest, rest.len() - keep);
-        let far = self.split.start.offset().saturating_add(self.sync_bytes_max.saturating_mul(LOST_AFTER));
+        let far = self
+            .split
+            .start
+            .offset()
+            .saturating_add(self.options.sync_bytes_max.saturating_mul(LOST_AFTER));
         if self.first.is_none() && self.position > far {
             self.report.first.kind = SyncKind::Lost;
-            self.finish(SyncPoint { offset: self.position, kind: SyncKind::Lost });
+            self.finish(SyncPoint {
+                offset: self.position,
+                kind: SyncKind::Lost,
+            });
             return Ok(Some(Step::Done));
         }
         Ok(Some(self.need(keep + 1)))
     }
 
     fn end_of_file(&mut self) -> Step {
-        let point = SyncPoint { offset: self.position, kind: SyncKind::Eof };
+        let point = SyncPoint {
+            offset: self.position,
+            kind: SyncKind::Eof,
+        };
         if self.first.is_none() {
             self.first = Some(point);
             self.report.first = point;
@@ -319,10 +423,18 @@ impl Scanner {
 
     /// Notes a token at the position: whether the split is finished.
     fn sync(&mut self, is_record: bool) -> bool {
-        let kind = if is_record { SyncKind::Record } else { SyncKind::Token };
-        let point = SyncPoint { offset: self.position, kind };
+        let kind = if is_record {
+            SyncKind::Record
+        } else {
+            SyncKind::Token
+        };
+        let point = SyncPoint {
+            offset: self.position,
+            kind,
+        };
         let serves = |from: u64| {
-            point.offset >= from && (is_record || point.offset >= from.saturating_add(self.sync_bytes_max))
+            point.offset >= from
+                && (is_record || point.offset >= from.saturating_add(self.options.sync_bytes_max))
         };
         if self.first.is_none() && serves(self.split.start.offset()) {
             self.first = Some(point);
@@ -341,7 +453,12 @@ impl Scanner {
         self.mode = Mode::Done;
     }
 
-    fn bad_ends(&mut self, rest: &[u8], end: usize, reason: BadReason) -> Result<Option<Step>, ReadFailure> {
+    fn bad_ends(
+        &mut self,
+        rest: &[u8],
+        end: usize,
+        reason: BadReason,
+    ) -> Result<Option<Step>, ReadFailure> {
         let bad = self.bad_record(rest.get(..end).unwrap_or(rest), reason);
         self.advance(rest, end);
         self.report.read += 1;
@@ -350,7 +467,13 @@ impl Scanner {
 
     /// A bad record that begins at the position.
     fn bad_record(&self, raw: &[u8], reason: BadReason) -> BadRecord {
-        BadRecord::new(self.position, self.report.newlines, raw, reason, self.raw_bytes_max)
+        BadRecord::new(
+            self.position,
+            self.report.newlines,
+            raw,
+            reason,
+            self.options.raw_bytes_max,
+        )
     }
 
     /// The record at hand has a value that does not fit. `record` is its text.
@@ -360,12 +483,18 @@ impl Scanner {
         record: &[u8],
         reason: BadReason,
     ) -> Result<Option<Step>, ReadFailure> {
-        self.settle(BadRecord::new(at.offset, self.record_line, record, reason, self.raw_bytes_max))
+        self.settle(BadRecord::new(
+            at.offset,
+            self.record_line,
+            record,
+            reason,
+            self.options.raw_bytes_max,
+        ))
     }
 
     /// Does with a bad record what the configuration says.
     fn settle(&mut self, bad: BadRecord) -> Result<Option<Step>, ReadFailure> {
-        match self.on_bad_record {
+        match self.options.on_bad_record {
             OnBadRecord::Fail if !matches!(self.split.start, Start::Guess(_)) => {
                 Err(ReadFailure::BadRecord(Box::new(bad)))
             }
@@ -383,10 +512,11 @@ impl Scanner {
     /// Moves the position; `rest` begins at it.
     fn advance(&mut self, rest: &[u8], by: usize) {
         let passed = rest.get(..by).unwrap_or(rest);
-        let ours = usize::try_from(self.split.end.saturating_sub(self.position)).unwrap_or(usize::MAX);
+        let ours =
+            usize::try_from(self.split.end.saturating_sub(self.position)).unwrap_or(usize::MAX);
         let (inside, beyond) = passed.split_at(ours.min(passed.len()));
-        self.report.newlines += memchr_iter(b'\n', inside).count() as u64;
-        self.report.newlines_past_end += memchr_iter(b'\n', beyond).count() as u64;
+        self.report.newlines += count_newlines(inside);
+        self.report.newlines_past_end += count_newlines(beyond);
         self.position += passed.len() as u64;
     }
 
@@ -397,7 +527,11 @@ impl Scanner {
 
     /// An unfinished token or record of which this many bytes are there: twice as many are worth another look.
     fn need_more(&mut self, have: usize) -> Step {
-        let most = self.record_bytes_max.saturating_add(1).max(2 * lex::TAG_BYTES_MAX);
+        let most = self
+            .options
+            .record_bytes_max
+            .saturating_add(1)
+            .max(2 * lex::TAG_BYTES_MAX);
         self.need(have.saturating_mul(2).min(most).max(have + 1))
     }
 }

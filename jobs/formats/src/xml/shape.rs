@@ -80,7 +80,11 @@ impl Shape {
     pub(crate) fn of_schema(config: &XmlConfig) -> Self {
         let mut shape = Self::empty(config.options(), Kind::Struct, false);
         shape.room = usize::MAX;
-        shape.add_fields(ROOT, config.schema().fields(), Some(config.output().fields()));
+        shape.add_fields(
+            ROOT,
+            config.schema().fields(),
+            Some(config.output().fields()),
+        );
         shape.room = config.options().limits.unknown_paths_max;
         shape
     }
@@ -95,19 +99,30 @@ impl Shape {
     fn empty(options: &XmlOptions, kind: Kind, learning: bool) -> Self {
         let rows = RowMatcher::new(&options.row_tags);
         let root = Node::new(b"", NO_NODE, kind);
-        let (attribute_prefix, value_tag) = (options.attribute_prefix.clone(), options.value_tag.clone());
-        Self { nodes: vec![root], room: 0, learning, attribute_prefix, value_tag, rows }
+        let (attribute_prefix, value_tag) =
+            (options.attribute_prefix.clone(), options.value_tag.clone());
+        Self {
+            nodes: vec![root],
+            room: 0,
+            learning,
+            attribute_prefix,
+            value_tag,
+            rows,
+        }
     }
 
     fn add_fields(&mut self, parent: NodeId, fields: &Fields, output: Option<&Fields>) {
         for field in fields {
-            let out = output.and_then(|fields| fields.iter().find(|out| out.name() == field.name()));
+            let out =
+                output.and_then(|fields| fields.iter().find(|out| out.name() == field.name()));
             let (kind, fields) = match element_type(field) {
                 DataType::Struct(fields) => (Kind::Struct, Some(fields)),
                 _ => (Kind::Leaf, None),
             };
             let name = field.name();
-            let attribute = name.strip_prefix(self.attribute_prefix.as_str()).filter(|rest| !rest.is_empty());
+            let attribute = name
+                .strip_prefix(self.attribute_prefix.as_str())
+                .filter(|rest| !rest.is_empty());
             // Without a prefix an attribute and an element of one name are one column.
             let element = attribute.is_none() || self.attribute_prefix.is_empty();
             let mut node = Node::new(name.as_bytes(), parent, kind);
@@ -119,14 +134,18 @@ impl Shape {
                 self.node_mut(parent).value = id;
             } else {
                 if let Some(attribute) = attribute {
-                    self.node_mut(parent).attributes.insert(attribute.as_bytes().into(), id);
+                    self.node_mut(parent)
+                        .attributes
+                        .insert(attribute.as_bytes().into(), id);
                     self.node_mut(id).written = attribute.as_bytes().to_vec();
                 }
                 if element {
                     self.node_mut(id).written = name.as_bytes().to_vec();
                 }
                 // An element whose own name begins with the attribute prefix.
-                self.node_mut(parent).children.insert(name.as_bytes().into(), id);
+                self.node_mut(parent)
+                    .children
+                    .insert(name.as_bytes().into(), id);
             }
             if let Some(fields) = fields {
                 let out = out.and_then(|out| match element_type(out) {
@@ -149,22 +168,31 @@ impl Shape {
     }
 
     /// The node; the record's for an id that is not one of this tree.
+    #[inline]
     pub(crate) fn node(&self, id: NodeId) -> &Node {
         self.nodes.get(id as usize).unwrap_or(&self.nodes[0])
     }
 
     fn node_mut(&mut self, id: NodeId) -> &mut Node {
-        let id = if (id as usize) < self.nodes.len() { id as usize } else { 0 };
+        let id = if (id as usize) < self.nodes.len() {
+            id as usize
+        } else {
+            0
+        };
         &mut self.nodes[id]
     }
 
     /// Finds a child element by its name as written, and remembers it for the next time. `prev` is the child before
-    /// it. [`NO_NODE`] if there is neither such a node nor room for one.
+    /// it. [`NO_NODE`] if there is no such node; if the parent is wanted, one is made unless there is no room.
     pub(crate) fn child(&mut self, parent: NodeId, prev: NodeId, name: &[u8]) -> NodeId {
         let local = local_name(name);
-        let found = self.node(parent).children.get(local).copied();
-        let id = found.unwrap_or_else(|| self.add(parent, local, false));
-        if id != NO_NODE {
+        let id = match self.node(parent).children.get(local) {
+            Some(id) => *id,
+            None if self.node(parent).wanted => self.add(parent, local, false),
+            None => NO_NODE,
+        };
+        // An attribute's node is remembered by the attribute's name.
+        if id != NO_NODE && !self.node(id).attribute {
             let is_row = self.rows.find(name).is_some();
             let node = self.node_mut(id);
             node.is_row = is_row;
@@ -214,7 +242,11 @@ impl Shape {
         } else {
             local.to_vec()
         };
-        let mut node = Node::new(&name, parent, if self.learning { Kind::Any } else { Kind::Leaf });
+        let mut node = Node::new(
+            &name,
+            parent,
+            if self.learning { Kind::Any } else { Kind::Leaf },
+        );
         node.attribute = attribute;
         node.known = self.learning;
         node.wanted = self.learning;
@@ -254,14 +286,19 @@ impl Shape {
 
     /// The attributes of a node and their local names, in no order.
     pub(crate) fn attributes(&self, id: NodeId) -> impl Iterator<Item = (&[u8], NodeId)> + '_ {
-        self.node(id).attributes.iter().map(|(name, id)| (name.as_ref(), *id))
+        self.node(id)
+            .attributes
+            .iter()
+            .map(|(name, id)| (name.as_ref(), *id))
     }
 
     /// The child of a node that has the name of this column of the schema.
     pub(crate) fn column(&self, parent: NodeId, name: &str) -> NodeId {
         let parent = self.node(parent);
         let value = (name == self.value_tag).then_some(parent.value);
-        value.or_else(|| parent.children.get(name.as_bytes()).copied()).unwrap_or(NO_NODE)
+        value
+            .or_else(|| parent.children.get(name.as_bytes()).copied())
+            .unwrap_or(NO_NODE)
     }
 }
 

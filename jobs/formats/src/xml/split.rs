@@ -1,4 +1,44 @@
 //! Which records of a file are ours, and the proof that the splits of a file fit together.
+//!
+//! Splits are read at the same time, so the reader of one does not know what the one before it will find: its first
+//! byte may lie inside a record, a comment, a CDATA section. It *assumes* that it lies in content outside any record,
+//! reads on that assumption, and [`verify_chain`] tells afterwards whether the outcome is that of one pass.
+//!
+//! # Why it is exact
+//!
+//! **Between records there is one state.** Outside a record the scanner keeps nothing in mind but its position: what
+//! it does from a byte on is a function of the bytes from there on (and of the configuration). The same holds for a
+//! record: where it ends, and whether it is good, depends on the bytes from its first one on, broken ones included
+//! (the rule of `recover` looks nowhere else). Call a position at which the scanner stands outside a record and sees
+//! a `<` a *token*. Two scanners that both stand at the same token do the same from there on.
+//!
+//! **Sync points.** For a place `p` let S(p) be the first token at or after `p` that is a record's first byte, or
+//! that is `sync_bytes_max` or more past `p`; or else the end of the file. (A comment that never ends counts as a
+//! record that begins at its first byte.) The reader of `[start, end)` reports *first*, which is S(start) as it saw
+//! it from its assumed state, and *reached*, which is S(end) as it saw it in the state it was then in, after the last
+//! of its own records, however far past `end` that one reached.
+//!
+//! **Induction.** The first split begins at the file's start, where nothing is assumed. Let the split `[.., p)` be
+//! known to be right: its *reached* is the true S(p), the one that a single pass would come to. Let the next one,
+//! `[p, q)`, report the same offset as its *first*. Then:
+//!
+//! - its records before that point: it has none, for S(p) is at or before the first record it saw; and the single
+//!   pass has none in `[p, S(p))` either, by definition;
+//! - from that point on it stands at the same token as the single pass, so it reads the same records, and its
+//!   *reached* is the true S(q). If S(p) lies at or after `q`, no record begins in `[p, q)`, and both look for S(q)
+//!   from the same token on: every token that could be S(q) is at or after S(p), because one before it would have
+//!   been a record's start at or after `p`, or more than `sync_bytes_max` past `p`, and so S(p) itself.
+//!
+//! If the offsets differ, the guess was wrong, or led elsewhere: the split is read again from the true S(p) as
+//! [`Start::Known`], which assumes nothing, and so is right. Its result replaces the first one. The splits after it
+//! are then compared with the new *reached*.
+//!
+//! # What it costs
+//!
+//! A reader goes on past its end to the next record, at most `sync_bytes_max` beyond its last record where there is
+//! none. A split is read twice only if its start lies inside a comment, a CDATA section or a record in which
+//! something stands that looks like a row tag, or in a record longer than `sync_bytes_max` that holds none. A guess
+//! that leads into a comment without end is given up after a few times `sync_bytes_max`.
 
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +78,10 @@ pub struct Split {
 impl Split {
     /// The whole file.
     pub fn whole() -> Self {
-        Self { start: Start::File, end: u64::MAX }
+        Self {
+            start: Start::File,
+            end: u64::MAX,
+        }
     }
 }
 
@@ -84,5 +127,9 @@ pub fn verify_chain(prev: &SplitReport, next: &SplitReport) -> Chain {
         Start::Known(at) => at == reached.offset,
         Start::Guess(_) => next.first.kind != SyncKind::Lost && next.first.offset == reached.offset,
     };
-    if agrees { Chain::Verified } else { Chain::RestartAt(reached.offset) }
+    if agrees {
+        Chain::Verified
+    } else {
+        Chain::RestartAt(reached.offset)
+    }
 }

@@ -31,6 +31,11 @@ pub(crate) struct Entry {
     pub(crate) encoded: Encoded,
 }
 
+/// Room for this many entries is kept from record to record.
+const ENTRIES_KEPT_MAX: usize = 1 << 18;
+/// Room for this much joined text is kept from record to record.
+const JOINED_BYTES_KEPT_MAX: usize = 1 << 20;
+
 /// The entries of one record.
 #[derive(Debug, Default)]
 pub(crate) struct Tape {
@@ -39,18 +44,43 @@ pub(crate) struct Tape {
 }
 
 impl Tape {
+    /// Empties it, and gives back what only a very long record needed.
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
+        self.entries.shrink_to(ENTRIES_KEPT_MAX);
         self.joined.clear();
+        self.joined.shrink_to(JOINED_BYTES_KEPT_MAX);
     }
 
+    #[inline]
     pub(crate) fn push(&mut self, op: Op, node: NodeId, range: (usize, usize), encoded: Encoded) {
         let (start, end) = (range.0 as u32, range.1 as u32);
-        self.entries.push(Entry { node, start, end, op, encoded });
+        self.entries.push(Entry {
+            node,
+            start,
+            end,
+            op,
+            encoded,
+        });
+    }
+
+    /// Where an entry stands in the record; 0 if its text was put together from several places.
+    pub(crate) fn place(entry: &Entry) -> u64 {
+        if entry.encoded == Encoded::Joined {
+            0
+        } else {
+            u64::from(entry.start)
+        }
     }
 
     /// The text of an entry of the record `record`, decoded.
-    pub(crate) fn text<'a>(&'a self, entry: &Entry, record: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a [u8] {
+    #[inline]
+    pub(crate) fn text<'a>(
+        &'a self,
+        entry: &Entry,
+        record: &'a [u8],
+        scratch: &'a mut Vec<u8>,
+    ) -> &'a [u8] {
         let range = entry.start as usize..entry.end as usize;
         match entry.encoded {
             Encoded::Plain => record.get(range).unwrap_or_default(),

@@ -1,6 +1,6 @@
 //! Character data: references, line ends, and the bytes that call for a closer look.
 
-use memchr::memchr2;
+use super::bytes::find_special;
 
 /// How far ahead to look at once for a byte that calls for a closer look.
 const LOOK_AHEAD_BYTES: usize = 4096;
@@ -35,11 +35,15 @@ impl Special {
     /// again).
     pub(crate) fn begin(&mut self, at: u64) {
         if at < self.clear_from {
-            *self = Self { clear_from: at, clear_to: at };
+            *self = Self {
+                clear_from: at,
+                clear_to: at,
+            };
         }
     }
 
     /// The first `&` or carriage return in `buf[from..to]`, where `buf` begins at the offset `base`.
+    #[inline]
     pub(crate) fn find(&mut self, buf: &[u8], base: u64, from: usize, to: usize) -> Option<usize> {
         if base + to as u64 <= self.clear_to {
             return None;
@@ -55,8 +59,10 @@ impl Special {
             self.clear_from = base + from as u64;
         }
         let start = from.max(clear);
-        let until = buf.len().min(to.max(start.saturating_add(LOOK_AHEAD_BYTES)));
-        match memchr2(b'&', b'\r', buf.get(start..until)?) {
+        let until = buf
+            .len()
+            .min(to.max(start.saturating_add(LOOK_AHEAD_BYTES)));
+        match find_special(buf.get(start..until)?) {
             Some(i) => {
                 self.clear_to = base + (start + i) as u64;
                 (start + i < to).then_some(start + i)
@@ -84,8 +90,13 @@ pub(crate) fn check_references(text: &[u8]) -> Result<(), usize> {
 
 /// The character that a reference stands for, and the reference's length; `text` begins with its `&`.
 fn reference(text: &[u8]) -> Option<(char, usize)> {
-    const PREDEFINED: [(&[u8], char); 5] =
-        [(b"&amp;", '&'), (b"&lt;", '<'), (b"&gt;", '>'), (b"&quot;", '"'), (b"&apos;", '\'')];
+    const PREDEFINED: [(&[u8], char); 5] = [
+        (b"&amp;", '&'),
+        (b"&lt;", '<'),
+        (b"&gt;", '>'),
+        (b"&quot;", '"'),
+        (b"&apos;", '\''),
+    ];
     for (name, character) in PREDEFINED {
         if text.starts_with(name) {
             return Some((character, name.len()));
@@ -102,7 +113,9 @@ fn reference(text: &[u8]) -> Option<(char, usize)> {
         if byte == b';' {
             break;
         }
-        value = value.checked_mul(radix)?.checked_add(char::from(byte).to_digit(radix)?)?;
+        value = value
+            .checked_mul(radix)?
+            .checked_add(char::from(byte).to_digit(radix)?)?;
         length += 1;
     }
     if length == 0 || digits.get(length) != Some(&b';') {
@@ -128,15 +141,21 @@ pub(crate) fn decode(text: &[u8], encoded: Encoded, out: &mut Vec<u8>) {
         i += 1;
         match byte {
             b'&' if encoded != Encoded::Lines => {
-                let (character, length) =
-                    text.get(i - 1..).and_then(reference).unwrap_or((char::REPLACEMENT_CHARACTER, 1));
+                let (character, length) = text
+                    .get(i - 1..)
+                    .and_then(reference)
+                    .unwrap_or((char::REPLACEMENT_CHARACTER, 1));
                 out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
                 i += length - 1;
             }
             b'\r' => {
                 // CR LF and a lone CR are one line end (XML 1.0, 2.11).
                 i += usize::from(text.get(i) == Some(&b'\n'));
-                out.push(if encoded == Encoded::Attribute { b' ' } else { b'\n' });
+                out.push(if encoded == Encoded::Attribute {
+                    b' '
+                } else {
+                    b'\n'
+                });
             }
             b'\t' | b'\n' if encoded == Encoded::Attribute => out.push(b' '),
             _ => out.push(byte),

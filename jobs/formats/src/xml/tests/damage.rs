@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::run::{config_with, read_chain, read_split, read_whole};
+use super::run::{config_with, read_chain, read_split, read_whole, rounds};
 use crate::infer::Inferrer;
 use crate::xml::{FedState, Split, XmlConfig};
 
@@ -25,8 +25,22 @@ fn config() -> Arc<XmlConfig> {
 /// Damages the document in one to four places.
 fn damaged(random: &mut fastrand::Rng) -> Vec<u8> {
     const PIECES: [&[u8]; 16] = [
-        b"<", b">", b"<r>", b"</r>", b"<!--", b"-->", b"<![CDATA[", b"]]>", b"<?", b"\"", b"'", b"&", b"<r", b"/>",
-        b"\xFF", b"<r a=\"",
+        b"<",
+        b">",
+        b"<r>",
+        b"</r>",
+        b"<!--",
+        b"-->",
+        b"<![CDATA[",
+        b"]]>",
+        b"<?",
+        b"\"",
+        b"'",
+        b"&",
+        b"<r",
+        b"/>",
+        b"\xFF",
+        b"<r a=\"",
     ];
     let mut bytes = DOCUMENT.as_bytes().to_vec();
     for _ in 0..random.usize(1..5) {
@@ -61,7 +75,7 @@ fn damage_is_the_same_damage_however_it_is_read() {
     let config = config();
     let mut random = fastrand::Rng::with_seed(20_261_121);
     let mut bad = 0;
-    for round in 0..4000 {
+    for round in 0..rounds(4000) {
         let bytes = damaged(&mut random);
         let shown = || format!("round {round}: {}", bytes.escape_ascii());
         let (whole, _) = read_whole(&config, &bytes);
@@ -73,13 +87,19 @@ fn damage_is_the_same_damage_however_it_is_read() {
             let (parts, _) = read_chain(&config, &bytes, &[cut], 64);
             assert_eq!(parts, whole, "cut at {cut}, {}", shown());
         }
-        let mut cuts: Vec<usize> = (0..random.usize(2..10)).map(|_| random.usize(1..=bytes.len())).collect();
+        let mut cuts: Vec<usize> = (0..random.usize(2..10))
+            .map(|_| random.usize(1..=bytes.len()))
+            .collect();
         cuts.sort_unstable();
         cuts.dedup();
         let (parts, _) = read_chain(&config, &bytes, &cuts, 64);
         assert_eq!(parts, whole, "cuts at {cuts:?}, {}", shown());
         for window in whole.bad.windows(2) {
-            assert!(window[0].offset + window[0].raw_bytes <= window[1].offset, "{}", shown());
+            assert!(
+                window[0].offset + window[0].raw_bytes <= window[1].offset,
+                "{}",
+                shown()
+            );
         }
     }
     assert!(bad > 2000, "{bad}");
@@ -90,7 +110,7 @@ fn inference_leaves_out_the_same_records() {
     let config = config();
     let options = Arc::new(config.options().clone());
     let mut random = fastrand::Rng::with_seed(7);
-    for _ in 0..1000 {
+    for _ in 0..rounds(1000) {
         let bytes = damaged(&mut random);
         let mut inferrer = Inferrer::new(options.clone(), Split::whole());
         let fed = inferrer.feed(&bytes, true).unwrap();
@@ -99,9 +119,15 @@ fn inference_leaves_out_the_same_records() {
         let (outcome, read) = read_whole(&config, &bytes);
         let by_value = outcome.bad.iter().filter(|bad| {
             use crate::xml::BadReason;
-            matches!(bad.reason, BadReason::Value { .. } | BadReason::Repeated { .. })
+            matches!(
+                bad.reason,
+                BadReason::Value { .. } | BadReason::Repeated { .. }
+            )
         });
         assert_eq!(inferred.read, read.read);
-        assert_eq!(inferred.quarantined + by_value.count() as u64, read.quarantined);
+        assert_eq!(
+            inferred.quarantined + by_value.count() as u64,
+            read.quarantined
+        );
     }
 }

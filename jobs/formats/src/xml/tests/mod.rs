@@ -1,9 +1,11 @@
 //! Tests of the whole reader: documents with known rows, a slow reader as the oracle, splits at every byte, damage.
 
+mod broken;
+mod damage;
 mod documents;
 mod oracle;
+mod output;
 mod real;
 mod rows;
-mod damage;
 mod run;
 mod splits;

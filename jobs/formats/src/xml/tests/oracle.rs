@@ -8,7 +8,7 @@ use quick_xml::Reader;
 use quick_xml::events::Event;
 use serde_json::{Map, Value, json};
 
-use super::run::{read_chain, read_whole};
+use super::run::{read_chain, read_whole, rounds};
 use crate::infer::{InferOptions, Inferrer};
 use crate::xml::{FedState, Split, XmlConfig, XmlOptions};
 
@@ -55,11 +55,17 @@ fn element(tag: &quick_xml::events::BytesStart<'_>) -> Element {
         let attribute = attribute.unwrap();
         let key = attribute.key.as_ref();
         if key != "xmlns" && !key.starts_with("xmlns:") {
-            let value = quick_xml::escape::unescape(&attribute.value).unwrap().into_owned();
+            let value = quick_xml::escape::unescape(&attribute.value)
+                .unwrap()
+                .into_owned();
             attributes.push((local(attribute.key.as_ref()), value));
         }
     }
-    Element { name: local(tag.name().as_ref()), attributes, ..Element::default() }
+    Element {
+        name: local(tag.name().as_ref()),
+        attributes,
+        ..Element::default()
+    }
 }
 
 fn collect_rows(element: &Element, tag: &str, fields: &Fields, rows: &mut Vec<Value>) {
@@ -78,10 +84,19 @@ fn object(element: &Element, fields: &Fields) -> Value {
         let name = field.name();
         let found: Vec<Value> = if name == "_VALUE" {
             let text = element.text.trim();
-            if text.is_empty() { vec![] } else { vec![scalar(text, field.data_type())] }
+            if text.is_empty() {
+                vec![]
+            } else {
+                vec![scalar(text, field.data_type())]
+            }
         } else if let Some(attribute) = name.strip_prefix('_') {
-            let named = element.attributes.iter().filter(|(key, _)| key == attribute);
-            named.map(|(_, value)| scalar(value.trim(), field.data_type())).collect()
+            let named = element
+                .attributes
+                .iter()
+                .filter(|(key, _)| key == attribute);
+            named
+                .map(|(_, value)| scalar(value.trim(), field.data_type()))
+                .collect()
         } else {
             let item = match field.data_type() {
                 DataType::List(item) => item.data_type(),
@@ -125,8 +140,15 @@ fn scalar(text: &str, data_type: &DataType) -> Value {
         DataType::Boolean => json!(text.parse::<bool>().unwrap()),
         DataType::Decimal128(_, scale) => {
             let (whole, places) = text.split_once('.').unwrap_or((text, ""));
-            let whole = if whole.is_empty() || whole == "-" { format!("{whole}0") } else { whole.to_string() };
-            json!(format!("{whole}.{places:0<width$}", width = *scale as usize))
+            let whole = if whole.is_empty() || whole == "-" {
+                format!("{whole}0")
+            } else {
+                whole.to_string()
+            };
+            json!(format!(
+                "{whole}.{places:0<width$}",
+                width = *scale as usize
+            ))
         }
         other => panic!("the generator makes no {other}"),
     }
@@ -140,7 +162,10 @@ struct Generator {
 
 impl Generator {
     fn document(seed: u64) -> String {
-        let mut this = Self { random: fastrand::Rng::with_seed(seed), out: String::new() };
+        let mut this = Self {
+            random: fastrand::Rng::with_seed(seed),
+            out: String::new(),
+        };
         this.out.push_str("<?xml version=\"1.0\"?>\n<rows>");
         for _ in 0..this.random.usize(1..12) {
             match this.random.u8(0..10) {
@@ -172,7 +197,8 @@ impl Generator {
             let value = self.pick(&["1", "a&amp;b", "", " t ", "é", "a>b", "12.5"]);
             let quote = self.pick(&["\"", "'"]);
             let space = self.pick(&[" ", "\n", "  "]);
-            self.out.push_str(&format!("{space}{key}={quote}{value}{quote}"));
+            self.out
+                .push_str(&format!("{space}{key}={quote}{value}{quote}"));
         }
         if self.random.u8(0..8) == 0 {
             let end = self.pick(&["/>", " />"]);
@@ -202,8 +228,18 @@ impl Generator {
             "amount" => self.pick(&["1.50", "-0.5", "12", "", ".25", "1000000.001"]),
             "flag" => self.pick(&["true", "false", " true "]),
             _ => self.pick(&[
-                "x", "", " ", "two words", "&lt;&#65;&gt;", "<![CDATA[<row>&]]>", "a<!-- c -->b", "日本", "0012",
-                "x<![CDATA[]]>", "a<?p <row>?>", "long text that goes on for a while, to more than thirty-two bytes",
+                "x",
+                "",
+                " ",
+                "two words",
+                "&lt;&#65;&gt;",
+                "<![CDATA[<row>&]]>",
+                "a<!-- c -->b",
+                "日本",
+                "0012",
+                "x<![CDATA[]]>",
+                "a<?p <row>?>",
+                "long text that goes on for a while, to more than thirty-two bytes",
             ]),
         };
         self.out.push_str(text);
@@ -216,7 +252,9 @@ fn inferred(options: &Arc<XmlOptions>, document: &str) -> Option<Arc<XmlConfig>>
     let fed = inferrer.feed(document.as_bytes(), true).unwrap();
     assert_eq!(fed.state, FedState::Done);
     let schema = Arc::new(inferrer.finish().to_schema(&InferOptions::default()).ok()?);
-    Some(Arc::new(XmlConfig::new(options.as_ref().clone(), schema.clone(), schema).unwrap()))
+    Some(Arc::new(
+        XmlConfig::new(options.as_ref().clone(), schema.clone(), schema).unwrap(),
+    ))
 }
 
 #[test]
@@ -226,17 +264,31 @@ fn random_documents_read_as_the_slow_reader_reads_them() {
     let options = Arc::new(options);
     let mut rows_in_all = 0;
     let mut random = fastrand::Rng::with_seed(3);
-    for seed in 0..800 {
+    for seed in 0..rounds(800) {
         let document = Generator::document(seed);
         let Some(config) = inferred(&options, &document) else {
             continue;
         };
         let mut expected = Vec::new();
-        collect_rows(&tree(&document), "row", config.schema().fields(), &mut expected);
+        collect_rows(
+            &tree(&document),
+            "row",
+            config.schema().fields(),
+            &mut expected,
+        );
         let (whole, report) = read_whole(&config, document.as_bytes());
-        assert_eq!(whole.rows, expected, "seed {seed}:\n{document}\n{:#?}", config.schema());
+        assert_eq!(
+            whole.rows,
+            expected,
+            "seed {seed}:\n{document}\n{:#?}",
+            config.schema()
+        );
         assert!(whole.bad.is_empty(), "seed {seed}: {:#?}", whole.bad);
-        assert!(report.unknown.is_empty() && report.unknown_more == 0, "seed {seed}: {:#?}", report.unknown);
+        assert!(
+            report.unknown.is_empty() && report.unknown_more == 0,
+            "seed {seed}: {:#?}",
+            report.unknown
+        );
         rows_in_all += expected.len();
         if seed % 8 == 0 {
             for _ in 0..30 {

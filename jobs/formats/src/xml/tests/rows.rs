@@ -32,9 +32,13 @@ fn value(array: &ArrayRef, row: usize) -> Value {
         DataType::Int64 => json!(array.as_primitive::<Int64Type>().value(row)),
         DataType::Float64 => json!(array.as_primitive::<Float64Type>().value(row)),
         DataType::Boolean => json!(array.as_boolean().value(row)),
-        DataType::Decimal128(..) => json!(array.as_primitive::<Decimal128Type>().value_as_string(row)),
+        DataType::Decimal128(..) => {
+            json!(array.as_primitive::<Decimal128Type>().value_as_string(row))
+        }
         DataType::Date32 => json!(array.as_primitive::<Date32Type>().value(row)),
-        DataType::Timestamp(..) => json!(array.as_primitive::<TimestampMicrosecondType>().value(row)),
+        DataType::Timestamp(..) => {
+            json!(array.as_primitive::<TimestampMicrosecondType>().value(row))
+        }
         DataType::Struct(_) => object(array.as_struct(), row),
         DataType::List(_) => {
             let items = array.as_list::<i32>().value(row);

@@ -7,8 +7,17 @@ use serde_json::Value;
 use super::rows::rows;
 use crate::schema_file;
 use crate::xml::{
-    BadRecord, Chain, FedState, Split, SplitReport, Start, XmlConfig, XmlOptions, XmlReader, verify_chain,
+    BadRecord, Chain, FedState, Split, SplitReport, Start, XmlConfig, XmlOptions, XmlReader,
+    verify_chain,
 };
+
+/// How often a seeded test goes round: `HEADWORKS_TEST_ROUNDS=100` makes every such test a hundred times as long.
+pub(super) fn rounds(usual: u64) -> u64 {
+    let times = std::env::var("HEADWORKS_TEST_ROUNDS")
+        .ok()
+        .and_then(|text| text.parse().ok());
+    usual * times.unwrap_or(1)
+}
 
 /// What reading came to.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -23,7 +32,11 @@ pub(super) fn config(row_tags: &[&str], fields: &str) -> Arc<XmlConfig> {
 }
 
 /// The same with other options.
-pub(super) fn config_with(row_tags: &[&str], fields: &str, set: impl FnOnce(&mut XmlOptions)) -> Arc<XmlConfig> {
+pub(super) fn config_with(
+    row_tags: &[&str],
+    fields: &str,
+    set: impl FnOnce(&mut XmlOptions),
+) -> Arc<XmlConfig> {
     let schema = Arc::new(schema_file::read(&format!("fields: {fields}")).unwrap());
     let mut options = XmlOptions::new(row_tags).unwrap();
     options.limits.sync_bytes_max = 64;
@@ -33,7 +46,12 @@ pub(super) fn config_with(row_tags: &[&str], fields: &str, set: impl FnOnce(&mut
 }
 
 /// Reads one split with buffers of at first `chunk` bytes.
-pub(super) fn read_split(config: &Arc<XmlConfig>, bytes: &[u8], split: Split, chunk: usize) -> (Outcome, SplitReport) {
+pub(super) fn read_split(
+    config: &Arc<XmlConfig>,
+    bytes: &[u8],
+    split: Split,
+    chunk: usize,
+) -> (Outcome, SplitReport) {
     let mut reader = XmlReader::new(config.clone(), split);
     let mut outcome = Outcome::default();
     let mut length = chunk;
@@ -45,7 +63,10 @@ pub(super) fn read_split(config: &Arc<XmlConfig>, bytes: &[u8], split: Split, ch
         let ready = match fed.state {
             FedState::NeedInput { at_least } => {
                 assert!(to < bytes.len(), "asks for more at the end of the file");
-                assert!(at_least > to - from - fed.consumed, "asks for no more than it has");
+                assert!(
+                    at_least > to - from - fed.consumed,
+                    "asks for no more than it has"
+                );
                 length = at_least.max(chunk);
                 continue;
             }
@@ -61,7 +82,10 @@ pub(super) fn read_split(config: &Arc<XmlConfig>, bytes: &[u8], split: Split, ch
     }
     let report = reader.report();
     assert!(report.done);
-    assert_eq!(report.read, report.emitted + report.quarantined + report.dropped);
+    assert_eq!(
+        report.read,
+        report.emitted + report.quarantined + report.dropped
+    );
     assert_eq!(report.emitted as usize, outcome.rows.len());
     assert_eq!(report.quarantined as usize, outcome.bad.len());
     (outcome, report)
@@ -74,7 +98,12 @@ pub(super) fn read_whole(config: &Arc<XmlConfig>, bytes: &[u8]) -> (Outcome, Spl
 
 /// Reads the file in splits that end at `cuts`, and puts them together as a driver would. Lines are made those of the
 /// file, counted from 0. Also says how many splits had to be read again.
-pub(super) fn read_chain(config: &Arc<XmlConfig>, bytes: &[u8], cuts: &[usize], chunk: usize) -> (Outcome, usize) {
+pub(super) fn read_chain(
+    config: &Arc<XmlConfig>,
+    bytes: &[u8],
+    cuts: &[usize],
+    chunk: usize,
+) -> (Outcome, usize) {
     let mut whole = Outcome::default();
     let mut again = 0;
     let mut prev: Option<SplitReport> = None;
@@ -83,18 +112,25 @@ pub(super) fn read_chain(config: &Arc<XmlConfig>, bytes: &[u8], cuts: &[usize], 
     let ends = cuts.iter().map(|cut| *cut as u64).chain([u64::MAX]);
     let mut start = 0;
     for end in ends {
-        let mut split = Split { start: if start == 0 { Start::File } else { Start::Guess(start) }, end };
+        let mut split = Split {
+            start: if start == 0 {
+                Start::File
+            } else {
+                Start::Guess(start)
+            },
+            end,
+        };
         let (mut outcome, mut report) = read_split(config, bytes, split, chunk);
         let lines_here = report.newlines;
         let mut base = lines;
-        if let Some(prev) = &prev {
-            if let Chain::RestartAt(at) = verify_chain(prev, &report) {
-                again += 1;
-                split.start = Start::Known(at);
-                base = lines_reached;
-                (outcome, report) = read_split(config, bytes, split, chunk);
-                assert_eq!(verify_chain(prev, &report), Chain::Verified);
-            }
+        if let Some(prev) = &prev
+            && let Chain::RestartAt(at) = verify_chain(prev, &report)
+        {
+            again += 1;
+            split.start = Start::Known(at);
+            base = lines_reached;
+            (outcome, report) = read_split(config, bytes, split, chunk);
+            assert_eq!(verify_chain(prev, &report), Chain::Verified);
         }
         for bad in &mut outcome.bad {
             bad.line_in_split += base;
@@ -110,7 +146,11 @@ pub(super) fn read_chain(config: &Arc<XmlConfig>, bytes: &[u8], cuts: &[usize], 
 }
 
 /// Reads in every way that must come to the same: with buffers of every size, and cut in two at every byte.
-pub(super) fn read_every_way(config: &Arc<XmlConfig>, bytes: &[u8], name: &str) -> (Outcome, SplitReport) {
+pub(super) fn read_every_way(
+    config: &Arc<XmlConfig>,
+    bytes: &[u8],
+    name: &str,
+) -> (Outcome, SplitReport) {
     let (whole, report) = read_whole(config, bytes);
     for chunk in 1..=bytes.len().min(40) {
         let (part, _) = read_split(config, bytes, Split::whole(), chunk);

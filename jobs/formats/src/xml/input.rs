@@ -1,0 +1,66 @@
+//! The bytes of the record at hand, as the strict pass looks at them.
+
+use memchr::memmem;
+
+use super::BadReason;
+use super::config::{is_name_byte, is_name_start};
+use super::lex::Stretch;
+
+/// Why a pass stopped early.
+pub(super) enum Stop {
+    Incomplete,
+    Bad(BadReason),
+}
+
+/// The record's bytes, as far as they may be looked at, and where they stand in the file.
+#[derive(Clone, Copy)]
+pub(super) struct Input<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) base: u64,
+}
+
+impl Input<'_> {
+    pub(super) fn malformed(&self, at: usize, what: impl Into<String>) -> Stop {
+        Stop::Bad(BadReason::Malformed {
+            at: self.base + at as u64,
+            what: what.into(),
+        })
+    }
+
+    #[inline]
+    pub(super) fn slice(&self, (from, to): (usize, usize)) -> &[u8] {
+        self.bytes.get(from..to).unwrap_or_default()
+    }
+
+    #[inline]
+    pub(super) fn byte(&self, at: usize) -> Result<u8, Stop> {
+        self.bytes.get(at).copied().ok_or(Stop::Incomplete)
+    }
+
+    /// For messages.
+    pub(super) fn shown(&self, range: (usize, usize)) -> String {
+        const SHOWN_BYTES_MAX: usize = 60;
+        let text = self.slice(range);
+        String::from_utf8_lossy(text.get(..SHOWN_BYTES_MAX).unwrap_or(text)).into_owned()
+    }
+
+    /// The end of the name that begins at `from`.
+    pub(super) fn name_end(&self, from: usize) -> Result<usize, Stop> {
+        if !is_name_start(self.byte(from)?) {
+            return Err(self.malformed(from, "a name is expected here; a plain < is written &lt;"));
+        }
+        let rest = self.bytes.get(from..).unwrap_or_default();
+        match rest.iter().position(|b| !is_name_byte(*b)) {
+            Some(length) => Ok(from + length),
+            None => Err(Stop::Incomplete),
+        }
+    }
+
+    /// The position after the comment or the like that begins at `lt`.
+    pub(super) fn stretch_end(&self, lt: usize, stretch: Stretch) -> Result<usize, Stop> {
+        let from = lt + stretch.opening().len();
+        let rest = self.bytes.get(from..).ok_or(Stop::Incomplete)?;
+        let found = memmem::find(rest, stretch.terminator()).ok_or(Stop::Incomplete)?;
+        Ok(from + found + stretch.terminator().len())
+    }
+}

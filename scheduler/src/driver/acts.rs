@@ -1,0 +1,164 @@
+//! The acts that a driver waits for, as futures: what is asked of the engine,
+//! and the event that comes of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use headworks_engine::api::{
+    Engine, EngineError, ModelRequest, SettledSource, Wave, WaveDiscard, WaveOutcome, WaveProgress,
+};
+use headworks_spec::{JobSpec, SourceSpec};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use super::action::ModelWork;
+use super::event::Event;
+use super::quarantine::all_files;
+use super::state::ErrorClass;
+use super::tables::{self, TableLocks};
+
+/// How often to look whether an executor is gone.
+const LOSS_LOOK_INTERVAL_MS: u64 = 200;
+
+/// An act that is under way; with a plan comes the request that it answers.
+pub(super) type Act = BoxFuture<'static, (Event, Option<Arc<ModelRequest>>)>;
+
+/// Settles a source.
+pub(super) fn settle(engine: Arc<dyn Engine>, spec: SourceSpec) -> Act {
+    async move {
+        match engine.settle(&spec).await {
+            Ok(settled) => (Event::Settled(Box::new(settled)), None),
+            Err(error) => (failed(&error), None),
+        }
+    }
+    .boxed()
+}
+
+/// What planning a model takes.
+pub(super) struct PlanContext {
+    pub(super) engine: Arc<dyn Engine>,
+    pub(super) locks: TableLocks,
+    pub(super) spec: Arc<JobSpec>,
+    pub(super) job_id: String,
+    /// The settled sources, by name.
+    pub(super) settled: BTreeMap<String, Arc<SettledSource>>,
+}
+
+/// Plans a model over the files of its work and the tables that it reads.
+pub(super) fn plan(context: PlanContext, work: ModelWork) -> Act {
+    async move {
+        let spec = &context.spec;
+        let model = spec.models[work.model].clone();
+        let found = tables::snapshots(&context.locks, &spec.lake, &model.reads_models).await;
+        let tables = match found {
+            Ok(tables) => tables,
+            Err((class, error)) => return (Event::Failed { class, error }, None),
+        };
+        let mut sources = BTreeMap::new();
+        for (name, files) in work.inputs {
+            if let Some(source) = context.settled.get(&name) {
+                let source = SettledSource {
+                    files,
+                    ..source.as_ref().clone()
+                };
+                sources.insert(name, source);
+            }
+        }
+        let request = Arc::new(ModelRequest {
+            job_id: context.job_id,
+            lake: spec.lake.clone(),
+            model,
+            sources,
+            tables,
+            tuning: spec.tuning.clone(),
+            quarantines: work.quarantines,
+        });
+        match context.engine.plan(Arc::clone(&request)).await {
+            Ok(plan) => (Event::Planned(Box::new(plan)), Some(request)),
+            Err(error) => (failed(&error), None),
+        }
+    }
+    .boxed()
+}
+
+fn failed(error: &EngineError) -> Event {
+    Event::Failed {
+        class: ErrorClass::from(error),
+        error: error.to_string(),
+    }
+}
+
+/// What running a wave takes, beside the wave.
+pub(super) struct WaveContext {
+    pub(super) engine: Arc<dyn Engine>,
+    pub(super) request: Arc<ModelRequest>,
+    pub(super) progress: mpsc::UnboundedSender<WaveProgress>,
+    /// How long a loss is waited for after a failure of the engine.
+    pub(super) loss_wait: Duration,
+    /// Becomes true when the job is to stop.
+    pub(super) stopping: watch::Receiver<bool>,
+}
+
+/// Runs an attempt at a wave.
+pub(super) fn run_wave(mut context: WaveContext, wave: Wave, attempt: u32) -> Act {
+    async move {
+        let engine = context.engine.as_ref();
+        let before = executor_ids(engine).await;
+        let outcome = engine
+            .run_wave(context.request, wave, attempt, context.progress)
+            .await;
+        let is_engines = matches!(
+            &outcome,
+            WaveOutcome::Failed { class, .. } if ErrorClass::parse(class) == ErrorClass::Engine
+        );
+        let executor_lost = is_engines
+            && tokio::select! {
+                lost = lost_executor(engine, &before, context.loss_wait) => lost,
+                _ = context.stopping.wait_for(|stopping| *stopping) => false,
+            };
+        (
+            Event::WaveEnded {
+                outcome,
+                executor_lost,
+            },
+            None,
+        )
+    }
+    .boxed()
+}
+
+/// All files of a wave that ended when nobody wanted it any more.
+pub(super) fn unused_files(outcome: WaveOutcome) -> WaveDiscard {
+    match outcome {
+        WaveOutcome::Accepted(result) => all_files(&result),
+        WaveOutcome::RunAgain { discard, .. }
+        | WaveOutcome::Failed { discard, .. }
+        | WaveOutcome::Cancelled { discard } => discard,
+    }
+}
+
+async fn executor_ids(engine: &dyn Engine) -> BTreeSet<String> {
+    engine
+        .executors()
+        .await
+        .into_iter()
+        .map(|executor| executor.id)
+        .collect()
+}
+
+/// Whether one of these executors is gone, or goes within `wait`.
+async fn lost_executor(engine: &dyn Engine, before: &BTreeSet<String>, wait: Duration) -> bool {
+    let until = Instant::now() + wait;
+    loop {
+        if !executor_ids(engine).await.is_superset(before) {
+            return true;
+        }
+        if Instant::now() >= until {
+            return false;
+        }
+        tokio::time::sleep(Duration::from_millis(LOSS_LOOK_INTERVAL_MS)).await;
+    }
+}

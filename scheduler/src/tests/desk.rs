@@ -1,0 +1,145 @@
+//! A driver without a shell: its decisions, answered as a sound world would.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use headworks_engine::api::{Wave, WaveDiscard, WaveOutcome};
+use headworks_lake::Snapshot;
+use headworks_spec::ModelSpec;
+
+use super::world::{World, job};
+use crate::driver::{Action, CommitWork, Event, JobState, step};
+
+/// A driver without a shell: answers each awaited action as a sound world would.
+pub(crate) struct Desk {
+    pub(crate) state: JobState,
+    pub(crate) world: World,
+    pub(crate) row_wise: bool,
+    /// All actions so far.
+    pub(crate) done: Vec<Action>,
+    /// Tables that exist: name to version and inputs.
+    pub(crate) tables: BTreeMap<String, Arc<Snapshot>>,
+    now_ms: u64,
+}
+
+impl Desk {
+    pub(crate) fn new(world: World, models: Vec<ModelSpec>) -> Self {
+        let state = JobState::new("j1".into(), job("/lake", models), 1_000);
+        Self {
+            state,
+            world,
+            row_wise: true,
+            done: Vec::new(),
+            tables: BTreeMap::new(),
+            now_ms: 1_000,
+        }
+    }
+
+    /// One event; returns its actions.
+    pub(crate) fn tell(&mut self, event: Event) -> Vec<Action> {
+        self.now_ms += 1;
+        let actions = step(&mut self.state, event, self.now_ms);
+        self.done.extend(actions.iter().cloned());
+        actions
+    }
+
+    /// The event with which a sound world answers an awaited action.
+    pub(crate) fn answer(&self, action: &Action) -> Option<Event> {
+        Some(match action {
+            Action::Settle(source) => Event::Settled(Box::new(
+                self.world.settled(&self.state.spec.sources[*source]),
+            )),
+            Action::Open(model) => Event::Opened(
+                self.tables
+                    .get(&self.state.spec.models[*model].name)
+                    .cloned(),
+            ),
+            Action::Plan(work) => {
+                Event::Planned(Box::new(self.world.plan(&work.inputs, self.row_wise)))
+            }
+            Action::RunWave { wave, attempt } => accepted(&self.world, wave, *attempt),
+            Action::CancelWave(_) => Event::WaveEnded {
+                outcome: WaveOutcome::Cancelled {
+                    discard: WaveDiscard::default(),
+                },
+                executor_lost: false,
+            },
+            Action::Commit(_) => Event::Committed {
+                version: 1,
+                unsettled: None,
+            },
+            _ => return None,
+        })
+    }
+
+    /// Goes on with sound answers until `stop` says so of an awaited action,
+    /// which is returned unanswered, or until the end.
+    pub(crate) fn run_until(&mut self, stop: impl Fn(&Action) -> bool) -> Option<Action> {
+        let mut actions = self.tell(Event::Start);
+        loop {
+            let awaited = actions
+                .iter()
+                .rev()
+                .find(|a| self.answer(a).is_some())?
+                .clone();
+            if stop(&awaited) {
+                return Some(awaited);
+            }
+            let event = self.answer(&awaited)?;
+            actions = self.tell(event);
+        }
+    }
+
+    pub(crate) fn go_on(&mut self, mut actions: Vec<Action>) {
+        while let Some(event) = actions.iter().rev().find_map(|a| self.answer(a)) {
+            actions = self.tell(event);
+        }
+    }
+
+    pub(crate) fn commits(&self) -> Vec<&CommitWork> {
+        self.done
+            .iter()
+            .filter_map(|a| {
+                if let Action::Commit(work) = a {
+                    Some(work.as_ref())
+                } else {
+                    None
+                }
+            })
+            .collect()
+    }
+
+    pub(crate) fn discarded(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for action in &self.done {
+            if let Action::Discard { files, .. } = action {
+                names.extend(
+                    files
+                        .files
+                        .iter()
+                        .chain(files.quarantine.values().flatten())
+                        .map(|f| f.path.clone()),
+                );
+            }
+        }
+        names
+    }
+
+    pub(crate) fn error(&self) -> &str {
+        self.state
+            .failure
+            .as_ref()
+            .map_or("", |failure| &failure.error)
+    }
+}
+
+pub(crate) fn accepted(world: &World, wave: &Wave, attempt: u32) -> Event {
+    Event::WaveEnded {
+        outcome: WaveOutcome::Accepted(Box::new(world.result(wave, attempt))),
+        executor_lost: false,
+    }
+}
+
+pub(crate) fn is_wave(action: &Action) -> bool {
+    matches!(action, Action::RunWave { .. })
+}
