@@ -1,7 +1,7 @@
 //! The scheduler's services as this program calls them: one place for the
 //! address, the bounds of a message, and what a failure means to the user.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use headworks_proto::v1::cluster_service_client::ClusterServiceClient;
 use headworks_proto::v1::job_service_client::JobServiceClient;
@@ -9,13 +9,17 @@ use headworks_proto::v1::{
     CancelRequest, ExecutorView, ExecutorsRequest, GetRequest, JobView, ListRequest, SubmitRequest,
     WatchRequest,
 };
-use tonic::Streaming;
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Streaming};
 
 use crate::errors::{Failure, unreachable};
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT_MS: u64 = 5000;
+/// How long a scheduler that cannot take a job yet is asked again.
+const SUBMIT_MS_MAX: u64 = 10_000;
+/// Between two attempts.
+const SUBMIT_PAUSE_MS: u64 = 200;
 /// A silent connection is tried this often, so that a dead one is noticed.
 const KEEP_ALIVE_INTERVAL_MS: u64 = 10_000;
 /// The largest message taken or sent: a job file with its SQL and schemas, or a long list of jobs.
@@ -59,26 +63,33 @@ impl Scheduler {
         &self.url
     }
 
-    /// Submits a job; the same `request_id` submits it once.
+    /// Submits a job, again if the scheduler is starting or the answer was
+    /// lost: the same `request_id` makes one job, however often it is sent.
     ///
     /// # Errors
-    /// When the scheduler refuses the job, or is gone.
+    /// When the scheduler refuses the job, or stays away.
     pub(crate) async fn submit(
         &self,
         spec_json: String,
         request_id: String,
     ) -> Result<String, Failure> {
+        let begun = Instant::now();
         let request = SubmitRequest {
             spec_json,
             request_id,
         };
-        let reply = self
-            .jobs
-            .clone()
-            .submit(request)
-            .await
-            .map_err(|e| self.failure("submit the job", &e))?;
-        Ok(reply.into_inner().job_id)
+        loop {
+            match self.jobs.clone().submit(request.clone()).await {
+                Ok(reply) => return Ok(reply.into_inner().job_id),
+                Err(status)
+                    if status.code() == Code::Unavailable
+                        && begun.elapsed() < Duration::from_millis(SUBMIT_MS_MAX) =>
+                {
+                    tokio::time::sleep(Duration::from_millis(SUBMIT_PAUSE_MS)).await;
+                }
+                Err(status) => return Err(self.failure("submit the job", &status)),
+            }
+        }
     }
 
     /// One job.

@@ -128,10 +128,12 @@ async fn follow(
             return;
         }
         let next = async {
+            // A receiver of its own: what it sees must not count as sent.
+            let mut end = views.clone();
             let ended = |view: &v1::JobView| crate::driver::has_ended(view.state());
             tokio::select! {
                 () = tokio::time::sleep(interval) => {}
-                _ = views.wait_for(ended) => return true,
+                _ = end.wait_for(ended) => return true,
             }
             views.changed().await.is_ok()
         };

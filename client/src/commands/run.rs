@@ -123,18 +123,22 @@ pub(crate) fn report(
 
 /// What there is to say of a job that did not get done.
 fn ending(view: &JobView) -> Option<String> {
-    let how = match view.state() {
+    let (how, why) = match view.state() {
         JobState::Done => return None,
-        JobState::Cancelled => "was stopped",
-        JobState::Interrupted => "was interrupted: its scheduler ended",
-        _ => "failed",
+        JobState::Cancelled => ("was stopped", ""),
+        JobState::Interrupted => ("was interrupted", "its scheduler ended"),
+        _ => ("failed", ""),
     };
     let why = if view.error.is_empty() {
-        String::new()
+        why
     } else {
-        format!(": {}", view.error)
+        &view.error
     };
-    Some(format!("job {} ({}) {how}{why}", view.name, view.job_id))
+    let colon = if why.is_empty() { "" } else { ": " };
+    Some(format!(
+        "job {} ({}) {how}{colon}{why}",
+        view.name, view.job_id
+    ))
 }
 
 #[cfg(test)]

@@ -156,7 +156,7 @@ pub(crate) fn has_ended(state: JobState) -> bool {
 /// What `run` prints at the end: one line of outcome, then models and sources.
 pub(crate) fn summary(view: &JobView, before_ms: u64) -> String {
     let mut out = format!("{} {} {}", view.name, view.job_id, state_name(view.state()));
-    if has_ended(view.state()) {
+    if has_ended(view.state()) && view.total_ms > 0 {
         out.push_str(&format!(" in {}", duration_ms(before_ms + view.total_ms)));
     }
     if view.first_task_ms > 0 {

@@ -28,6 +28,8 @@ pub(crate) struct Asked {
     pub(crate) submitted: Vec<(String, String)>,
     /// Reasons given.
     pub(crate) cancelled: Vec<String>,
+    /// So many times it still says that it cannot take a job yet.
+    pub(crate) refusals: u32,
     /// Watches opened.
     pub(crate) watches: u32,
 }
@@ -98,6 +100,11 @@ impl FakeScheduler {
         self.service.job.send_modify(change);
     }
 
+    /// The next submissions come too early.
+    pub(crate) fn refuse(&self, times: u32) {
+        self.service.asked.lock().unwrap().refusals = times;
+    }
+
     /// What it has been asked.
     pub(crate) fn asked<T>(&self, read: impl FnOnce(&Asked) -> T) -> T {
         read(&self.service.asked.lock().unwrap())
@@ -132,12 +139,15 @@ impl JobService for Service {
         request: Request<SubmitRequest>,
     ) -> Result<Response<SubmitReply>, Status> {
         let request = request.into_inner();
+        let mut asked = self.asked.lock().unwrap();
+        if asked.refusals > 0 {
+            asked.refusals -= 1;
+            return Err(Status::unavailable("the scheduler is starting"));
+        }
         if request.spec_json == "bad" {
             return Err(Status::invalid_argument("the spec is bad"));
         }
-        self.asked
-            .lock()
-            .unwrap()
+        asked
             .submitted
             .push((request.spec_json, request.request_id));
         Ok(Response::new(SubmitReply {

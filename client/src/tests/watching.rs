@@ -228,3 +228,16 @@ async fn nobody_at_the_address_is_said_so() {
     );
     assert!(failure.to_string().contains("refused"), "{failure}");
 }
+
+#[tokio::test]
+async fn a_scheduler_that_is_starting_is_asked_again_under_the_same_request_id() {
+    let fake = FakeScheduler::start(running());
+    fake.refuse(2);
+    let scheduler = Scheduler::connect(&fake.url).await.unwrap();
+    assert_eq!(
+        scheduler.submit("{}".into(), "r1".into()).await.unwrap(),
+        "j1"
+    );
+    let submitted = fake.asked(|asked| asked.submitted.clone());
+    assert_eq!(submitted, [("{}".to_owned(), "r1".to_owned())]);
+}

@@ -18,4 +18,7 @@ pub mod scheduler;
 pub mod session;
 pub mod sql;
 
+#[cfg(test)]
+mod tests;
+
 pub use api::{Engine, EngineError};

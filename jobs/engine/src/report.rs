@@ -8,6 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
+use futures::future::BoxFuture;
 
 use crate::api::TaskReport;
 
@@ -70,11 +71,34 @@ pub trait Reporter: Send + Sync + fmt::Debug {
     async fn report(&self, task: &TaskId, report: TaskReport) -> Result<()>;
 }
 
+/// A place in a task at which a test can hold it, or make it fail.
+#[doc(hidden)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Point {
+    /// A scan has read a batch.
+    Scanned,
+    /// A writer is about to write a batch.
+    Writing,
+}
+
+/// What a test does at a [`Point`]: the task waits for the future, and fails
+/// with its error.
+#[doc(hidden)]
+pub type FailPoint = Arc<dyn Fn(&TaskId, Point) -> BoxFuture<'static, Result<()>> + Send + Sync>;
+
 /// What an executor lends its tasks, as an extension of their session.
-#[derive(Debug)]
 pub struct TaskServices {
     /// Where reports go.
     pub reporter: Arc<dyn Reporter>,
+    /// For tests only.
+    #[doc(hidden)]
+    pub fail_point: Option<FailPoint>,
+}
+
+impl fmt::Debug for TaskServices {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskServices").field("reporter", &self.reporter).finish_non_exhaustive()
+    }
 }
 
 impl TaskServices {
@@ -86,6 +110,14 @@ impl TaskServices {
         context.session_config().get_extension::<Self>().ok_or_else(|| {
             DataFusionError::Internal("this task does not run on a Headworks executor".into())
         })
+    }
+
+    /// Passes a point at which tests interfere.
+    pub(crate) async fn pass(&self, task: &TaskId, point: Point) -> Result<()> {
+        match &self.fail_point {
+            Some(fail_point) => fail_point(task, point).await,
+            None => Ok(()),
+        }
     }
 }
 

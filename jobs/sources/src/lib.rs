@@ -16,6 +16,7 @@ pub mod cut;
 pub mod discover;
 pub mod error;
 pub mod infer;
+mod pack;
 pub mod scan;
 pub mod schema;
 pub mod split;

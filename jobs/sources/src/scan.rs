@@ -9,21 +9,21 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef}
 use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::{FileOpenFuture, FileOpener, FileScanConfig, FileSource};
+use datafusion::datasource::physical_plan::{FileGroup, FileOpenFuture, FileOpener, FileScanConfig, FileSource};
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::TaskContext;
 use datafusion::physical_expr::projection::ProjectionExprs;
 use datafusion::physical_plan::PhysicalExpr;
 use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
-use datafusion_datasource::projection::{ProjectionOpener, SplitProjection};
+use datafusion_datasource::projection::SplitProjection;
 use futures::StreamExt;
-use futures::stream::try_unfold;
-use headworks_formats::xml::{BadRecord, FedState, SplitReport, XmlConfig, XmlOptions, XmlReader};
+use futures::stream::BoxStream;
+use headworks_formats::xml::{BadRecord, SplitReport, XmlConfig, XmlOptions};
 use object_store::ObjectStore;
 use serde::{Deserialize, Serialize};
 
-use crate::chunks::Chunks;
-use crate::error::{ErrorClass, TaskError};
+use crate::pack::{Pack, read_pack};
 use crate::schema::SourceSchema;
 use crate::split::SplitSpec;
 use crate::{FILE_COLUMN, OFFSET_COLUMN, ROW_TAG_COLUMN, SPLIT_COLUMN};
@@ -124,6 +124,24 @@ impl XmlSource {
         Self { observer: Some(observer), ..self.clone() }
     }
 
+    pub(crate) fn observer(&self) -> Option<Arc<dyn ScanObserver>> {
+        self.observer.clone()
+    }
+
+    pub(crate) fn projection_exprs(&self) -> &ProjectionExprs {
+        &self.projection.source
+    }
+
+    /// The parser's configuration for what is projected.
+    fn config(&self) -> Result<XmlConfig> {
+        let output = Arc::new(self.table.file_schema().project(&self.projection.file_indices)?);
+        let record = self.spec.schema.arrow().map_err(|e| DataFusionError::Plan(e.to_string()))?;
+        let mut options = self.spec.options.clone();
+        options.limits.batch_rows_max = self.batch_rows;
+        XmlConfig::new(options, record, output)
+            .map_err(|e| DataFusionError::Plan(format!("source `{}`: {e}", self.spec.source)))
+    }
+
     fn split_of(&self, file: &PartitionedFile) -> Result<SplitSpec> {
         let (Some(ScalarValue::Utf8(Some(path))), Some(ScalarValue::Int32(Some(id))), Some(range)) =
             (file.partition_values.first(), file.partition_values.get(1), &file.range)
@@ -160,14 +178,8 @@ impl FileSource for XmlSource {
         _base_config: &FileScanConfig,
         _partition: usize,
     ) -> Result<Arc<dyn FileOpener>> {
-        let output = Arc::new(self.table.file_schema().project(&self.projection.file_indices)?);
-        let record = self.spec.schema.arrow().map_err(|e| DataFusionError::Plan(e.to_string()))?;
-        let mut options = self.spec.options.clone();
-        options.limits.batch_rows_max = self.batch_rows;
-        let config = XmlConfig::new(options, record, output)
-            .map_err(|e| DataFusionError::Plan(format!("source `{}`: {e}", self.spec.source)))?;
-        let opener = XmlOpener { source: self.clone(), config: Arc::new(config), store: object_store };
-        ProjectionOpener::try_new(self.projection.clone(), Arc::new(opener), self.table.file_schema())
+        let opener = XmlOpener { config: Arc::new(self.config()?), source: self.clone(), store: object_store };
+        Ok(Arc::new(opener))
     }
 
     fn table_schema(&self) -> &TableSchema {
@@ -215,7 +227,7 @@ impl FileSource for XmlSource {
     }
 }
 
-#[derive(Clone)]
+/// Opens single files: for plans that run outside a cluster's tasks.
 struct XmlOpener {
     source: XmlSource,
     config: Arc<XmlConfig>,
@@ -224,127 +236,29 @@ struct XmlOpener {
 
 impl FileOpener for XmlOpener {
     fn open(&self, file: PartitionedFile) -> Result<FileOpenFuture> {
-        let split = self.source.split_of(&file)?;
-        let reader = XmlReader::new(Arc::clone(&self.config), headworks_formats::xml::Split {
-            start: split.reader_start(),
-            end: if split.is_last() { u64::MAX } else { split.end },
-        });
-        let chunks =
-            Chunks::new(Arc::clone(&self.store), file.object_meta.location.clone(), &split, reader.position());
-        let scan = SplitScan {
-            reader,
-            chunks,
-            buffer: Vec::new(),
-            consumed: 0,
-            end: false,
-            done: false,
-            base_line: None,
-            split,
-            store: Arc::clone(&self.store),
-            location: file.object_meta.location,
-            observer: self.source.observer.clone(),
-        };
-        let stream = try_unfold(scan, |mut scan| async move {
-            Ok::<_, DataFusionError>(scan.next_batch().await?.map(|batch| (batch, scan)))
-        });
+        let pack = Pack::from([(self.source.split_of(&file)?, file.object_meta.location.clone())]);
+        let stream = read_pack(&self.source, Arc::clone(&self.config), Arc::clone(&self.store), pack)?;
         Ok(Box::pin(async move { Ok(stream.boxed()) }))
     }
 }
 
-/// One split being read.
-struct SplitScan {
-    reader: XmlReader,
-    chunks: Chunks,
-    buffer: Vec<u8>,
-    /// Bytes at the buffer's start that the reader is done with.
-    consumed: usize,
-    end: bool,
-    done: bool,
-    /// Lines before the split's first byte; known once a bad record asks.
-    base_line: Option<u64>,
-    split: SplitSpec,
-    store: Arc<dyn ObjectStore>,
-    location: object_store::path::Path,
-    observer: Option<Arc<dyn ScanObserver>>,
-}
-
-impl SplitScan {
-    async fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
-        loop {
-            if self.done {
-                return Ok(None);
-            }
-            let fed = self
-                .reader
-                .feed(&self.buffer[self.consumed..], self.end)
-                .map_err(|e| TaskError::new(ErrorClass::Input, format!("{}: {e}", self.split.path)).into_datafusion())?;
-            self.consumed += fed.consumed;
-            match fed.state {
-                FedState::BatchReady => {
-                    self.pass_on_bad_records().await?;
-                    if let Some(batch) = self.take_batch()? {
-                        return Ok(Some(batch));
-                    }
-                }
-                FedState::NeedInput { at_least } => self.fill(at_least).await?,
-                FedState::Done => {
-                    self.done = true;
-                    self.pass_on_bad_records().await?;
-                    if let Some(observer) = &self.observer {
-                        observer.split_done(&self.split, self.reader.report());
-                    }
-                    return self.take_batch();
-                }
-            }
-        }
-    }
-
-    fn take_batch(&mut self) -> Result<Option<RecordBatch>> {
-        self.reader.take_batch().map_err(|e| DataFusionError::Internal(format!("{}: {e}", self.split.path)))
-    }
-
-    /// Makes at least `at_least` bytes follow what is consumed, unless the file ends.
-    async fn fill(&mut self, at_least: usize) -> Result<()> {
-        if self.end {
-            return Err(DataFusionError::Internal(format!("{}: the parser wants bytes behind the end", self.split.path)));
-        }
-        self.buffer.drain(..self.consumed);
-        self.consumed = 0;
-        while self.buffer.len() < at_least && !self.end {
-            match self.chunks.next().await? {
-                Some(bytes) => self.buffer.extend_from_slice(&bytes),
-                None => self.end = true,
-            }
-        }
-        Ok(())
-    }
-
-    async fn pass_on_bad_records(&mut self) -> Result<()> {
-        let mut records = self.reader.take_bad();
-        let (false, Some(observer)) = (records.is_empty(), self.observer.clone()) else { return Ok(()) };
-        let base = match self.base_line {
-            Some(base) => base,
-            None => lines_before(Arc::clone(&self.store), self.location.clone(), &self.split).await?,
-        };
-        self.base_line = Some(base);
-        for record in &mut records {
-            record.line_in_split += base + 1; // from here on: the line in the file
-        }
-        observer.bad_records(&self.split, records)
-    }
-}
-
-/// Counts the lines before a split's first byte: only done when a bad record
-/// of a split inside a file wants its line's number.
-async fn lines_before(store: Arc<dyn ObjectStore>, location: object_store::path::Path, split: &SplitSpec) -> Result<u64> {
-    let from = split.reader_start().offset();
-    let head = SplitSpec { start: 0, end: from, known_start: None, file_size: from, ..split.clone() };
-    let mut chunks = Chunks::new(store, location, &head, 0);
-    let mut lines = 0;
-    while let Some(bytes) = chunks.next().await? {
-        lines += memchr::memchr_iter(b'\n', &bytes).count() as u64;
-    }
-    Ok(lines)
+/// Reads the splits of one partition of a scan as one pack, which is what a
+/// cluster's task does; the rows are those of the scan's own execution.
+///
+/// # Errors
+/// If the scan cannot be set up; the stream yields errors of reading.
+pub fn read_partition(
+    scan: &FileScanConfig,
+    source: &XmlSource,
+    partition: usize,
+    context: &TaskContext,
+) -> Result<BoxStream<'static, Result<RecordBatch>>> {
+    let store = context.runtime_env().object_store(&scan.object_store_url)?;
+    let source = XmlSource { batch_rows: context.session_config().batch_size(), ..source.clone() };
+    let files = scan.file_groups.get(partition).map(FileGroup::files).unwrap_or_default();
+    let pack = files.iter().map(|file| Ok((source.split_of(file)?, file.object_meta.location.clone())));
+    let config = Arc::new(source.config()?);
+    Ok(read_pack(&source, config, store, pack.collect::<Result<_>>()?)?.boxed())
 }
 
 /// The schema that a scan of `record` offers, for planning.

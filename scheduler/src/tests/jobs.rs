@@ -306,6 +306,32 @@ async fn a_driver_that_breaks_ends_its_job() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_journal_refuses_is_not_done() {
+    let engine = FakeEngine::new(world());
+    let bench = Bench::new(&engine);
+    let journal = rusqlite::Connection::open(bench.journal.path()).unwrap();
+    journal
+        .execute("ALTER TABLE commits RENAME TO gone", [])
+        .unwrap();
+    let view = bench.run(vec![overwrite("a")]).await;
+    assert_eq!(
+        (view.state(), view.error_class.as_str()),
+        (v1::JobState::Failed, "engine")
+    );
+    assert!(
+        view.error.contains("the journal cannot be written"),
+        "{}",
+        view.error
+    );
+    assert_eq!(
+        bench.rows("a"),
+        None,
+        "no commit that the journal does not know of"
+    );
+    assert_eq!(bench.files(), (Vec::new(), Vec::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_source_without_files_is_the_jobs_fault() {
     let engine = FakeEngine::new(World::default());
     let view = Bench::new(&engine).run(vec![overwrite("a")]).await;

@@ -175,6 +175,29 @@ fn a_job_of_a_living_scheduler_is_let_alone() {
     assert!(looking.list(10).unwrap()[0].error.contains("run it again"));
 }
 
+/// A process that is killed cannot remove its lock file; the lock goes with it.
+#[test]
+fn a_lock_file_without_a_lock_is_that_of_a_dead_scheduler() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = open(dir.path());
+    let desk = Desk::new(world(), vec![overwrite("a")]);
+    submit(&journal, &desk.state, "");
+    let is_lock = |path: &std::path::PathBuf| path.extension().is_some_and(|e| e == "lock");
+    let files = || {
+        std::fs::read_dir(dir.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+    };
+    let locks: Vec<_> = files().filter(is_lock).collect();
+    assert_eq!(locks.len(), 1);
+    drop(journal);
+    std::fs::write(&locks[0], "").unwrap();
+    let (_journal, orphans) = open(dir.path());
+    assert_eq!(orphans, ["j1"]);
+    assert!(!locks[0].exists(), "swept up");
+    assert_eq!(files().filter(is_lock).count(), 1, "that of the living one");
+}
+
 #[test]
 fn a_request_is_taken_once_across_restarts() {
     let dir = tempfile::tempdir().unwrap();

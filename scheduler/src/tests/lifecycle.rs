@@ -214,6 +214,30 @@ fn a_source_read_by_two_models_is_quarantined_once() {
 }
 
 #[test]
+fn two_models_that_read_parts_of_a_source_quarantine_each_file_once() {
+    let mut world = World::new(&[250, 30]);
+    world.files.get_mut("f0.xml").unwrap().bad.extend([20, 240]);
+    world.files.get_mut("f1.xml").unwrap().bad.insert(10);
+    // The first model has the first file already; the second reads both.
+    let mut desk = Desk::new(world, vec![append("a"), overwrite("b")]);
+    desk.tables
+        .insert("a".into(), table(7, &World::new(&[250])));
+    desk.run_until(|_| false);
+    assert_eq!(
+        desk.state.outcome(),
+        Some(Outcome::Done),
+        "{}",
+        desk.error()
+    );
+    let commits = desk.commits();
+    let quarantined = commits.iter().filter(|c| c.quarantine_of.is_some());
+    let rows: Vec<(usize, u64)> = quarantined
+        .map(|c| (c.model, c.files.iter().map(|f| f.rows).sum()))
+        .collect();
+    assert_eq!(rows, [(0, 1), (1, 2)]);
+}
+
+#[test]
 fn append_leaves_out_what_the_ledger_has() {
     let old = World::new(&[250]);
     let mut desk = Desk::new(World::new(&[250, 30]), vec![append("a")]);

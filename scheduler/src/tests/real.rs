@@ -3,12 +3,14 @@
 
 use std::path::Path;
 
+use headworks_engine::executor::{ExecutorOptions, ExecutorServer};
 use headworks_lake::{Table, TableLocation};
 use headworks_proto::v1;
 use headworks_proto::v1::job_service_client::JobServiceClient;
 use tokio_stream::StreamExt;
 
 use crate::local::{LocalOptions, start_local};
+use crate::serve::{SchedulerOptions, start};
 
 const RECORDS: usize = 1_000;
 const BAD: usize = 7;
@@ -52,21 +54,9 @@ fn rows(dir: &Path, table: &str) -> u64 {
     table.snapshot().unwrap().unwrap().rows()
 }
 
-async fn run_small_job(executors: Option<usize>) {
-    let dir = tempfile::tempdir().unwrap();
-    let spec_json = prepare(dir.path());
-    let state_dir = dir.path().join("state");
-    let options = LocalOptions {
-        state_dir,
-        executors,
-        cores: Some(2),
-        work_dir: None,
-    };
-    let cluster = start_local(options).await.unwrap();
-    assert_eq!(cluster.pids.len(), executors.unwrap_or(1));
-    let mut client = JobServiceClient::connect(cluster.url.clone())
-        .await
-        .unwrap();
+/// Submits over the wire and watches to the end; returns the final view.
+async fn submit_and_wait(url: String, spec_json: String) -> v1::JobView {
+    let mut client = JobServiceClient::connect(url).await.unwrap();
     let request = v1::SubmitRequest {
         spec_json,
         request_id: String::new(),
@@ -83,7 +73,22 @@ async fn run_small_job(executors: Option<usize>) {
         .into_inner()
         .collect()
         .await;
-    let view = views.last().unwrap().as_ref().unwrap();
+    views.last().unwrap().as_ref().unwrap().clone()
+}
+
+async fn run_small_job(executors: Option<usize>) {
+    let dir = tempfile::tempdir().unwrap();
+    let spec_json = prepare(dir.path());
+    let state_dir = dir.path().join("state");
+    let options = LocalOptions {
+        state_dir,
+        executors,
+        cores: Some(2),
+        work_dir: None,
+    };
+    let cluster = start_local(options).await.unwrap();
+    assert_eq!(cluster.pids.len(), executors.unwrap_or(1));
+    let view = submit_and_wait(cluster.url.clone(), spec_json).await;
     assert_eq!(view.state(), v1::JobState::Done, "{}", view.error);
 
     let source = &view.sources[0];
@@ -121,4 +126,32 @@ async fn a_job_runs_on_two_child_processes() {
         return;
     }
     run_small_job(Some(2)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_is_lost_on_purpose_is_missed() {
+    let dir = tempfile::tempdir().unwrap();
+    let spec_json = prepare(dir.path());
+    let mut options = SchedulerOptions::local(dir.path().join("state"));
+    options.driver.faults.lose_one_row = true;
+    let scheduler = start(options).await.unwrap();
+    let executor = ExecutorOptions::local(&scheduler.url(), 1, &dir.path().join("work"));
+    let executor = ExecutorServer::start(executor).await.unwrap();
+    let view = submit_and_wait(scheduler.url(), spec_json).await;
+    assert_eq!(
+        (view.state(), view.error_class.as_str()),
+        (v1::JobState::Failed, "check")
+    );
+    assert!(
+        view.error.contains("numbers do not add up"),
+        "{}",
+        view.error
+    );
+    assert_eq!(view.models[0].state, "failed");
+    assert!(
+        !dir.path().join("lake/all_rows/_headworks/log").exists(),
+        "never committed"
+    );
+    scheduler.shutdown().await;
+    executor.shutdown().await;
 }

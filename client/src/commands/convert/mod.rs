@@ -26,7 +26,7 @@ use crate::errors::{Exit, Failure};
 use crate::interrupts::Interrupts;
 use crate::output;
 use crate::output::job::{JSON_VERSION, counted};
-use crate::output::units::{bytes, count, duration_ms};
+use crate::output::units::{bytes, duration_ms};
 use crate::watch::{Hold, Watched, watch};
 
 /// The source's name, in the query and in messages.
@@ -265,15 +265,29 @@ fn report(
     if context.json() {
         output::json(done)
     } else {
-        output::line(&format!(
-            "{}: {} rows in {}, {}, in {}",
-            out.display(),
-            count(done.rows),
-            counted(done.files, "file", "files"),
-            bytes(done.bytes),
-            duration_ms(done.total_ms)
-        ))
+        output::line(&outcome(out, done))
     }
+}
+
+fn outcome(out: &Path, done: &ConvertedJson) -> String {
+    let mut text = format!(
+        "{}: {} in {}, {}, in {}",
+        out.display(),
+        counted(done.rows, "row", "rows"),
+        counted(done.files, "file", "files"),
+        bytes(done.bytes),
+        duration_ms(done.total_ms)
+    );
+    // Said here too: `--quiet` must not make a loss look like a success.
+    for (n, what) in [
+        (done.quarantined, "in quarantine"),
+        (done.dropped, "dropped"),
+    ] {
+        if n > 0 {
+            text.push_str(&format!("; {} {what}", counted(n, "record", "records")));
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -301,6 +315,10 @@ mod tests {
         assert_eq!(
             serde_json::to_string(&converted(&view, 1, 90, 1234)).unwrap(),
             r#"{"v":1,"rows":9,"files":1,"bytes":90,"read":10,"dropped":0,"quarantined":1,"total_ms":1234}"#
+        );
+        assert_eq!(
+            outcome(Path::new("o.parquet"), &converted(&view, 1, 90, 1234)),
+            "o.parquet: 9 rows in 1 file, 90 B, in 1.23 s; 1 record in quarantine"
         );
     }
 }

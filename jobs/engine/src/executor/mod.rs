@@ -37,7 +37,7 @@ use tonic::transport::{Channel, Endpoint};
 use crate::api::EngineError;
 use crate::codec::HeadworksCodec;
 use crate::guards::Guards;
-use crate::report::TaskServices;
+use crate::report::{FailPoint, TaskServices};
 use crate::session;
 use reporter::WireReporter;
 
@@ -51,7 +51,7 @@ const CONNECT_SECONDS_MAX: u64 = 10;
 const MESSAGE_BYTES_MAX: u32 = 256 * 1024 * 1024;
 
 /// What an executor is told when it starts.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct ExecutorOptions {
     /// The scheduler's URL.
     pub scheduler: String,
@@ -68,6 +68,9 @@ pub struct ExecutorOptions {
     /// For tests only.
     #[doc(hidden)]
     pub guards: Guards,
+    /// For tests only.
+    #[doc(hidden)]
+    pub fail_point: Option<FailPoint>,
 }
 
 impl ExecutorOptions {
@@ -82,6 +85,7 @@ impl ExecutorOptions {
             work_dir: work_dir.to_owned(),
             memory_bytes: cores.max(1) * MEMORY_BYTES_PER_CORE,
             guards: Guards::default(),
+            fail_point: None,
         }
     }
 }
@@ -136,7 +140,7 @@ impl ExecutorServer {
             session::executor_runtime(&work_dir, options.memory_bytes).map_err(|e| fail("no runtime", &e))?;
         let runtime_producer: RuntimeProducer = Arc::new(move |_| Ok(Arc::clone(&runtime)));
         let reporter = Arc::new(WireReporter { executor_id: id.clone(), channel: channel.clone() });
-        let services = Arc::new(TaskServices { reporter });
+        let services = Arc::new(TaskServices { reporter, fail_point: options.fail_point.clone() });
         let config_producer: ConfigProducer =
             Arc::new(move || session::config(1).with_extension(Arc::clone(&services)));
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::scan_report::lake_error;
 use super::unary::prelude::*;
 use crate::api::TaskReport;
-use crate::report::{TaskId, TaskServices};
+use crate::report::{Point, TaskId, TaskServices};
 
 /// What a writer is told: travels in the plan.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -110,6 +110,7 @@ impl ExecutionPlan for LakeWriteExec {
             // Dropped before `finish`, the writer removes what it wrote.
             let mut writer = PartitionedWriter::new(config, input_schema).map_err(lake_error)?;
             while let Some(batch) = input.next().await.transpose()? {
+                services.pass(&task, Point::Writing).await?;
                 writer.write(&batch).map_err(lake_error)?;
             }
             let outcome = writer.finish().map_err(lake_error)?;

@@ -8,13 +8,13 @@ use futures::StreamExt;
 use futures::stream::try_unfold;
 use headworks_formats::xml::{BadRecord, SplitReport};
 use headworks_lake::QuarantineWriter;
-use headworks_sources::scan::QuarantineTarget;
+use headworks_sources::scan::{QuarantineTarget, read_partition};
 use headworks_sources::{ErrorClass, ScanObserver, SplitSpec, TaskError, XmlSource};
 use parking_lot::Mutex;
 
 use super::unary::prelude::*;
 use crate::api::{ScannedSplit, TaskReport};
-use crate::report::{TaskId, TaskServices};
+use crate::report::{Point, TaskId, TaskServices};
 
 /// Passes a source's rows on; reports its splits when all are read.
 #[derive(Debug, Clone)]
@@ -72,13 +72,12 @@ impl ExecutionPlan for ScanReportExec {
         });
         // The plan is shared by the tasks of a stage: each observes a scan of its own.
         let observer: Arc<dyn ScanObserver> = Arc::clone(&ledger) as _;
-        let mut config = config.clone();
-        config.file_source = Arc::new(source.with_observer(observer));
-        let input = DataSourceExec::from_data_source(config).execute(partition, context)?;
+        let input = read_partition(config, &source.with_observer(observer), partition, &context)?;
         let stream = try_unfold((input, ledger), move |(mut input, ledger)| {
             let (task, services) = (task.clone(), Arc::clone(&services));
             async move {
                 if let Some(batch) = input.next().await.transpose()? {
+                    services.pass(&task, Point::Scanned).await?;
                     return Ok::<_, DataFusionError>(Some((batch, (input, ledger))));
                 }
                 services.reporter.report(&task, TaskReport::Scan(ledger.finish()?)).await?;

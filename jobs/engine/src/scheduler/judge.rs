@@ -88,10 +88,7 @@ impl StageFacts {
     }
 
     /// The slot that counts for each partition: the last that succeeded.
-    fn winners(&self, guards: Guards) -> HashSet<usize> {
-        if !guards.b3_last_task_wins {
-            return self.succeeded.iter().map(|(slot, _)| *slot).collect();
-        }
+    fn winners(&self) -> HashSet<usize> {
         let mut last: BTreeMap<usize, usize> = BTreeMap::new();
         for (slot, partitions) in &self.succeeded {
             for partition in partitions {
@@ -141,7 +138,7 @@ pub(super) fn judge<'a>(
     let mut result = WaveResult { engine_job: engine_job.to_owned(), ..WaveResult::default() };
     let mut losers: Vec<&Reported> = reports.iter().collect();
     for stage in stages {
-        for slot in stage.winners(guards) {
+        for slot in stage.winners() {
             let task = TaskId { job: engine_job.to_owned(), stage: stage.stage, stage_attempt: stage.attempt, slot };
             let (own, others) = losers.into_iter().partition::<Vec<_>, _>(|r| r.task == task);
             losers = others;
@@ -155,6 +152,12 @@ pub(super) fn judge<'a>(
             for reported in own {
                 add(&mut result, &reported.report);
             }
+        }
+    }
+    if !guards.b3_last_task_wins {
+        // As if every location that the engine lists counted.
+        for reported in losers.drain(..) {
+            add(&mut result, &reported.report);
         }
     }
     Ok(Verdict { result, losers })

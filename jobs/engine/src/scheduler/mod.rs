@@ -54,7 +54,7 @@ pub const EXECUTOR_TIMEOUT_SECONDS: u64 = 5;
 const MESSAGE_BYTES_MAX: u32 = 256 * 1024 * 1024;
 
 /// What the engine is told when it starts.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct EngineOptions {
     /// Where it listens; port 0 picks a free one.
     pub bind: SocketAddr,
@@ -63,13 +63,21 @@ pub struct EngineOptions {
     /// For tests only.
     #[doc(hidden)]
     pub guards: Guards,
+    /// For tests only: waited for after a wave's job has ended and before the
+    /// wave is judged.
+    #[doc(hidden)]
+    pub before_verdict: Option<BeforeVerdict>,
 }
+
+/// What a test does before a verdict.
+#[doc(hidden)]
+pub type BeforeVerdict = Arc<dyn Fn() -> futures::future::BoxFuture<'static, ()> + Send + Sync>;
 
 impl EngineOptions {
     /// The defaults.
     #[must_use]
     pub fn new(bind: SocketAddr) -> Self {
-        Self { bind, executor_timeout_seconds: EXECUTOR_TIMEOUT_SECONDS, guards: Guards::default() }
+        Self { bind, executor_timeout_seconds: EXECUTOR_TIMEOUT_SECONDS, guards: Guards::default(), before_verdict: None }
     }
 }
 
@@ -171,6 +179,7 @@ impl EngineScheduler {
             slots: slots.clone(),
             cancelled: Arc::clone(&cancelled),
             guards: options.guards,
+            before_verdict: options.before_verdict,
         };
         Ok(Self { address, slots, runner, cancelled, server, stop: Mutex::new(Some(stop)), lakes })
     }

@@ -43,6 +43,7 @@ pub(super) struct WaveRunner {
     pub(super) slots: Slots,
     pub(super) cancelled: Arc<Mutex<HashSet<String>>>,
     pub(super) guards: Guards,
+    pub(super) before_verdict: Option<super::BeforeVerdict>,
 }
 
 /// How a job of Ballista's ended.
@@ -117,6 +118,9 @@ impl WaveRunner {
         ended: Ended,
         before: &[ExecutorInfo],
     ) -> (WaveOutcome, Option<crate::api::WaveDiscard>) {
+        if let Some(hook) = &self.before_verdict {
+            hook().await;
+        }
         match ended {
             Ended::Succeeded => {
                 let facts = self.facts(job).await;

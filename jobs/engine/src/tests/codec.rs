@@ -1,0 +1,62 @@
+//! Round trips of plans through the codec.
+
+use std::sync::Arc;
+
+use datafusion::physical_plan::{ExecutionPlan, displayable};
+use datafusion_proto::physical_plan::AsExecutionPlan;
+use datafusion_proto::protobuf::PhysicalPlanNode;
+use prost::Message;
+
+use super::world::{Setup, World};
+use crate::codec::HeadworksCodec;
+use crate::nodes::source_of;
+use crate::plan::wave_plan;
+
+fn text(plan: &Arc<dyn ExecutionPlan>) -> String {
+    displayable(plan.as_ref()).indent(true).to_string()
+}
+
+fn known_starts(plan: &Arc<dyn ExecutionPlan>) -> Option<usize> {
+    match source_of(plan.as_ref()) {
+        Some((_, source)) => Some(source.spec().known_starts.len()),
+        None => plan.children().into_iter().find_map(known_starts),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plans_survive_the_wire() {
+    let world = World::new(Setup::default()).await;
+    let codec = HeadworksCodec::default();
+    for sql in [
+        "SELECT * FROM src",
+        "SELECT id * 2 AS twice, k, _hw_file, _hw_offset, _hw_row_tag FROM src WHERE k > 1 AND id IS NOT NULL",
+        "SELECT k, sum(id) AS s FROM src GROUP BY k ORDER BY s",
+        "SELECT id, unnest(make_array(k, k + 1)) AS v FROM src WHERE id > 5",
+        "SELECT a.id, b.k FROM src a JOIN src b ON a.id = b.id WHERE b.k = 2",
+    ] {
+        let mut request = (*world.request(sql, 5).await).clone();
+        request.model.options.partition_by = if sql.contains(" k,") { vec!["k".into()] } else { vec![] };
+        let plan = world.plan(&Arc::new(request.clone())).await;
+        let mut wave = plan.waves[0].clone();
+        if let Some(split) = wave.splits.get_mut("src").and_then(|splits| splits.get_mut(1)) {
+            split.known_start = Some(split.start + 3);
+        }
+        let (ctx, physical) = wave_plan(&request, &wave, 1, 2).await.unwrap();
+        let bytes = PhysicalPlanNode::try_from_physical_plan(Arc::clone(&physical), &codec).unwrap().encode_to_vec();
+        let node = PhysicalPlanNode::decode(bytes.as_slice()).unwrap();
+        let back = node.try_into_physical_plan(&ctx.task_ctx(), &codec).unwrap();
+        assert_eq!(text(&back), text(&physical), "{sql}");
+        assert_eq!(back.schema(), physical.schema(), "{sql}");
+        assert_eq!(known_starts(&back), Some(1), "{sql}: the proven start of a split travels along");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_ours_and_not_ballistas_is_refused() {
+    use datafusion_proto::physical_plan::{DefaultPhysicalProtoConverter, PhysicalExtensionCodec};
+    let ctx = crate::session::planner(1).unwrap().task_ctx();
+    let converter = DefaultPhysicalProtoConverter {};
+    for bytes in [&b"HWK1"[..], b"HWK1\x00\x01", b"HWK1\xff\xff\xff", b"junk"] {
+        assert!(HeadworksCodec::default().try_decode(bytes, &[], &ctx, &converter).is_err(), "{bytes:?}");
+    }
+}

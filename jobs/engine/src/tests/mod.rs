@@ -1,0 +1,7 @@
+//! The engine, tested as a cluster inside one process.
+
+mod codec;
+mod guards;
+mod planning;
+mod slices;
+mod world;

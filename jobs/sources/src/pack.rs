@@ -1,0 +1,254 @@
+//! Reads the splits of one task, one after another, with one parser.
+//!
+//! Many small files make few batches: a batch may hold records of several
+//! files, and the columns that are constant for each split are filled in here.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, Int32Array, RecordBatch, RecordBatchOptions, StringBuilder};
+use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::error::{DataFusionError, Result};
+use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
+use datafusion::physical_plan::PhysicalExpr;
+use futures::Stream;
+use futures::stream::try_unfold;
+use headworks_formats::xml::{FedState, Split, XmlConfig, XmlReader};
+use object_store::ObjectStore;
+use object_store::path::Path;
+
+use crate::chunks::Chunks;
+use crate::error::{ErrorClass, TaskError};
+use crate::scan::{ScanObserver, XmlSource};
+use crate::split::SplitSpec;
+use crate::{FILE_COLUMN, SPLIT_COLUMN};
+
+/// What a task reads, in order.
+pub(crate) type Pack = VecDeque<(SplitSpec, Path)>;
+
+/// The projected rows of a pack.
+///
+/// # Errors
+/// If the parser cannot be set up; the stream yields errors of reading.
+pub(crate) fn read_pack(
+    source: &XmlSource,
+    config: Arc<XmlConfig>,
+    store: Arc<dyn ObjectStore>,
+    pack: Pack,
+) -> Result<impl Stream<Item = Result<RecordBatch>> + Send + 'static> {
+    let scan = PackScan {
+        projection: Projection::new(source, &config)?,
+        config,
+        store,
+        waiting: pack,
+        observer: source.observer(),
+        reader: None,
+        current: None,
+        buffer: Vec::new(),
+        consumed: 0,
+        end: false,
+        segments: Vec::new(),
+        rows_before: 0,
+    };
+    Ok(try_unfold(scan, |mut scan| async move { Ok(scan.next_batch().await?.map(|batch| (batch, scan))) }))
+}
+
+/// Turns the parser's batches into the scan's output.
+struct Projection {
+    exprs: Vec<Arc<dyn PhysicalExpr>>,
+    output: SchemaRef,
+    /// The parser's columns, then those constant columns that are wanted.
+    input: SchemaRef,
+    wants_file: bool,
+    wants_split: bool,
+}
+
+impl Projection {
+    fn new(source: &XmlSource, config: &XmlConfig) -> Result<Self> {
+        let wanted: Vec<_> = source.projection_exprs().iter().flat_map(|p| collect_columns(&p.expr)).collect();
+        let wants = |name: &str| wanted.iter().any(|column| column.name() == name);
+        let (wants_file, wants_split) = (wants(FILE_COLUMN), wants(SPLIT_COLUMN));
+        let mut fields: Vec<_> = config.output().fields().iter().cloned().collect();
+        for field in source.table().table_partition_cols() {
+            if wants(field.name()) {
+                fields.push(Arc::clone(field));
+            }
+        }
+        let input = Arc::new(Schema::new(fields));
+        let exprs = source.projection_exprs().iter().map(|p| reassign_expr_columns(Arc::clone(&p.expr), &input));
+        let exprs = exprs.collect::<Result<_>>()?;
+        let output = Arc::new(source.projection_exprs().project_schema(source.table().table_schema())?);
+        Ok(Self { exprs, output, input, wants_file, wants_split })
+    }
+
+    /// `segments`: splits and how many of the batch's rows are theirs, in order.
+    fn apply(&self, batch: &RecordBatch, segments: &[(Arc<SplitSpec>, usize)]) -> Result<RecordBatch> {
+        let rows = batch.num_rows();
+        let mut columns = batch.columns().to_vec();
+        if self.wants_file {
+            let mut files = StringBuilder::with_capacity(rows, rows * 64);
+            for (split, count) in segments {
+                (0..*count).for_each(|_| files.append_value(&split.path));
+            }
+            columns.push(Arc::new(files.finish()));
+        }
+        if self.wants_split {
+            let ids = segments.iter().flat_map(|(split, count)| std::iter::repeat_n(split.id, *count));
+            columns.push(Arc::new(Int32Array::from_iter_values(ids)));
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let input = RecordBatch::try_new_with_options(Arc::clone(&self.input), columns, &options)?;
+        let columns: Vec<ArrayRef> =
+            self.exprs.iter().map(|expr| expr.evaluate(&input)?.into_array(rows)).collect::<Result<_>>()?;
+        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.output), columns, &options)?)
+    }
+}
+
+struct PackScan {
+    projection: Projection,
+    config: Arc<XmlConfig>,
+    store: Arc<dyn ObjectStore>,
+    waiting: Pack,
+    observer: Option<Arc<dyn ScanObserver>>,
+    reader: Option<XmlReader>,
+    current: Option<Current>,
+    buffer: Vec<u8>,
+    /// Bytes at the buffer's start that the reader is done with.
+    consumed: usize,
+    /// Whether the current file has no more bytes.
+    end: bool,
+    /// Splits with rows in the batch to come.
+    segments: Vec<(Arc<SplitSpec>, usize)>,
+    /// Rows of earlier splits in the batch to come.
+    rows_before: usize,
+}
+
+/// The split that is being read.
+struct Current {
+    split: Arc<SplitSpec>,
+    location: Path,
+    chunks: Chunks,
+    /// Lines before the split's first byte; known once a bad record asks.
+    base_line: Option<u64>,
+}
+
+impl PackScan {
+    async fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            if self.current.is_none() && !self.begin_next() {
+                return self.take_batch();
+            }
+            let (Some(reader), Some(current)) = (&mut self.reader, &self.current) else {
+                return Err(DataFusionError::Internal("a pack without a reader".into()));
+            };
+            let path = &current.split.path;
+            let fed = reader
+                .feed(&self.buffer[self.consumed..], self.end)
+                .map_err(|e| TaskError::new(ErrorClass::Input, format!("{path}: {e}")).into_datafusion())?;
+            self.consumed += fed.consumed;
+            match fed.state {
+                FedState::NeedInput { at_least } => self.fill(at_least).await?,
+                FedState::BatchReady => {
+                    self.pass_on_bad_records().await?;
+                    self.close_segment();
+                    if let Some(batch) = self.take_batch()? {
+                        return Ok(Some(batch));
+                    }
+                }
+                FedState::Done => {
+                    self.pass_on_bad_records().await?;
+                    self.close_segment();
+                    if let (Some(observer), Some(reader), Some(current)) =
+                        (&self.observer, &self.reader, self.current.take())
+                    {
+                        observer.split_done(&current.split, reader.report());
+                    }
+                    self.current = None;
+                }
+            }
+        }
+    }
+
+    /// Goes on to the next split; `false` if there is none.
+    fn begin_next(&mut self) -> bool {
+        let Some((split, location)) = self.waiting.pop_front() else { return false };
+        let range = Split { start: split.reader_start(), end: if split.is_last() { u64::MAX } else { split.end } };
+        let reader = match &mut self.reader {
+            Some(reader) => {
+                reader.next_split(range);
+                reader
+            }
+            none => none.insert(XmlReader::new(Arc::clone(&self.config), range)),
+        };
+        let chunks = Chunks::new(Arc::clone(&self.store), location.clone(), &split, reader.position());
+        self.current = Some(Current { split: Arc::new(split), location, chunks, base_line: None });
+        self.buffer.clear();
+        self.consumed = 0;
+        self.end = false;
+        true
+    }
+
+    /// Notes which of the pending rows are the current split's.
+    fn close_segment(&mut self) {
+        let (Some(reader), Some(current)) = (&self.reader, &self.current) else { return };
+        let pending = reader.pending_rows();
+        if pending > self.rows_before {
+            self.segments.push((Arc::clone(&current.split), pending - self.rows_before));
+            self.rows_before = pending;
+        }
+    }
+
+    fn take_batch(&mut self) -> Result<Option<RecordBatch>> {
+        let Some(reader) = &mut self.reader else { return Ok(None) };
+        let batch = reader.take_batch().map_err(|e| DataFusionError::Internal(e.to_string()))?;
+        let segments = std::mem::take(&mut self.segments);
+        self.rows_before = 0;
+        batch.map(|batch| self.projection.apply(&batch, &segments)).transpose()
+    }
+
+    /// Makes at least `at_least` bytes follow what is consumed, unless the file ends.
+    async fn fill(&mut self, at_least: usize) -> Result<()> {
+        let Some(current) = &mut self.current else { return Ok(()) };
+        if self.end {
+            let path = &current.split.path;
+            return Err(DataFusionError::Internal(format!("{path}: the parser wants bytes behind the end")));
+        }
+        self.buffer.drain(..self.consumed);
+        self.consumed = 0;
+        while self.buffer.len() < at_least && !self.end {
+            match current.chunks.next().await? {
+                Some(bytes) => self.buffer.extend_from_slice(&bytes),
+                None => self.end = true,
+            }
+        }
+        Ok(())
+    }
+
+    async fn pass_on_bad_records(&mut self) -> Result<()> {
+        let (Some(reader), Some(current)) = (&mut self.reader, &mut self.current) else { return Ok(()) };
+        let mut records = reader.take_bad();
+        let (false, Some(observer)) = (records.is_empty(), &self.observer) else { return Ok(()) };
+        let base = match current.base_line {
+            Some(base) => base,
+            None => lines_before(Arc::clone(&self.store), current.location.clone(), &current.split).await?,
+        };
+        current.base_line = Some(base);
+        for record in &mut records {
+            record.line_in_split += base + 1; // from here on: the line in the file
+        }
+        observer.bad_records(&current.split, records)
+    }
+}
+
+/// Counts the lines before a split's first byte: only done when a bad record
+/// of a split inside a file wants its line's number.
+async fn lines_before(store: Arc<dyn ObjectStore>, location: Path, split: &SplitSpec) -> Result<u64> {
+    let from = split.reader_start().offset();
+    let head = SplitSpec { start: 0, end: from, known_start: None, file_size: from, ..split.clone() };
+    let mut chunks = Chunks::new(store, location, &head, 0);
+    let mut lines = 0;
+    while let Some(bytes) = chunks.next().await? {
+        lines += memchr::memchr_iter(b'\n', &bytes).count() as u64;
+    }
+    Ok(lines)
+}

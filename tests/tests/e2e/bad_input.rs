@@ -1,0 +1,275 @@
+//! Input that is not as it should be, and disks that don't take it: each is a clear error or a quarantined record, and
+//! never a table that is half there.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::data::{awards_job, fpds_folder, one_file, rows, rows_job};
+use crate::support::place::{Outcome, counts};
+use crate::support::{Cluster, Place};
+
+const ALL: &str = "SELECT id, name FROM rows";
+
+/// A job over `content` as its only file.
+fn over(content: impl AsRef<[u8]>, source: &[&str]) -> (Place, Outcome) {
+    let place = Place::new();
+    place.write("data/a.xml", content);
+    let job = rows_job(&place, ALL, source);
+    let outcome = place.run(&job, &[]);
+    (place, outcome)
+}
+
+/// The bad records: offset, reason, raw text.
+fn quarantined(place: &Place) -> Vec<(u64, String, String)> {
+    place
+        .lake("lake")
+        .query("select \"offset\", reason, raw from quarantine_rows order by \"offset\"")
+        .iter()
+        .map(|row| {
+            let text = |key: &str| row[key].as_str().unwrap().to_owned();
+            (row["offset"].as_u64().unwrap(), text("reason"), text("raw"))
+        })
+        .collect()
+}
+
+#[track_caller]
+fn refused(place: &Place, outcome: Outcome, words: &[&str]) -> String {
+    let error = outcome.says(1, words);
+    println!("{error}");
+    place.lake("lake").assert_untouched("out");
+    error
+}
+
+/// Ten rows, of which the one with this id is `instead`; and where that one begins.
+fn with_bad_row(id: u32, instead: &str) -> (String, u64) {
+    let row = format!("<row><id>{id}</id><name>n{id}</name></row>");
+    let xml = rows(10);
+    let offset = xml.find(&row).unwrap();
+    (xml.replace(&row, instead), offset as u64)
+}
+
+#[test]
+fn a_broken_record_is_quarantined_alone_and_an_option_drops_or_refuses_it() {
+    for (what, instead, reason) in [
+        (
+            "a bad entity",
+            "<row><id>5</id><name>&nosuch;</name></row>",
+            "&nosuch;",
+        ),
+        ("an unclosed tag", "<row><id>5</id><name>n5</row>", "name"),
+        (
+            "a wrong end tag",
+            "<row><id>5</id><name>n5</nome></row>",
+            "nome",
+        ),
+        (
+            "a bare <",
+            "<row><id>5</id><name x=\"<\">n5</name></row>",
+            "<",
+        ),
+    ] {
+        let (xml, offset) = with_bad_row(5, instead);
+        let (place, outcome) = over(&xml, &["schema: rows.schema.yaml"]);
+        drop((place, outcome));
+        let (place, outcome) = over(&xml, &[]);
+        let job = outcome.done();
+        assert_eq!(counts(&job), [10, 9, 0, 0, 1], "{what}");
+        let bad = quarantined(&place);
+        assert_eq!(bad.len(), 1, "{what}");
+        assert_eq!(bad[0].0, offset, "{what}");
+        assert!(bad[0].1.contains(reason), "{what}: {}", bad[0].1);
+        assert_eq!(bad[0].2, instead, "{what}");
+        assert_eq!(place.lake("lake").audit()["out"]["rows"], 9, "{what}");
+
+        let (place, outcome) = over(&xml, &["on_bad_record: drop"]);
+        assert_eq!(counts(&outcome.done()), [10, 9, 0, 1, 0], "{what}");
+        assert_eq!(place.lake("lake").audit()["out"]["rows"], 9, "{what}");
+
+        let (place, outcome) = over(&xml, &["on_bad_record: fail"]);
+        let error = refused(&place, outcome, &["data/a.xml"]);
+        assert!(error.contains(&offset.to_string()), "{what}: {error}");
+    }
+}
+
+#[test]
+fn the_record_that_a_truncated_file_ends_in_is_quarantined() {
+    let xml = rows(10);
+    let offset = xml.find("<row><id>10<").unwrap();
+    let (place, outcome) = over(&xml[..offset + 20], &[]);
+    let job = outcome.done();
+    assert_eq!(counts(&job), [10, 9, 0, 0, 1]);
+    let bad = quarantined(&place);
+    assert_eq!(bad.len(), 1);
+    assert_eq!(bad[0].0, offset as u64);
+    assert_eq!(bad[0].2, xml[offset..offset + 20]);
+
+    let (place, outcome) = over(&xml[..offset + 20], &["on_bad_record: fail"]);
+    let error = refused(&place, outcome, &["data/a.xml"]);
+    assert!(error.contains(&offset.to_string()), "{error}");
+}
+
+#[test]
+fn an_encoding_that_is_not_read_is_an_error_that_names_it() {
+    let utf16: Vec<u8> = "\u{feff}<rows><row><id>1</id><name>n</name></row></rows>"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let (place, outcome) = over(&utf16, &[]);
+    refused(&place, outcome, &["data/a.xml", "UTF-16"]);
+    let declared = rows(3).replace("version=\"1.0\"", "version=\"1.0\" encoding=\"UTF-16\"");
+    let (place, outcome) = over(&declared, &[]);
+    refused(&place, outcome, &["data/a.xml", "UTF-16"]);
+}
+
+#[test]
+fn an_empty_file_holds_no_record_and_does_no_harm() {
+    let place = Place::new();
+    place.write("data/a.xml", rows(10));
+    place.write("data/b.xml", "");
+    let job = rows_job(&place, ALL, &[]);
+    let job = place.run(&job, &[]).done();
+    assert_eq!(counts(&job), [10, 10, 0, 0, 0]);
+    assert_eq!(job["sources"][0]["files"], 2);
+
+    // Nothing but empty files: there is no schema to infer.
+    let (place, outcome) = over("", &[]);
+    if outcome.code != 0 {
+        refused(&place, outcome, &["rows"]);
+    }
+}
+
+#[test]
+fn a_path_that_matches_nothing_is_an_error() {
+    let place = Place::new();
+    std::fs::create_dir(place.path("data")).unwrap();
+    let job = rows_job(&place, ALL, &[]);
+    let outcome = place.run(&job, &[]);
+    refused(&place, outcome, &["rows", "no file matches", "data/*.xml"]);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_fails_the_job_by_name() {
+    let place = Place::new();
+    place.write("data/a.xml", rows(10));
+    std::os::unix::fs::symlink(place.path("nowhere.xml"), place.path("data/b.xml")).unwrap();
+    let job = rows_job(&place, ALL, &[]);
+    let outcome = place.run(&job, &[]);
+    refused(&place, outcome, &["data/b.xml"]);
+}
+
+#[test]
+fn a_value_that_does_not_fit_the_schema_is_quarantined_or_null() {
+    let (xml, offset) = with_bad_row(5, "<row><id>five</id><name>n5</name></row>");
+    let schema = "fields:\n  id: int64\n  name: text\n";
+    for (source, expected, null) in [
+        (&["schema: s.yaml"][..], [10, 9, 0, 0, 1], 0),
+        (
+            &["schema: s.yaml", "on_bad_value: null"],
+            [10, 10, 0, 0, 0],
+            1,
+        ),
+    ] {
+        let place = Place::new();
+        place.write("data/a.xml", &xml);
+        place.write("s.yaml", schema);
+        let source: Vec<String> = source
+            .iter()
+            .map(|line| line.replace(": null", ": \"null\""))
+            .collect();
+        let source: Vec<&str> = source.iter().map(String::as_str).collect();
+        let job = rows_job(&place, ALL, &source);
+        let job = place.run(&job, &[]).done();
+        assert_eq!(counts(&job), expected, "{source:?}");
+        let row = place
+            .lake("lake")
+            .row("select count(*) filter (id is null) n from out");
+        assert_eq!(row["n"], null, "{source:?}");
+        if expected[4] > 0 {
+            let bad = quarantined(&place);
+            assert_eq!(bad[0].0, offset);
+            assert!(bad[0].1.contains("id"), "{bad:?}");
+        }
+    }
+}
+
+#[test]
+fn a_job_file_that_is_wrong_names_the_line_and_the_nearest_word() {
+    let place = Place::new();
+    place.write("data/a.xml", rows(1));
+    let job = rows_job(&place, ALL, &["row_tga: row"]);
+    let error = place
+        .run(&job, &[])
+        .says(2, &["rows.yaml", "row_tga", "row_tag"]);
+    assert!(error.contains("8"), "no line in: {error}");
+}
+
+#[test]
+fn a_lake_that_cannot_be_written_is_an_error_by_name() {
+    let place = Place::new();
+    place.write("data/a.xml", rows(10));
+    // A file where the folder should be: modes would not stop the superuser.
+    place.write("lake", "not a folder");
+    let job = rows_job(&place, ALL, &[]);
+    place.run(&job, &[]).says(1, &["lake"]);
+    assert_eq!(
+        std::fs::read_to_string(place.path("lake")).unwrap(),
+        "not a folder"
+    );
+}
+
+#[test]
+fn a_full_disk_fails_the_job_and_leaves_the_table_as_it_was() {
+    let place = Place::new();
+    let good = one_file(&place, "good", 1_000_000, 0, 91);
+    one_file(&place, "data", 60_000_000, 0, 92);
+    let sql = fpds_folder().join("contracts.sql").canonicalize().unwrap();
+    let job = |data: &str| {
+        awards_job(
+            &place,
+            data,
+            "contracts",
+            sql.to_str().unwrap(),
+            &["distribute: none", "compression: none"],
+            &["split_size: 60MB"],
+        )
+    };
+    let mut cluster = Cluster::scheduler_only(&place, "state");
+    // No file of the executor may grow beyond 1 MB: the same error as a full disk's, and no mount is needed.
+    let executor = place.command("headworks-executor");
+    let mut limited = place.command("headworks-executor");
+    limited_to_one_mb(&mut limited, executor.get_program().as_ref());
+    cluster.add_executor_as(limited);
+    cluster.run(&job("good"), &[]).done();
+    let lake = place.lake("lake");
+    let files = lake.visible_files("");
+
+    let outcome = cluster.run(&job("data"), &[]);
+    let error = outcome.says(1, &["contracts"]);
+    println!("{error}");
+    assert_eq!(lake.visible_files(""), files);
+    assert_eq!(lake.version("contracts"), 1);
+    let tables: Value = lake.audit();
+    assert_eq!(tables["contracts"]["rows"], good.records);
+    cluster.wait_until_all_free();
+}
+
+/// Makes `command` a shell that starts `program` with a limit on the size of files, and without the signal that would
+/// end it there.
+fn limited_to_one_mb(command: &mut std::process::Command, program: &Path) {
+    let mut shell = std::process::Command::new("sh");
+    shell
+        .arg("-c")
+        .arg("trap '' XFSZ; ulimit -f 2048; exec \"$0\" \"$@\"")
+        .arg(program);
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    if let Some(folder) = command.get_current_dir() {
+        shell.current_dir(folder);
+    }
+    *command = shell;
+}

@@ -1,0 +1,19 @@
+//! The whole system, as a user meets it: the real programs over generated and real data, on loopback, each test with
+//! folders and processes of its own.
+//!
+//! The programs are those that `cargo test --workspace` built beside this test. `HEADWORKS_LONG=1` runs the long
+//! versions; `HEADWORKS_SEED=N` replays the random choices of a run, which each such test prints.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+mod bad_input;
+mod cluster;
+mod loss;
+mod real_feed;
+mod restarts;
+mod sample;
+mod sharing;
+mod sql_rules;
+mod stopped;

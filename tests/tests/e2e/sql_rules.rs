@@ -1,0 +1,130 @@
+//! What SQL over sources means: which rows are counted where, which names are found, and which plans are refused.
+
+use crate::support::Place;
+use crate::support::data::{rows, rows_job};
+use crate::support::place::{counts, model};
+
+/// A place with ten rows.
+fn ten_rows() -> Place {
+    let place = Place::new();
+    place.write("data/a.xml", rows(10));
+    place
+}
+
+#[test]
+fn a_filter_is_counted() {
+    let place = ten_rows();
+    let job = rows_job(&place, "SELECT id, name FROM rows WHERE id > 7", &[]);
+    let job = place.run(&job, &[]).done();
+    assert_eq!(counts(&job), [10, 3, 7, 0, 0]);
+    assert_eq!(place.lake("lake").audit()["out"]["rows"], 3);
+}
+
+#[test]
+fn rows_that_an_unnest_makes_are_counted_apart() {
+    let place = Place::new();
+    place.write(
+        "data/a.xml",
+        "<rows><row><id>1</id><tag>a</tag><tag>b</tag><tag>c</tag></row>\
+         <row><id>2</id><tag>d</tag></row></rows>",
+    );
+    let job = rows_job(&place, "SELECT id, unnest(tag) AS tag FROM rows", &[]);
+    let job = place.run(&job, &[]).done();
+    assert_eq!(counts(&job), [2, 2, 0, 0, 0], "records");
+    assert_eq!(model(&job, "out")["rows"], 4, "rows");
+    let found = place
+        .lake("lake")
+        .query("select id, tag from out order by tag");
+    let found: Vec<_> = found
+        .iter()
+        .map(|row| (row["id"].as_i64().unwrap(), row["tag"].as_str().unwrap()))
+        .collect();
+    assert_eq!(found, [(1, "a"), (1, "b"), (1, "c"), (2, "d")]);
+}
+
+#[test]
+fn the_columns_of_our_own_are_written_only_if_selected() {
+    let place = ten_rows();
+    let job = rows_job(&place, "SELECT * FROM rows", &[]);
+    place.run(&job, &[]).done();
+    let lake = place.lake("lake");
+    let row = lake.row("select * from out where id = 1");
+    let names: Vec<&str> = row
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    assert_eq!(names, ["id", "name"]);
+
+    let job = rows_job(
+        &place,
+        "SELECT id, _hw_file, _hw_row_tag, _hw_offset FROM rows",
+        &[],
+    );
+    place.run(&job, &[]).done();
+    let xml = rows(10);
+    for row in lake.query("select * from out") {
+        let offset = xml.find(&format!("<row><id>{}<", row["id"])).unwrap();
+        assert_eq!(row["_hw_offset"], offset);
+        assert_eq!(row["_hw_row_tag"], "row");
+        let file = row["_hw_file"].as_str().unwrap();
+        assert!(file.ends_with("data/a.xml"), "{file}");
+    }
+}
+
+#[test]
+fn names_are_found_whatever_their_case_unless_that_is_ambiguous() {
+    let place = Place::new();
+    place.write(
+        "data/a.xml",
+        "<rows><row><Id>1</Id><vendorName>v</vendorName><a>x</a><A>y</A></row></rows>",
+    );
+    let job = rows_job(
+        &place,
+        "SELECT ID AS i, VENDORNAME AS v, a AS small, A AS large FROM rows",
+        &[],
+    );
+    place.run(&job, &[]).done();
+    let row = place.lake("lake").row("select * from out");
+    assert_eq!(row["i"], 1);
+    assert_eq!(row["v"], "v");
+    assert_eq!((&row["small"], &row["large"]), (&"x".into(), &"y".into()));
+}
+
+#[test]
+fn an_unknown_column_is_an_error_that_lists_candidates() {
+    let place = ten_rows();
+    let job = rows_job(&place, "SELECT nmae FROM rows", &[]);
+    let outcome = place.run(&job, &[]);
+    assert!(outcome.code == 1 || outcome.code == 2, "{outcome:?}");
+    let code = outcome.code;
+    outcome.says(code, &["nmae", "name"]);
+    place.lake("lake").assert_untouched("");
+}
+
+#[test]
+fn plans_that_a_cluster_would_double_are_refused_by_name() {
+    for (sql, words) in [
+        (
+            "SELECT id, value FROM rows CROSS JOIN generate_series(1, 10)",
+            &["generate_series"][..],
+        ),
+        (
+            "SELECT id, v FROM rows CROSS JOIN (VALUES (1), (2)) AS t(v)",
+            &["VALUES"],
+        ),
+        ("SELECT id FROM rows LIMIT 3", &["LIMIT"]),
+    ] {
+        let place = ten_rows();
+        let job = rows_job(&place, sql, &[]);
+        let outcome = place.run(&job, &[]);
+        println!("{sql}: {}", outcome.stderr);
+        assert!(outcome.code == 1 || outcome.code == 2, "{sql}: {outcome:?}");
+        for word in words {
+            let error = outcome.stderr.to_lowercase();
+            assert!(error.contains(&word.to_lowercase()), "{sql}: {error}");
+        }
+        place.lake("lake").assert_untouched("");
+    }
+}
