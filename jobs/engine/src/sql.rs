@@ -9,7 +9,7 @@ use datafusion::physical_plan::execute_stream;
 use headworks_lake::{Table, tables};
 
 use crate::api::EngineError;
-use crate::plan::{LakeTable, Names, logical_plan, register};
+use crate::plan::{LakeTable, Names, logical_plan, plain, register};
 use crate::session;
 
 /// The rows of a query, as they come.
@@ -64,9 +64,8 @@ pub async fn query(lake: &str, sql: &str) -> Result<QueryRows, EngineError> {
         EngineError::Configuration(format!("{e}\n(the lake {lake} has: {tables})"))
     })?;
     let state = ctx.state();
-    let physical = state.create_physical_plan(&logical).await.map_err(|e| {
-        EngineError::Configuration(e.strip_backtrace())
-    })?;
+    let physical =
+        state.create_physical_plan(&logical).await.map_err(|e| EngineError::Configuration(plain(&e)))?;
     let stream = execute_stream(physical, ctx.task_ctx()).map_err(engine)?;
     Ok(QueryRows { schema: stream.schema(), stream })
 }

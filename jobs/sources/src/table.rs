@@ -50,6 +50,10 @@ impl SourceTable {
             ];
             groups.entry(split.pack).or_default().push(file);
         }
+        // A scan without partitions would be no plan at all.
+        if groups.is_empty() {
+            groups.insert(0, Vec::new());
+        }
         groups.into_values().map(FileGroup::new).collect()
     }
 }

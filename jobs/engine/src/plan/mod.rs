@@ -304,8 +304,14 @@ pub(crate) async fn logical_plan(ctx: &SessionContext, sql: &str, names: Names) 
 }
 
 /// DataFusion's message without its own names for its layers.
-fn plain(error: &DataFusionError) -> String {
-    error.strip_backtrace().lines().next().unwrap_or_default().to_owned()
+pub(crate) fn plain(error: &DataFusionError) -> String {
+    let text = error.find_root().strip_backtrace();
+    let text = text.replace("datafusion.public.", "");
+    ["Error during planning: ", "Schema error: ", "SQL error: ", "This feature is not implemented: "]
+        .iter()
+        .find_map(|layer| text.strip_prefix(layer))
+        .unwrap_or(&text)
+        .to_owned()
 }
 
 fn without_split_column(schema: &SchemaRef) -> Schema {

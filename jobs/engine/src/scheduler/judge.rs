@@ -140,7 +140,12 @@ pub(super) fn judge<'a>(
     for stage in stages {
         for slot in stage.winners() {
             let task = TaskId { job: engine_job.to_owned(), stage: stage.stage, stage_attempt: stage.attempt, slot };
-            let (own, others) = losers.into_iter().partition::<Vec<_>, _>(|r| r.task == task);
+            let is_own = |r: &&Reported| match guards.b1_refuse_retried_stages {
+                true => r.task == task,
+                // As the engine sees it: a slot is a slot, whatever the attempt.
+                false => (r.task.stage, r.task.slot) == (task.stage, task.slot),
+            };
+            let (own, others) = losers.into_iter().partition::<Vec<_>, _>(is_own);
             losers = others;
             let kinds: Vec<&TaskReport> = own.iter().map(|r| &r.report).collect();
             if !stage.owes.paid_by(&kinds) {
