@@ -12,4 +12,6 @@ pub mod real_data;
 pub mod rng;
 
 #[cfg(test)]
+mod architecture_tests;
+#[cfg(test)]
 mod fpds_schema_tests;

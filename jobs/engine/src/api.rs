@@ -97,6 +97,8 @@ pub struct ScannedSplit {
     pub report: SplitReport,
     /// Quarantine files that hold this split's bad records, not yet visible.
     pub quarantine: Vec<PendingFile>,
+    /// The first bad record: its line, its byte and what is wrong.
+    pub first_bad: Option<String>,
 }
 
 /// All that an accepted wave produced: reports of winning tasks only.
@@ -122,6 +124,10 @@ pub struct WaveResult {
     pub tasks: BTreeMap<String, u32>,
 }
 
+/// The class of a failure because a table that the model reads has a new
+/// version, and the files of the one it was planned over are gone: plan anew.
+pub const STALE: &str = "stale";
+
 /// How an attempt at a wave ended.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum WaveOutcome {
@@ -136,7 +142,7 @@ pub enum WaveOutcome {
     },
     /// Failed for good.
     Failed {
-        /// "input", "configuration", "lake" or "engine".
+        /// "input", "configuration", "lake", "engine" or [`STALE`].
         class: String,
         /// What, where, what next.
         error: String,

@@ -168,7 +168,7 @@ fn table_schema(record: &Schema) -> TableSchema {
         Arc::new(Field::new(FILE_COLUMN, DataType::Utf8, false)),
         Arc::new(Field::new(SPLIT_COLUMN, DataType::Int32, false)),
     ];
-    TableSchema::new(Arc::new(Schema::new(fields)), constant)
+    TableSchema::builder(Arc::new(Schema::new(fields))).with_table_partition_cols(constant).build()
 }
 
 impl FileSource for XmlSource {

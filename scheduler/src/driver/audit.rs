@@ -30,6 +30,8 @@ pub struct FileAccount {
     pub dropped: u64,
     /// Of these those that it put into quarantine.
     pub quarantined: u64,
+    /// The first record that could not be read: where, and what is wrong.
+    pub first_bad: Option<String>,
     /// Rows that filters removed.
     pub filtered: u64,
     /// Rows that the writer wrote.
@@ -253,7 +255,7 @@ pub(super) fn add_wave(
             let key = (source.clone(), split.path.clone());
             let account = accounts.entry(key.clone()).or_default();
             if let Some(scan) = scans.get(&split.id) {
-                add_scan(account, split.end, &scan.report);
+                add_scan(account, split.end, scan);
             }
             keys.insert(split.id, key);
         }
@@ -300,7 +302,11 @@ pub(super) fn add_wave(
     Ok(())
 }
 
-fn add_scan(account: &mut FileAccount, end: u64, report: &SplitReport) {
+fn add_scan(account: &mut FileAccount, end: u64, scan: &ScannedSplit) {
+    let report = &scan.report;
+    if account.first_bad.is_none() {
+        account.first_bad.clone_from(&scan.first_bad);
+    }
     account.covered = end;
     account.ended = report.reached.kind == SyncKind::Eof;
     account.last = Some(Box::new(report.clone()));

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use headworks_engine::api::{ModelPlan, Wave};
 use headworks_lake::{Audit, Snapshot};
 use headworks_sources::InputFile;
-use headworks_spec::{Format, WriteMode};
+use headworks_spec::{Format, OnBadRecord, WriteMode};
 
 use super::action::{Action, CommitWork, ModelWork, Record};
-use super::audit::{self, AuditFailure, content_tag};
+use super::audit::{self, AuditFailure, FileAccount, content_tag};
 use super::state::{ErrorClass, JobState, ModelRun, ModelStatus, Phase, SourceCounts};
 use super::step::{begin_model, fail, is_empty, next_quarantine};
 use super::warnings::Warnings;
@@ -173,11 +173,31 @@ pub(super) fn check_failed(state: &JobState, model: usize, failure: &AuditFailur
     )
 }
 
+/// A split inside a file cannot fail at once on a bad record: whether it is one
+/// is certain only when the splits before it are verified, which they are now.
+fn bad_record_forbidden(state: &JobState, run: &ModelRun) -> Option<String> {
+    let forbids = |name: &str| {
+        let source = state.sources.get(name);
+        source.is_some_and(|source| source.spec.options.on_bad_record == OnBadRecord::Fail)
+    };
+    let bad = |account: &FileAccount| account.quarantined + account.dropped > 0;
+    let ((source, path), account) =
+        run.accounts.iter().find(|((name, _), account)| forbids(name) && bad(account))?;
+    let first = account.first_bad.as_deref().unwrap_or("see the quarantine");
+    Some(format!(
+        "{path}: {first}; source `{source}` says on_bad_record: fail; mend the file, or say quarantine to go on \
+         without such records"
+    ))
+}
+
 /// All waves are in: the audit, then the commit.
 pub(super) fn commit(state: &mut JobState, model: usize, now_ms: u64) -> Vec<Action> {
     let Some(run) = &state.run else {
         return Vec::new();
     };
+    if let Some(error) = bad_record_forbidden(state, run) {
+        return fail(state, ErrorClass::Input, error, now_ms);
+    }
     let inputs: BTreeMap<_, _> = run
         .work
         .inputs
@@ -302,7 +322,8 @@ fn count_sources(state: &mut JobState, run: &ModelRun) {
     }
 }
 
-/// Another job took in some of the same files: begin anew without them.
+/// Another job took in some of the same files, or overwrote a table that this
+/// model reads: begin anew.
 pub(super) fn overtaken(
     state: &mut JobState,
     model: usize,
@@ -311,8 +332,9 @@ pub(super) fn overtaken(
 ) -> Vec<Action> {
     if state.models[model].restarts >= MODEL_RESTARTS_MAX {
         let error = format!(
-            "model `{}` was overtaken {MODEL_RESTARTS_MAX} times by other jobs that took in the same files: {reason}; \
-             the table is as they left it; run the job again when they have ended",
+            "model `{}` was overtaken {MODEL_RESTARTS_MAX} times by other jobs that took in the same files, or \
+             overwrote a table that it reads: {reason}; the table is as they left it; run the job again when they \
+             have ended",
             state.spec.models[model].name
         );
         return fail(state, ErrorClass::Lake, error, now_ms);

@@ -93,6 +93,8 @@ impl Phase {
                 a == b && (w == v || w == v + 1)
             }
             (Running { model: a, .. }, Committing { model: b }) => a == b,
+            // A table that it reads was overwritten meanwhile: once more.
+            (Running { model: a, .. }, Opening { model: b }) => a == b,
             // Failed; the quarantine is kept.
             (
                 Running { model: a, .. } | Planning { model: a },

@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use headworks_engine::api::{Wave, WaveDiscard, WaveOutcome, WaveResult};
+use headworks_engine::api::{STALE, Wave, WaveDiscard, WaveOutcome, WaveResult};
 
 use super::action::{Action, Record};
 use super::audit;
 use super::chain::{self, Verdict};
-use super::model::{check_failed, commit};
+use super::model::{self, check_failed, commit};
 use super::quarantine;
 use super::state::{ErrorClass, JobState, Phase};
 use super::step::{end_cancelled, fail, is_empty};
@@ -84,6 +84,11 @@ pub(super) fn wave_ended(
             error,
             discard,
         } => {
+            if let (true, None, Some(model)) = (class == STALE, &state.stop, state.model_in_hand()) {
+                let mut actions = discard_attempt(state, discard, &error);
+                actions.extend(model::overtaken(state, model, error, now_ms));
+                return actions;
+            }
             let class = ErrorClass::parse(&class);
             if class == ErrorClass::Engine && executor_lost {
                 return run_again(

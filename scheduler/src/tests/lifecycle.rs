@@ -408,3 +408,25 @@ fn the_work_of_a_model_names_its_inputs_and_its_quarantine() {
     );
     assert_eq!(works[1].inputs["s"].len(), 1);
 }
+
+/// Two jobs overwrote one lake; the second one's model read files that the
+/// first one's commit had removed, and its job failed.
+#[test]
+fn a_model_whose_input_table_was_overwritten_begins_anew() {
+    let mut desk = Desk::new(World::new(&[250]), vec![overwrite("a")]);
+    desk.run_until(|a| matches!(a, Action::RunWave { .. }));
+    let actions = desk.tell(Event::WaveEnded {
+        outcome: WaveOutcome::Failed {
+            class: headworks_engine::api::STALE.to_owned(),
+            error: "contracts/a.parquet not found".to_owned(),
+            discard: WaveDiscard::default(),
+        },
+        executor_lost: false,
+    });
+    assert!(
+        actions.iter().any(|a| matches!(a, Action::Open(0))),
+        "{actions:?}"
+    );
+    desk.go_on(actions);
+    assert_eq!(desk.state.outcome(), Some(Outcome::Done), "{}", desk.error());
+}

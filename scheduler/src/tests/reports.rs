@@ -52,5 +52,6 @@ pub(crate) fn scan(
         split,
         report,
         quarantine: Vec::new(),
+        first_bad: None,
     }
 }

@@ -234,6 +234,7 @@ impl World {
                     split: split.clone(),
                     report,
                     quarantine,
+                    first_bad: None,
                 });
             }
         }

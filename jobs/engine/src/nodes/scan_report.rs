@@ -101,6 +101,8 @@ struct ScanLedger {
 struct Kept {
     splits: Vec<ScannedSplit>,
     quarantine: Option<QuarantineWriter>,
+    /// Of the split that is being read.
+    first_bad: Option<String>,
 }
 
 impl ScanLedger {
@@ -120,8 +122,12 @@ impl ScanLedger {
 
 impl ScanObserver for ScanLedger {
     fn bad_records(&self, split: &SplitSpec, records: Vec<BadRecord>) -> Result<()> {
-        let Some(target) = &self.quarantine else { return Ok(()) };
         let mut kept = self.kept.lock();
+        if let (None, Some(first)) = (&kept.first_bad, records.first()) {
+            kept.first_bad =
+                Some(format!("line {}, record at byte {}: {}", first.line_in_split, first.offset, first.reason));
+        }
+        let Some(target) = &self.quarantine else { return Ok(()) };
         let writer = match &mut kept.quarantine {
             Some(writer) => writer,
             none => none.insert(
@@ -146,8 +152,9 @@ impl ScanObserver for ScanLedger {
 
     fn split_done(&self, split: &SplitSpec, report: SplitReport) {
         let source = self.source.clone();
-        let scanned = ScannedSplit { source, split: split.clone(), report, quarantine: Vec::new() };
-        self.kept.lock().splits.push(scanned);
+        let mut kept = self.kept.lock();
+        let first_bad = kept.first_bad.take();
+        kept.splits.push(ScannedSplit { source, split: split.clone(), report, quarantine: Vec::new(), first_bad });
     }
 }
 

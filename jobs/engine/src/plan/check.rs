@@ -18,7 +18,7 @@ use crate::api::EngineError;
 ///
 /// # Errors
 /// `Configuration`, naming the leaf.
-pub fn check_leaves(plan: &Arc<dyn ExecutionPlan>) -> Result<(), EngineError> {
+pub(super) fn check_leaves(plan: &Arc<dyn ExecutionPlan>) -> Result<(), EngineError> {
     let children = plan.children();
     if children.is_empty() && !is_sliced(plan) {
         let leaf = displayable(plan.as_ref()).one_line().to_string();
@@ -47,7 +47,7 @@ fn is_sliced(leaf: &Arc<dyn ExecutionPlan>) -> bool {
 ///
 /// # Errors
 /// `Configuration`.
-pub fn check_limits(plan: &LogicalPlan, sources: &dyn Fn(&str) -> bool) -> Result<(), EngineError> {
+pub(super) fn check_limits(plan: &LogicalPlan, sources: &dyn Fn(&str) -> bool) -> Result<(), EngineError> {
     if matches!(plan, LogicalPlan::Limit(_)) && streams_from_source(plan, sources) {
         return Err(EngineError::Configuration(
             "LIMIT without ORDER BY over a source stops reading early, so the job could not prove that it read every \

@@ -41,7 +41,8 @@ impl LakeTable {
         for name in &snapshot.partition_by {
             ordered.extend(from_folders.iter().find(|f| f.name() == name).cloned());
         }
-        let table = TableSchema::new(Arc::new(Schema::new(in_files)), ordered);
+        let table =
+            TableSchema::builder(Arc::new(Schema::new(in_files))).with_table_partition_cols(ordered).build();
         Self { root: root.to_string_lossy().into_owned(), snapshot, table }
     }
 

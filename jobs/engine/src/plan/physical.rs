@@ -21,7 +21,7 @@ use crate::nodes::{
 
 /// Puts a [`ScanReportExec`] on every scan of a source, and, in a row-wise
 /// plan, counters on its filters and its unnest.
-pub fn add_counters(plan: Arc<dyn ExecutionPlan>, row_wise: bool) -> Result<Arc<dyn ExecutionPlan>> {
+pub(super) fn add_counters(plan: Arc<dyn ExecutionPlan>, row_wise: bool) -> Result<Arc<dyn ExecutionPlan>> {
     plan.transform_up(|node| {
         if source_of(node.as_ref()).is_some() {
             return Ok(Transformed::yes(Arc::new(ScanReportExec::new(node)) as Arc<dyn ExecutionPlan>));
@@ -30,11 +30,9 @@ pub fn add_counters(plan: Arc<dyn ExecutionPlan>, row_wise: bool) -> Result<Arc<
             return Ok(Transformed::no(node));
         }
         if let Some(filter) = node.downcast_ref::<FilterExec>() {
-            // Behind an unnest there are rows, not records: the counter on top
-            // of the chain tells them apart.
-            if !has_unnest(filter.input()) {
-                return Ok(Transformed::yes(counted_filter(filter)?));
-            }
+            // Before an unnest it removes records, behind it rows: the audit
+            // has one equation for both.
+            return Ok(Transformed::yes(counted_filter(filter)?));
         }
         if node.is::<UnnestExec>() {
             let records = Arc::clone(node.children()[0]);
@@ -46,10 +44,6 @@ pub fn add_counters(plan: Arc<dyn ExecutionPlan>, row_wise: bool) -> Result<Arc<
         Ok(Transformed::no(node))
     })
     .data()
-}
-
-fn has_unnest(plan: &Arc<dyn ExecutionPlan>) -> bool {
-    plan.is::<UnnestExec>() || plan.children().into_iter().any(has_unnest)
 }
 
 fn counted_filter(filter: &FilterExec) -> Result<Arc<dyn ExecutionPlan>> {
@@ -70,7 +64,7 @@ fn counted_filter(filter: &FilterExec) -> Result<Arc<dyn ExecutionPlan>> {
 ///
 /// # Errors
 /// If a column is not in the plan's output.
-pub fn shuffle_by(plan: Arc<dyn ExecutionPlan>, columns: &[String], partitions: usize) -> Result<Arc<dyn ExecutionPlan>> {
+pub(super) fn shuffle_by(plan: Arc<dyn ExecutionPlan>, columns: &[String], partitions: usize) -> Result<Arc<dyn ExecutionPlan>> {
     let schema = plan.schema();
     let keys = columns.iter().map(|name| {
         Ok(Arc::new(Column::new(name, schema.index_of(name)?)) as Arc<dyn PhysicalExpr>)
@@ -81,12 +75,12 @@ pub fn shuffle_by(plan: Arc<dyn ExecutionPlan>, columns: &[String], partitions: 
 
 /// Whether tasks' shares of a partitioned model would make small files.
 #[must_use]
-pub fn would_scatter(plan: &Arc<dyn ExecutionPlan>) -> bool {
+pub(super) fn would_scatter(plan: &Arc<dyn ExecutionPlan>) -> bool {
     plan.output_partitioning().partition_count() > 1
 }
 
 /// The writer on top.
 #[must_use]
-pub fn write(plan: Arc<dyn ExecutionPlan>, spec: WriteSpec) -> Arc<dyn ExecutionPlan> {
+pub(super) fn write(plan: Arc<dyn ExecutionPlan>, spec: WriteSpec) -> Arc<dyn ExecutionPlan> {
     Arc::new(LakeWriteExec::new(plan, Arc::new(spec)))
 }

@@ -14,7 +14,7 @@ use headworks_sources::SPLIT_COLUMN;
 ///
 /// # Errors
 /// If a rewritten node does not fit its new input: a mistake of ours.
-pub fn carry_split_column(plan: &LogicalPlan, sources: &dyn Fn(&str) -> bool) -> Result<Option<LogicalPlan>> {
+pub(super) fn carry_split_column(plan: &LogicalPlan, sources: &dyn Fn(&str) -> bool) -> Result<Option<LogicalPlan>> {
     let mut unnests = 0;
     let carried = carry(plan, sources, &mut unnests)?;
     // Two unnests would need a ledger for each: such a model runs as one plan.

@@ -70,12 +70,10 @@ impl SlotState {
             free.collect()
         };
         let mut bound = Vec::new();
-        loop {
-            // The emptiest executor; ids break ties, so that a test can tell.
-            let Some(slot) = free.iter_mut().filter(|(_, n)| *n > 0).max_by(|a, b| (a.1, &b.0).cmp(&(b.1, &a.0)))
-            else {
-                break;
-            };
+        // The emptiest executor first; ids break ties, so that a test can tell.
+        while let Some(slot) =
+            free.iter_mut().filter(|(_, n)| *n > 0).max_by(|a, b| (a.1, &b.0).cmp(&(b.1, &a.0)))
+        {
             let waiting = jobs.iter_mut().filter(|job| job.available > 0);
             let Some(job) = waiting.min_by(|a, b| (a.running, a.id.as_str()).cmp(&(b.running, b.id.as_str()))) else {
                 break;

@@ -20,7 +20,7 @@ use super::Server;
 use super::judge::{StageFacts, judge};
 use super::reports::{ReportStore, Reported, files_of};
 use super::slots::Slots;
-use crate::api::{ExecutorInfo, WaveOutcome, WaveProgress, WaveResult};
+use crate::api::{ExecutorInfo, STALE, WaveOutcome, WaveProgress, WaveResult};
 use crate::guards::Guards;
 
 /// Status updates of a job that may wait to be read.
@@ -148,6 +148,7 @@ impl WaveRunner {
             Ended::Failed(error) => {
                 let outcome = match TaskError::find_in(&error) {
                     Some(typed) if typed.class != ErrorClass::Engine => Err((typed.class.word(), typed.message)),
+                    None if is_stale(&error) => Err((STALE, error)),
                     _ if self.guards.b6_run_again_after_loss && self.lost_one(before).await => Ok(error),
                     _ => Err(("engine", error)),
                 };
@@ -195,6 +196,13 @@ impl WaveRunner {
         }
         false
     }
+}
+
+/// Whether a data file of the lake was gone when a task came to read it: its
+/// table was overwritten after the wave was planned.
+fn is_stale(error: &str) -> bool {
+    let gone = ["not found", "NotFound", "No such file"].iter().any(|word| error.contains(word));
+    gone && error.contains(".parquet")
 }
 
 fn failed(class: &str, error: String) -> WaveOutcome {

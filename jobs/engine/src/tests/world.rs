@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
-use headworks_sources::InputFile;
 use headworks_spec::{ByteSize, Format, Model, ModelSpec, Source, SourceSpec, TextFile, Tuning};
 use tempfile::TempDir;
 use tokio::sync::mpsc::unbounded_channel;
@@ -139,8 +138,4 @@ pub(super) fn accepted(outcome: WaveOutcome) -> WaveResult {
 /// Rows in the (uncommitted) files that a wave names.
 pub(super) fn rows_in_files(result: &WaveResult) -> u64 {
     result.files.iter().map(|f| f.rows).sum()
-}
-
-pub(super) fn input(path: &str, size: u64) -> InputFile {
-    InputFile { path: path.into(), size, modified_ms: 0, etag: None }
 }
