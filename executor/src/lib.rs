@@ -50,7 +50,9 @@ pub async fn run(args: ExecutorArgs) -> anyhow::Result<()> {
     if args.exit_with_parent {
         exit_with_parent();
     }
-    let cores = args.cores.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let cores = args
+        .cores
+        .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let own_dir = std::env::temp_dir().join(format!("headworks-executor-{}", std::process::id()));
     let work_dir = args.work_dir.clone().unwrap_or(own_dir);
     let mut options = ExecutorOptions::local(&args.scheduler, cores, &work_dir);
@@ -71,7 +73,10 @@ pub async fn run(args: ExecutorArgs) -> anyhow::Result<()> {
             }
             () = executor.ended() => {}
         }
-        tracing::warn!("the scheduler is gone; looking for it at {}", args.scheduler);
+        tracing::warn!(
+            "the scheduler is gone; looking for it at {}",
+            args.scheduler
+        );
         drop(executor);
         executor = loop {
             tokio::select! {
@@ -93,7 +98,12 @@ pub async fn run(args: ExecutorArgs) -> anyhow::Result<()> {
 
 fn say_ready(executor: &ExecutorServer) -> std::io::Result<()> {
     let mut out = std::io::stdout();
-    writeln!(out, "headworks-executor ready on {} id {}", executor.address(), executor.id())?;
+    writeln!(
+        out,
+        "headworks-executor ready on {} id {}",
+        executor.address(),
+        executor.id()
+    )?;
     out.flush()
 }
 

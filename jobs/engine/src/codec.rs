@@ -22,11 +22,15 @@ use datafusion_proto::physical_plan::{
 };
 use datafusion_proto::protobuf::{FileScanExecConf, PhysicalExprNode};
 use headworks_proto::v1::plan_node::Node;
-use headworks_proto::v1::{LakeWriteNode, LedgerFilterNode, PlanNode, ScanReportNode, SourceScanNode, UnnestReportNode};
+use headworks_proto::v1::{
+    LakeWriteNode, LedgerFilterNode, PlanNode, ScanReportNode, SourceScanNode, UnnestReportNode,
+};
 use headworks_sources::XmlSource;
 use prost::Message;
 
-use crate::nodes::{LakeWriteExec, LedgerFilterExec, ScanReportExec, UnnestReportExec, UnnestSide, source_of};
+use crate::nodes::{
+    LakeWriteExec, LedgerFilterExec, ScanReportExec, UnnestReportExec, UnnestSide, source_of,
+};
 
 /// Opens each of our messages.
 const MAGIC: &[u8; 4] = b"HWK1";
@@ -48,20 +52,32 @@ impl PhysicalExtensionCodec for HeadworksCodec {
         let Some(ours) = buf.strip_prefix(MAGIC) else {
             return self.ballista.try_decode(buf, inputs, ctx, converter);
         };
-        let node = PlanNode::decode(ours).map_err(|e| bad(&e))?.node.ok_or_else(|| bad(&"an empty node"))?;
-        let input = || inputs.first().cloned().ok_or_else(|| bad(&"a node without its input"));
+        let node = PlanNode::decode(ours)
+            .map_err(|e| bad(&e))?
+            .node
+            .ok_or_else(|| bad(&"an empty node"))?;
+        let input = || {
+            inputs
+                .first()
+                .cloned()
+                .ok_or_else(|| bad(&"a node without its input"))
+        };
         let decode = PhysicalPlanDecodeContext::new(ctx, self);
         Ok(match node {
             Node::SourceScan(scan) => {
-                let base = FileScanExecConf::decode(scan.base_config.as_slice()).map_err(|e| bad(&e))?;
+                let base =
+                    FileScanExecConf::decode(scan.base_config.as_slice()).map_err(|e| bad(&e))?;
                 let spec = serde_json::from_str(&scan.scan_json).map_err(|e| bad(&e))?;
                 let source = Arc::new(XmlSource::try_new(spec)?);
-                DataSourceExec::from_data_source(parse_protobuf_file_scan_config(&base, &decode, converter, source)?)
+                DataSourceExec::from_data_source(parse_protobuf_file_scan_config(
+                    &base, &decode, converter, source,
+                )?)
             }
             Node::ScanReport(ScanReportNode {}) => Arc::new(ScanReportExec::new(input()?)),
             Node::LedgerFilter(filter) => {
                 let input = input()?;
-                let expr = PhysicalExprNode::decode(filter.predicate.as_slice()).map_err(|e| bad(&e))?;
+                let expr =
+                    PhysicalExprNode::decode(filter.predicate.as_slice()).map_err(|e| bad(&e))?;
                 let schema: &Schema = &input.schema();
                 let predicate = converter.proto_to_physical_expr(&expr, schema, &decode)?;
                 Arc::new(LedgerFilterExec::new(input, predicate, filter.split_column))
@@ -71,7 +87,11 @@ impl PhysicalExtensionCodec for HeadworksCodec {
                 Arc::new(LakeWriteExec::new(input()?, Arc::new(spec)))
             }
             Node::UnnestReport(unnest) => {
-                let side = if unnest.out { UnnestSide::Out } else { UnnestSide::In };
+                let side = if unnest.out {
+                    UnnestSide::Out
+                } else {
+                    UnnestSide::In
+                };
                 Arc::new(UnnestReportExec::new(input()?, unnest.split_column, side))
             }
         })
@@ -88,17 +108,30 @@ impl PhysicalExtensionCodec for HeadworksCodec {
             let mut spec = source.spec().clone();
             let here = split_ids(config);
             spec.known_starts.retain(|id, _| here.contains(id));
-            Node::SourceScan(SourceScanNode { base_config: base.encode_to_vec(), scan_json: json(&spec)? })
+            Node::SourceScan(SourceScanNode {
+                base_config: base.encode_to_vec(),
+                scan_json: json(&spec)?,
+            })
         } else if node.is::<ScanReportExec>() {
             Node::ScanReport(ScanReportNode {})
         } else if let Some(filter) = node.downcast_ref::<LedgerFilterExec>() {
-            let predicate = converter.physical_expr_to_proto(filter.predicate(), self)?.encode_to_vec();
-            Node::LedgerFilter(LedgerFilterNode { predicate, split_column: filter.split_column().to_owned() })
+            let predicate = converter
+                .physical_expr_to_proto(filter.predicate(), self)?
+                .encode_to_vec();
+            Node::LedgerFilter(LedgerFilterNode {
+                predicate,
+                split_column: filter.split_column().to_owned(),
+            })
         } else if let Some(write) = node.downcast_ref::<LakeWriteExec>() {
-            Node::LakeWrite(LakeWriteNode { write_json: json(write.spec())? })
+            Node::LakeWrite(LakeWriteNode {
+                write_json: json(write.spec())?,
+            })
         } else if let Some(unnest) = node.downcast_ref::<UnnestReportExec>() {
             let split_column = unnest.split_column().to_owned();
-            Node::UnnestReport(UnnestReportNode { split_column, out: unnest.side() == UnnestSide::Out })
+            Node::UnnestReport(UnnestReportNode {
+                split_column,
+                out: unnest.side() == UnnestSide::Out,
+            })
         } else {
             return self.ballista.try_encode(node, buf, converter);
         };
@@ -148,5 +181,7 @@ fn json<T: serde::Serialize>(value: &T) -> Result<String> {
 }
 
 fn bad(what: &dyn std::fmt::Display) -> DataFusionError {
-    DataFusionError::Internal(format!("a plan node of Headworks' cannot be read or written: {what}"))
+    DataFusionError::Internal(format!(
+        "a plan node of Headworks' cannot be read or written: {what}"
+    ))
 }

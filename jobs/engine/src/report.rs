@@ -50,14 +50,23 @@ impl TaskId {
             .task_id()
             .as_deref()
             .and_then(Self::parse)
-            .ok_or_else(|| DataFusionError::Internal(format!("no task id in {:?}", context.task_id())))
+            .ok_or_else(|| {
+                DataFusionError::Internal(format!("no task id in {:?}", context.task_id()))
+            })
     }
 
     /// A name for files, unique for each attempt at each partition of a task.
     #[must_use]
     pub fn file_stem(&self, partition: usize) -> String {
         let random = uuid::Uuid::new_v4().simple().to_string();
-        format!("{}-{}.{}-{}-{partition}-{}", self.job, self.stage, self.stage_attempt, self.slot, &random[..8])
+        format!(
+            "{}-{}.{}-{}-{partition}-{}",
+            self.job,
+            self.stage,
+            self.stage_attempt,
+            self.slot,
+            &random[..8]
+        )
     }
 }
 
@@ -97,7 +106,9 @@ pub struct TaskServices {
 
 impl fmt::Debug for TaskServices {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TaskServices").field("reporter", &self.reporter).finish_non_exhaustive()
+        f.debug_struct("TaskServices")
+            .field("reporter", &self.reporter)
+            .finish_non_exhaustive()
     }
 }
 
@@ -107,9 +118,12 @@ impl TaskServices {
     /// # Errors
     /// If the task does not run on an executor of ours.
     pub fn of(context: &TaskContext) -> Result<Arc<Self>> {
-        context.session_config().get_extension::<Self>().ok_or_else(|| {
-            DataFusionError::Internal("this task does not run on a Headworks executor".into())
-        })
+        context
+            .session_config()
+            .get_extension::<Self>()
+            .ok_or_else(|| {
+                DataFusionError::Internal("this task does not run on a Headworks executor".into())
+            })
     }
 
     /// Passes a point at which tests interfere.
@@ -128,7 +142,15 @@ mod tests {
     #[test]
     fn task_ids() {
         let id = TaskId::parse("TID 3kTq/2.1/17.3").unwrap();
-        assert_eq!(id, TaskId { job: "3kTq".into(), stage: 2, stage_attempt: 1, slot: 17 });
+        assert_eq!(
+            id,
+            TaskId {
+                job: "3kTq".into(),
+                stage: 2,
+                stage_attempt: 1,
+                slot: 17
+            }
+        );
         for bad in ["", "TID ", "TID a/b.c/d.e", "TID a/1/2", "a/1.0/2.0"] {
             assert_eq!(TaskId::parse(bad), None, "{bad}");
         }

@@ -36,14 +36,21 @@ pub fn config(shuffle_partitions: usize) -> SessionConfig {
         .set_bool(BALLISTA_COALESCE_ENABLED, false)
         // Otherwise byte ranges move between the partitions of one task.
         .set_usize("ballista.scheduler.max_partitions_per_task", 1);
-    config.options_mut().optimizer.enable_dynamic_filter_pushdown = false;
+    config
+        .options_mut()
+        .optimizer
+        .enable_dynamic_filter_pushdown = false;
     config
 }
 
 /// The state that plans: the scheduler's, or a client's for `sql`.
 #[must_use]
 pub fn state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionState {
-    SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features().build()
+    SessionStateBuilder::new()
+        .with_config(config)
+        .with_runtime_env(runtime)
+        .with_default_features()
+        .build()
 }
 
 /// A context to plan in.
@@ -51,7 +58,10 @@ pub fn state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionState {
 /// # Errors
 /// If the runtime cannot be made.
 pub fn planner(shuffle_partitions: usize) -> Result<SessionContext> {
-    Ok(SessionContext::new_with_state(state(config(shuffle_partitions), RuntimeEnvBuilder::new().build_arc()?)))
+    Ok(SessionContext::new_with_state(state(
+        config(shuffle_partitions),
+        RuntimeEnvBuilder::new().build_arc()?,
+    )))
 }
 
 /// The runtime that all tasks of an executor share: one pool of memory that
@@ -64,6 +74,8 @@ pub fn executor_runtime(work_dir: &Path, memory_bytes: usize) -> Result<Arc<Runt
     std::fs::create_dir_all(&spill)?;
     RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(FairSpillPool::new(memory_bytes)))
-        .with_disk_manager_builder(DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![spill])))
+        .with_disk_manager_builder(
+            DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![spill])),
+        )
         .build_arc()
 }

@@ -26,7 +26,11 @@ impl QueryRows {
     /// `Engine`, with the engine's words.
     pub async fn next(&mut self) -> Result<Option<RecordBatch>, EngineError> {
         use futures::StreamExt;
-        self.stream.next().await.transpose().map_err(|e| EngineError::Engine(e.strip_backtrace()))
+        self.stream
+            .next()
+            .await
+            .transpose()
+            .map_err(|e| EngineError::Engine(e.strip_backtrace()))
     }
 }
 
@@ -55,17 +59,30 @@ pub async fn query(lake: &str, sql: &str) -> Result<QueryRows, EngineError> {
     let mut known = Vec::new();
     for (location, snapshot) in found {
         let table = LakeTable::new(&location.root(), Arc::new(snapshot));
-        names.add_table(location.table(), &datafusion::catalog::TableProvider::schema(&table), false);
+        names.add_table(
+            location.table(),
+            &datafusion::catalog::TableProvider::schema(&table),
+            false,
+        );
         known.push(location.table().to_owned());
         register(&ctx, location.table(), Arc::new(table)).map_err(engine)?;
     }
     let logical = logical_plan(&ctx, sql, names).await.map_err(|e| {
-        let tables = if known.is_empty() { "no table yet".to_owned() } else { known.join(", ") };
+        let tables = if known.is_empty() {
+            "no table yet".to_owned()
+        } else {
+            known.join(", ")
+        };
         EngineError::Configuration(format!("{e}\n(the lake {lake} has: {tables})"))
     })?;
     let state = ctx.state();
-    let physical =
-        state.create_physical_plan(&logical).await.map_err(|e| EngineError::Configuration(plain(&e)))?;
+    let physical = state
+        .create_physical_plan(&logical)
+        .await
+        .map_err(|e| EngineError::Configuration(plain(&e)))?;
     let stream = execute_stream(physical, ctx.task_ctx()).map_err(engine)?;
-    Ok(QueryRows { schema: stream.schema(), stream })
+    Ok(QueryRows {
+        schema: stream.schema(),
+        stream,
+    })
 }

@@ -70,8 +70,11 @@ impl Chunks {
                 return self.end_of_gzip();
             };
             self.stored += stored.len() as u64;
-            let Some(gzip) = &mut self.gzip else { return Ok(Some(stored)) };
-            gzip.write_all(&stored).map_err(|e| gzip_error(&self.path, self.stored, &e))?;
+            let Some(gzip) = &mut self.gzip else {
+                return Ok(Some(stored));
+            };
+            gzip.write_all(&stored)
+                .map_err(|e| gzip_error(&self.path, self.stored, &e))?;
             let plain = std::mem::take(gzip.get_mut());
             if !plain.is_empty() {
                 return Ok(Some(plain.into()));
@@ -93,7 +96,9 @@ impl Chunks {
             && let Some(request) = self.request()
         {
             self.ahead = Some(Box::pin(async move {
-                tokio::spawn(request).await.map_err(|e| DataFusionError::IoError(std::io::Error::other(e)))?
+                tokio::spawn(request)
+                    .await
+                    .map_err(|e| DataFusionError::IoError(std::io::Error::other(e)))?
             }));
         }
         Ok(Some(bytes))
@@ -103,22 +108,40 @@ impl Chunks {
         if self.next >= self.file_size {
             return None;
         }
-        let size = if self.next < self.split_end { CHUNK_BYTES } else { TAIL_CHUNK_BYTES };
+        let size = if self.next < self.split_end {
+            CHUNK_BYTES
+        } else {
+            TAIL_CHUNK_BYTES
+        };
         let range = self.next..(self.next + size).min(self.file_size);
         self.next = range.end;
-        let (store, location, path) = (Arc::clone(&self.store), self.location.clone(), self.path.clone());
-        Some(Box::pin(async move { fetch(store.as_ref(), &location, &path, range).await }))
+        let (store, location, path) = (
+            Arc::clone(&self.store),
+            self.location.clone(),
+            self.path.clone(),
+        );
+        Some(Box::pin(async move {
+            fetch(store.as_ref(), &location, &path, range).await
+        }))
     }
 
     fn end_of_gzip(&mut self) -> Result<Option<Bytes>> {
-        let Some(mut gzip) = self.gzip.take() else { return Ok(None) };
-        gzip.try_finish().map_err(|e| gzip_error(&self.path, self.stored, &e))?;
+        let Some(mut gzip) = self.gzip.take() else {
+            return Ok(None);
+        };
+        gzip.try_finish()
+            .map_err(|e| gzip_error(&self.path, self.stored, &e))?;
         let plain = std::mem::take(gzip.get_mut());
         Ok((!plain.is_empty()).then(|| plain.into()))
     }
 }
 
-async fn fetch(store: &dyn ObjectStore, location: &Path, path: &str, range: Range<u64>) -> Result<Bytes> {
+async fn fetch(
+    store: &dyn ObjectStore,
+    location: &Path,
+    path: &str,
+    range: Range<u64>,
+) -> Result<Bytes> {
     let mut tries = 1;
     loop {
         match store.get_range(location, range.clone()).await {
@@ -140,7 +163,8 @@ async fn fetch(store: &dyn ObjectStore, location: &Path, path: &str, range: Rang
                 if tries == TRIES_MAX || !matches!(error, DataFusionError::IoError(_)) {
                     return Err(error);
                 }
-                tokio::time::sleep(std::time::Duration::from_millis(BACKOFF_MS << (tries - 1))).await;
+                tokio::time::sleep(std::time::Duration::from_millis(BACKOFF_MS << (tries - 1)))
+                    .await;
                 tries += 1;
             }
         }
@@ -175,7 +199,15 @@ mod tests {
         let store = Arc::new(InMemory::new());
         let location = Path::from(path);
         store.put(&location, stored.into()).await.unwrap();
-        let split = SplitSpec { id: 0, path: path.into(), file_size, start: from, end: file_size, known_start: None, pack: 0 };
+        let split = SplitSpec {
+            id: 0,
+            path: path.into(),
+            file_size,
+            start: from,
+            end: file_size,
+            known_start: None,
+            pack: 0,
+        };
         let mut chunks = Chunks::new(store, location, &split, from);
         let mut all = Vec::new();
         while let Some(bytes) = chunks.next().await? {
@@ -199,9 +231,27 @@ mod tests {
         let whole = gz(&[b'x'; 100_000]);
         let cut = whole[..whole.len() - 9].to_vec();
         let size = cut.len() as u64;
-        let error = read("cut.xml.gz", cut, 0, size).await.unwrap_err().to_string();
-        assert!(TaskError::find_in(&error).unwrap().message.starts_with("cut.xml.gz: not whole gzip data"), "{error}");
-        let error = read("cut.xml", vec![0; 10], 0, 20).await.unwrap_err().to_string();
-        assert!(TaskError::find_in(&error).unwrap().message.contains("ends at byte 10"), "{error}");
+        let error = read("cut.xml.gz", cut, 0, size)
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            TaskError::find_in(&error)
+                .unwrap()
+                .message
+                .starts_with("cut.xml.gz: not whole gzip data"),
+            "{error}"
+        );
+        let error = read("cut.xml", vec![0; 10], 0, 20)
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            TaskError::find_in(&error)
+                .unwrap()
+                .message
+                .contains("ends at byte 10"),
+            "{error}"
+        );
     }
 }

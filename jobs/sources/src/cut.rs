@@ -75,9 +75,16 @@ pub fn cut(files: &[InputFile], options: CutOptions) -> Vec<Vec<SplitSpec>> {
 /// cannot be split is one range, an empty one too (it is listed, and counted).
 fn ranges(files: &[InputFile], target: u64) -> impl Iterator<Item = (u64, u64, &InputFile)> {
     files.iter().flat_map(move |file| {
-        let parts = if file.is_gzip() { 1 } else { file.size.div_ceil(target).max(1) };
+        let parts = if file.is_gzip() {
+            1
+        } else {
+            file.size.div_ceil(target).max(1)
+        };
         (0..parts).map(move |i| {
-            let at = |i: u64| u64::try_from(u128::from(file.size) * u128::from(i) / u128::from(parts)).unwrap_or(file.size);
+            let at = |i: u64| {
+                u64::try_from(u128::from(file.size) * u128::from(i) / u128::from(parts))
+                    .unwrap_or(file.size)
+            };
             (at(i), at(i + 1), file)
         })
     })
@@ -88,7 +95,12 @@ mod tests {
     use super::*;
 
     fn file(path: &str, size: u64) -> InputFile {
-        InputFile { path: path.into(), size, modified_ms: 0, etag: None }
+        InputFile {
+            path: path.into(),
+            size,
+            modified_ms: 0,
+            etag: None,
+        }
     }
 
     const MB: u64 = 1024 * 1024;
@@ -98,13 +110,21 @@ mod tests {
     fn every_byte_once() {
         let mut seed = 1u64;
         let mut next = |n: u64| {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             (seed >> 33) % n
         };
         for _ in 0..200 {
-            let files: Vec<_> = (0..next(20)).map(|i| file(&format!("{i:03}.xml"), next(40 * MB))).collect();
+            let files: Vec<_> = (0..next(20))
+                .map(|i| file(&format!("{i:03}.xml"), next(40 * MB)))
+                .collect();
             let options = CutOptions {
-                split_bytes: if next(2) == 0 { None } else { Some(1 + next(9 * MB)) },
+                split_bytes: if next(2) == 0 {
+                    None
+                } else {
+                    Some(1 + next(9 * MB))
+                },
                 wave_bytes: 1 + next(60 * MB),
                 slots: next(9),
             };
@@ -117,11 +137,17 @@ mod tests {
                     at = s.end;
                 }
                 assert_eq!(at, f.size);
-                assert!(all.iter().any(|s| s.path == f.path), "an empty file is listed too");
+                assert!(
+                    all.iter().any(|s| s.path == f.path),
+                    "an empty file is listed too"
+                );
             }
             for wave in &waves {
                 assert!(wave.iter().enumerate().all(|(i, s)| s.id as usize == i));
-                assert!(wave.windows(2).all(|w| w[1].pack == w[0].pack || w[1].pack == w[0].pack + 1));
+                assert!(
+                    wave.windows(2)
+                        .all(|w| w[1].pack == w[0].pack || w[1].pack == w[0].pack + 1)
+                );
                 assert_eq!(wave[0].pack, 0);
             }
         }
@@ -129,22 +155,45 @@ mod tests {
 
     #[test]
     fn one_big_file_makes_several_tasks_for_each_slot() {
-        let waves = cut(&[file("a.xml", 1000 * MB)], CutOptions { split_bytes: None, wave_bytes: 8192 * MB, slots: 2 });
+        let waves = cut(
+            &[file("a.xml", 1000 * MB)],
+            CutOptions {
+                split_bytes: None,
+                wave_bytes: 8192 * MB,
+                slots: 2,
+            },
+        );
         assert_eq!(waves.len(), 1);
         assert_eq!(waves[0].iter().map(|s| s.pack).max(), Some(7));
     }
 
     #[test]
     fn small_files_are_packed() {
-        let files: Vec<_> = (0..4500).map(|i| file(&format!("{i:04}.xml"), 165_000)).collect();
-        let waves = cut(&files, CutOptions { split_bytes: None, wave_bytes: 8192 * MB, slots: 2 });
+        let files: Vec<_> = (0..4500)
+            .map(|i| file(&format!("{i:04}.xml"), 165_000))
+            .collect();
+        let waves = cut(
+            &files,
+            CutOptions {
+                split_bytes: None,
+                wave_bytes: 8192 * MB,
+                slots: 2,
+            },
+        );
         let tasks = waves[0].iter().map(|s| s.pack).max().unwrap() + 1;
         assert!((8..=14).contains(&tasks), "{tasks} tasks");
     }
 
     #[test]
     fn gzip_is_not_split() {
-        let waves = cut(&[file("a.xml.gz", 100 * MB)], CutOptions { split_bytes: Some(MB), wave_bytes: MB, slots: 2 });
+        let waves = cut(
+            &[file("a.xml.gz", 100 * MB)],
+            CutOptions {
+                split_bytes: Some(MB),
+                wave_bytes: MB,
+                slots: 2,
+            },
+        );
         assert_eq!(waves.len(), 1);
         assert_eq!(waves[0].len(), 1);
     }

@@ -55,11 +55,18 @@ impl SourceError {
     #[must_use]
     pub fn io(path: &str, error: &std::io::Error) -> Self {
         let next = match error.kind() {
-            std::io::ErrorKind::PermissionDenied => "; give the user that runs the job the right to read it",
-            std::io::ErrorKind::NotFound => "; it was there when the job listed its files: run the job again",
+            std::io::ErrorKind::PermissionDenied => {
+                "; give the user that runs the job the right to read it"
+            }
+            std::io::ErrorKind::NotFound => {
+                "; it was there when the job listed its files: run the job again"
+            }
             _ => "",
         };
-        Self::Input { path: path.to_owned(), message: format!("cannot be read: {error}{next}") }
+        Self::Input {
+            path: path.to_owned(),
+            message: format!("cannot be read: {error}{next}"),
+        }
     }
 }
 
@@ -79,21 +86,29 @@ const MAGIC: &str = "hw-error:";
 impl TaskError {
     /// An error of the given class.
     pub fn new(class: ErrorClass, message: impl Into<String>) -> Self {
-        Self { class, message: message.into() }
+        Self {
+            class,
+            message: message.into(),
+        }
     }
 
     /// As a DataFusion error that fails the job at once and keeps the type.
     #[must_use]
     pub fn into_datafusion(self) -> DataFusionError {
         let json = serde_json::to_vec(&self).unwrap_or_default();
-        DataFusionError::Execution(format!("{}{MAGIC}{};", self.message, STANDARD_NO_PAD.encode(json)))
+        DataFusionError::Execution(format!(
+            "{}{MAGIC}{};",
+            self.message,
+            STANDARD_NO_PAD.encode(json)
+        ))
     }
 
     /// Finds the typed error in what is left of it after the engine.
     #[must_use]
     pub fn find_in(text: &str) -> Option<Self> {
         let from = text.find(MAGIC)? + MAGIC.len();
-        let end = text[from..].find(|c: char| !(c.is_ascii_alphanumeric() || c == '+' || c == '/'))?;
+        let end =
+            text[from..].find(|c: char| !(c.is_ascii_alphanumeric() || c == '+' || c == '/'))?;
         let json = STANDARD_NO_PAD.decode(&text[from..from + end]).ok()?;
         serde_json::from_slice(&json).ok()
     }
@@ -107,12 +122,16 @@ pub fn storage_error(path: &str, error: object_store::Error) -> DataFusionError 
     match error {
         E::NotFound { .. } => TaskError::new(
             ErrorClass::Input,
-            format!("{path}: is gone; it was there when the job listed its files: run the job again"),
+            format!(
+                "{path}: is gone; it was there when the job listed its files: run the job again"
+            ),
         )
         .into_datafusion(),
         E::PermissionDenied { .. } | E::Unauthenticated { .. } => TaskError::new(
             ErrorClass::Input,
-            format!("{path}: may not be read; give the user that runs the executor the right to read it"),
+            format!(
+                "{path}: may not be read; give the user that runs the executor the right to read it"
+            ),
         )
         .into_datafusion(),
         other => {
@@ -141,8 +160,14 @@ mod tests {
 
     #[test]
     fn a_task_error_survives_escaping_and_wrapping() {
-        let error = TaskError::new(ErrorClass::Input, "a \"quoted\" file.xml: byte 7: bad\nnext: mend it");
-        let flattened = format!("Job failed due to stage 1 failed: {:?}", error.clone().into_datafusion().to_string());
+        let error = TaskError::new(
+            ErrorClass::Input,
+            "a \"quoted\" file.xml: byte 7: bad\nnext: mend it",
+        );
+        let flattened = format!(
+            "Job failed due to stage 1 failed: {:?}",
+            error.clone().into_datafusion().to_string()
+        );
         assert_eq!(TaskError::find_in(&flattened), Some(error));
         assert_eq!(TaskError::find_in("no such thing"), None);
         assert_eq!(TaskError::find_in("hw-error:%%%"), None);

@@ -26,13 +26,23 @@ const PIECE_BYTES: u64 = 16 * 1024 * 1024;
 ///
 /// # Errors
 /// [`SourceError::Input`] for a file that cannot be read.
-pub fn infer(files: &[InputFile], options: &XmlOptions, sample_files: Option<u32>) -> Result<TypeTree, SourceError> {
+pub fn infer(
+    files: &[InputFile],
+    options: &XmlOptions,
+    sample_files: Option<u32>,
+) -> Result<TypeTree, SourceError> {
     let sample: Vec<InputFile> = match sample_files.map(|n| n as usize) {
-        Some(n) if n > 0 && n < files.len() => (0..n).map(|i| files[i * files.len() / n].clone()).collect(),
+        Some(n) if n > 0 && n < files.len() => {
+            (0..n).map(|i| files[i * files.len() / n].clone()).collect()
+        }
         _ => files.to_vec(),
     };
     let slots = std::thread::available_parallelism().map_or(1, usize::from);
-    let sizes = CutOptions { split_bytes: Some(PIECE_BYTES), wave_bytes: u64::MAX, slots: slots as u64 };
+    let sizes = CutOptions {
+        split_bytes: Some(PIECE_BYTES),
+        wave_bytes: u64::MAX,
+        slots: slots as u64,
+    };
     let pieces: Vec<SplitSpec> = cut(&sample, sizes).concat();
     let options = Arc::new(options.clone());
 
@@ -73,7 +83,9 @@ fn take<'a>(pieces: &'a [SplitSpec], next: &AtomicUsize) -> Option<(usize, &'a S
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// Merges the pieces of split files; a piece that began with a wrong guess is
@@ -91,7 +103,13 @@ fn verified(
             && *path == piece.path
             && let Chain::RestartAt(offset) = verify_chain(previous, &report)
         {
-            (tree, report) = infer_piece(&SplitSpec { known_start: Some(offset), ..piece.clone() }, options)?;
+            (tree, report) = infer_piece(
+                &SplitSpec {
+                    known_start: Some(offset),
+                    ..piece.clone()
+                },
+                options,
+            )?;
         }
         merged.merge(&tree);
         before = Some((&piece.path, report));
@@ -99,24 +117,34 @@ fn verified(
     Ok(merged)
 }
 
-fn infer_piece(piece: &SplitSpec, options: &Arc<XmlOptions>) -> Result<(TypeTree, SplitReport), SourceError> {
-    let mut inferrer = Inferrer::new(Arc::clone(options), Split {
-        start: piece.reader_start(),
-        end: if piece.is_last() { u64::MAX } else { piece.end },
-    });
+fn infer_piece(
+    piece: &SplitSpec,
+    options: &Arc<XmlOptions>,
+) -> Result<(TypeTree, SplitReport), SourceError> {
+    let mut inferrer = Inferrer::new(
+        Arc::clone(options),
+        Split {
+            start: piece.reader_start(),
+            end: if piece.is_last() { u64::MAX } else { piece.end },
+        },
+    );
     let io = |e: &std::io::Error| SourceError::io(&piece.path, e);
     let mut file = File::open(&piece.path).map_err(|e| io(&e))?;
     let mut input: Box<dyn Read> = if crate::split::is_gzip(&piece.path) {
         Box::new(MultiGzDecoder::new(file))
     } else {
-        std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(inferrer.position())).map_err(|e| io(&e))?;
+        std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(inferrer.position()))
+            .map_err(|e| io(&e))?;
         Box::new(file)
     };
     let (mut buffer, mut consumed, mut end) = (Vec::new(), 0, false);
     loop {
         let fed = inferrer
             .feed(&buffer[consumed..], end)
-            .map_err(|e| SourceError::Input { path: piece.path.clone(), message: e.to_string() })?;
+            .map_err(|e| SourceError::Input {
+                path: piece.path.clone(),
+                message: e.to_string(),
+            })?;
         consumed += fed.consumed;
         match fed.state {
             FedState::Done => {
@@ -128,7 +156,11 @@ fn infer_piece(piece: &SplitSpec, options: &Arc<XmlOptions>) -> Result<(TypeTree
                 buffer.drain(..consumed);
                 consumed = 0;
                 let want = at_least.saturating_sub(buffer.len()).max(READ_BYTES) as u64;
-                let got = input.by_ref().take(want).read_to_end(&mut buffer).map_err(|e| io(&e))?;
+                let got = input
+                    .by_ref()
+                    .take(want)
+                    .read_to_end(&mut buffer)
+                    .map_err(|e| io(&e))?;
                 end = got == 0;
             }
         }

@@ -6,7 +6,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, Int32Array, RecordBatch, RecordBatchOptions, StringBuilder};
+use datafusion::arrow::array::{
+    ArrayRef, Int32Array, RecordBatch, RecordBatchOptions, StringBuilder,
+};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
@@ -50,7 +52,9 @@ pub(crate) fn read_pack(
         segments: Vec::new(),
         rows_before: 0,
     };
-    Ok(try_unfold(scan, |mut scan| async move { Ok(scan.next_batch().await?.map(|batch| (batch, scan))) }))
+    Ok(try_unfold(scan, |mut scan| async move {
+        Ok(scan.next_batch().await?.map(|batch| (batch, scan)))
+    }))
 }
 
 /// Turns the parser's batches into the scan's output.
@@ -65,7 +69,11 @@ struct Projection {
 
 impl Projection {
     fn new(source: &XmlSource, config: &XmlConfig) -> Result<Self> {
-        let wanted: Vec<_> = source.projection_exprs().iter().flat_map(|p| collect_columns(&p.expr)).collect();
+        let wanted: Vec<_> = source
+            .projection_exprs()
+            .iter()
+            .flat_map(|p| collect_columns(&p.expr))
+            .collect();
         let wants = |name: &str| wanted.iter().any(|column| column.name() == name);
         let (wants_file, wants_split) = (wants(FILE_COLUMN), wants(SPLIT_COLUMN));
         let mut fields: Vec<_> = config.output().fields().iter().cloned().collect();
@@ -75,14 +83,31 @@ impl Projection {
             }
         }
         let input = Arc::new(Schema::new(fields));
-        let exprs = source.projection_exprs().iter().map(|p| reassign_expr_columns(Arc::clone(&p.expr), &input));
+        let exprs = source
+            .projection_exprs()
+            .iter()
+            .map(|p| reassign_expr_columns(Arc::clone(&p.expr), &input));
         let exprs = exprs.collect::<Result<_>>()?;
-        let output = Arc::new(source.projection_exprs().project_schema(source.table().table_schema())?);
-        Ok(Self { exprs, output, input, wants_file, wants_split })
+        let output = Arc::new(
+            source
+                .projection_exprs()
+                .project_schema(source.table().table_schema())?,
+        );
+        Ok(Self {
+            exprs,
+            output,
+            input,
+            wants_file,
+            wants_split,
+        })
     }
 
     /// `segments`: splits and how many of the batch's rows are theirs, in order.
-    fn apply(&self, batch: &RecordBatch, segments: &[(Arc<SplitSpec>, usize)]) -> Result<RecordBatch> {
+    fn apply(
+        &self,
+        batch: &RecordBatch,
+        segments: &[(Arc<SplitSpec>, usize)],
+    ) -> Result<RecordBatch> {
         let rows = batch.num_rows();
         let mut columns = batch.columns().to_vec();
         if self.wants_file {
@@ -93,14 +118,23 @@ impl Projection {
             columns.push(Arc::new(files.finish()));
         }
         if self.wants_split {
-            let ids = segments.iter().flat_map(|(split, count)| std::iter::repeat_n(split.id, *count));
+            let ids = segments
+                .iter()
+                .flat_map(|(split, count)| std::iter::repeat_n(split.id, *count));
             columns.push(Arc::new(Int32Array::from_iter_values(ids)));
         }
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         let input = RecordBatch::try_new_with_options(Arc::clone(&self.input), columns, &options)?;
-        let columns: Vec<ArrayRef> =
-            self.exprs.iter().map(|expr| expr.evaluate(&input)?.into_array(rows)).collect::<Result<_>>()?;
-        Ok(RecordBatch::try_new_with_options(Arc::clone(&self.output), columns, &options)?)
+        let columns: Vec<ArrayRef> = self
+            .exprs
+            .iter()
+            .map(|expr| expr.evaluate(&input)?.into_array(rows))
+            .collect::<Result<_>>()?;
+        Ok(RecordBatch::try_new_with_options(
+            Arc::clone(&self.output),
+            columns,
+            &options,
+        )?)
     }
 }
 
@@ -144,7 +178,9 @@ impl PackScan {
             let path = &current.split.path;
             let fed = reader
                 .feed(&self.buffer[self.consumed..], self.end)
-                .map_err(|e| TaskError::new(ErrorClass::Input, format!("{path}: {e}")).into_datafusion())?;
+                .map_err(|e| {
+                    TaskError::new(ErrorClass::Input, format!("{path}: {e}")).into_datafusion()
+                })?;
             self.consumed += fed.consumed;
             match fed.state {
                 FedState::NeedInput { at_least } => self.fill(at_least).await?,
@@ -171,8 +207,13 @@ impl PackScan {
 
     /// Goes on to the next split; `false` if there is none.
     fn begin_next(&mut self) -> bool {
-        let Some((split, location)) = self.waiting.pop_front() else { return false };
-        let range = Split { start: split.reader_start(), end: if split.is_last() { u64::MAX } else { split.end } };
+        let Some((split, location)) = self.waiting.pop_front() else {
+            return false;
+        };
+        let range = Split {
+            start: split.reader_start(),
+            end: if split.is_last() { u64::MAX } else { split.end },
+        };
         let reader = match &mut self.reader {
             Some(reader) => {
                 reader.next_split(range);
@@ -180,8 +221,18 @@ impl PackScan {
             }
             none => none.insert(XmlReader::new(Arc::clone(&self.config), range)),
         };
-        let chunks = Chunks::new(Arc::clone(&self.store), location.clone(), &split, reader.position());
-        self.current = Some(Current { split: Arc::new(split), location, chunks, base_line: None });
+        let chunks = Chunks::new(
+            Arc::clone(&self.store),
+            location.clone(),
+            &split,
+            reader.position(),
+        );
+        self.current = Some(Current {
+            split: Arc::new(split),
+            location,
+            chunks,
+            base_line: None,
+        });
         self.buffer.clear();
         self.consumed = 0;
         self.end = false;
@@ -190,28 +241,41 @@ impl PackScan {
 
     /// Notes which of the pending rows are the current split's.
     fn close_segment(&mut self) {
-        let (Some(reader), Some(current)) = (&self.reader, &self.current) else { return };
+        let (Some(reader), Some(current)) = (&self.reader, &self.current) else {
+            return;
+        };
         let pending = reader.pending_rows();
         if pending > self.rows_before {
-            self.segments.push((Arc::clone(&current.split), pending - self.rows_before));
+            self.segments
+                .push((Arc::clone(&current.split), pending - self.rows_before));
             self.rows_before = pending;
         }
     }
 
     fn take_batch(&mut self) -> Result<Option<RecordBatch>> {
-        let Some(reader) = &mut self.reader else { return Ok(None) };
-        let batch = reader.take_batch().map_err(|e| DataFusionError::Internal(e.to_string()))?;
+        let Some(reader) = &mut self.reader else {
+            return Ok(None);
+        };
+        let batch = reader
+            .take_batch()
+            .map_err(|e| DataFusionError::Internal(e.to_string()))?;
         let segments = std::mem::take(&mut self.segments);
         self.rows_before = 0;
-        batch.map(|batch| self.projection.apply(&batch, &segments)).transpose()
+        batch
+            .map(|batch| self.projection.apply(&batch, &segments))
+            .transpose()
     }
 
     /// Makes at least `at_least` bytes follow what is consumed, unless the file ends.
     async fn fill(&mut self, at_least: usize) -> Result<()> {
-        let Some(current) = &mut self.current else { return Ok(()) };
+        let Some(current) = &mut self.current else {
+            return Ok(());
+        };
         if self.end {
             let path = &current.split.path;
-            return Err(DataFusionError::Internal(format!("{path}: the parser wants bytes behind the end")));
+            return Err(DataFusionError::Internal(format!(
+                "{path}: the parser wants bytes behind the end"
+            )));
         }
         self.buffer.drain(..self.consumed);
         self.consumed = 0;
@@ -225,12 +289,23 @@ impl PackScan {
     }
 
     async fn pass_on_bad_records(&mut self) -> Result<()> {
-        let (Some(reader), Some(current)) = (&mut self.reader, &mut self.current) else { return Ok(()) };
+        let (Some(reader), Some(current)) = (&mut self.reader, &mut self.current) else {
+            return Ok(());
+        };
         let mut records = reader.take_bad();
-        let (false, Some(observer)) = (records.is_empty(), &self.observer) else { return Ok(()) };
+        let (false, Some(observer)) = (records.is_empty(), &self.observer) else {
+            return Ok(());
+        };
         let base = match current.base_line {
             Some(base) => base,
-            None => lines_before(Arc::clone(&self.store), current.location.clone(), &current.split).await?,
+            None => {
+                lines_before(
+                    Arc::clone(&self.store),
+                    current.location.clone(),
+                    &current.split,
+                )
+                .await?
+            }
         };
         current.base_line = Some(base);
         for record in &mut records {
@@ -242,9 +317,19 @@ impl PackScan {
 
 /// Counts the lines before a split's first byte: only done when a bad record
 /// of a split inside a file wants its line's number.
-async fn lines_before(store: Arc<dyn ObjectStore>, location: Path, split: &SplitSpec) -> Result<u64> {
+async fn lines_before(
+    store: Arc<dyn ObjectStore>,
+    location: Path,
+    split: &SplitSpec,
+) -> Result<u64> {
     let from = split.reader_start().offset();
-    let head = SplitSpec { start: 0, end: from, known_start: None, file_size: from, ..split.clone() };
+    let head = SplitSpec {
+        start: 0,
+        end: from,
+        known_start: None,
+        file_size: from,
+        ..split.clone()
+    };
     let mut chunks = Chunks::new(store, location, &head, 0);
     let mut lines = 0;
     while let Some(bytes) = chunks.next().await? {

@@ -9,7 +9,9 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef}
 use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::{FileGroup, FileOpenFuture, FileOpener, FileScanConfig, FileSource};
+use datafusion::datasource::physical_plan::{
+    FileGroup, FileOpenFuture, FileOpener, FileScanConfig, FileSource,
+};
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::TaskContext;
@@ -94,7 +96,10 @@ impl XmlSource {
     /// # Errors
     /// If the schema in `spec` cannot be read.
     pub fn try_new(spec: ScanSpec) -> Result<Self> {
-        let record = spec.schema.arrow().map_err(|e| DataFusionError::Plan(e.to_string()))?;
+        let record = spec
+            .schema
+            .arrow()
+            .map_err(|e| DataFusionError::Plan(e.to_string()))?;
         let table = table_schema(&record);
         Ok(Self {
             projection: SplitProjection::unprojected(&table),
@@ -121,7 +126,10 @@ impl XmlSource {
     /// The same source, its counts told to `observer`.
     #[must_use]
     pub fn with_observer(&self, observer: Arc<dyn ScanObserver>) -> Self {
-        Self { observer: Some(observer), ..self.clone() }
+        Self {
+            observer: Some(observer),
+            ..self.clone()
+        }
     }
 
     pub(crate) fn observer(&self) -> Option<Arc<dyn ScanObserver>> {
@@ -134,8 +142,16 @@ impl XmlSource {
 
     /// The parser's configuration for what is projected.
     fn config(&self) -> Result<XmlConfig> {
-        let output = Arc::new(self.table.file_schema().project(&self.projection.file_indices)?);
-        let record = self.spec.schema.arrow().map_err(|e| DataFusionError::Plan(e.to_string()))?;
+        let output = Arc::new(
+            self.table
+                .file_schema()
+                .project(&self.projection.file_indices)?,
+        );
+        let record = self
+            .spec
+            .schema
+            .arrow()
+            .map_err(|e| DataFusionError::Plan(e.to_string()))?;
         let mut options = self.spec.options.clone();
         options.limits.batch_rows_max = self.batch_rows;
         XmlConfig::new(options, record, output)
@@ -143,10 +159,14 @@ impl XmlSource {
     }
 
     fn split_of(&self, file: &PartitionedFile) -> Result<SplitSpec> {
-        let (Some(ScalarValue::Utf8(Some(path))), Some(ScalarValue::Int32(Some(id))), Some(range)) =
-            (file.partition_values.first(), file.partition_values.get(1), &file.range)
-        else {
-            return Err(DataFusionError::Internal("a split without path, id or range".into()));
+        let (Some(ScalarValue::Utf8(Some(path))), Some(ScalarValue::Int32(Some(id))), Some(range)) = (
+            file.partition_values.first(),
+            file.partition_values.get(1),
+            &file.range,
+        ) else {
+            return Err(DataFusionError::Internal(
+                "a split without path, id or range".into(),
+            ));
         };
         Ok(SplitSpec {
             id: *id,
@@ -168,7 +188,9 @@ fn table_schema(record: &Schema) -> TableSchema {
         Arc::new(Field::new(FILE_COLUMN, DataType::Utf8, false)),
         Arc::new(Field::new(SPLIT_COLUMN, DataType::Int32, false)),
     ];
-    TableSchema::builder(Arc::new(Schema::new(fields))).with_table_partition_cols(constant).build()
+    TableSchema::builder(Arc::new(Schema::new(fields)))
+        .with_table_partition_cols(constant)
+        .build()
 }
 
 impl FileSource for XmlSource {
@@ -178,7 +200,11 @@ impl FileSource for XmlSource {
         _base_config: &FileScanConfig,
         _partition: usize,
     ) -> Result<Arc<dyn FileOpener>> {
-        let opener = XmlOpener { config: Arc::new(self.config()?), source: self.clone(), store: object_store };
+        let opener = XmlOpener {
+            config: Arc::new(self.config()?),
+            source: self.clone(),
+            store: object_store,
+        };
         Ok(Arc::new(opener))
     }
 
@@ -187,17 +213,26 @@ impl FileSource for XmlSource {
     }
 
     fn with_batch_size(&self, batch_size: usize) -> Arc<dyn FileSource> {
-        Arc::new(Self { batch_rows: batch_size, ..self.clone() })
+        Arc::new(Self {
+            batch_rows: batch_size,
+            ..self.clone()
+        })
     }
 
     fn projection(&self) -> Option<&ProjectionExprs> {
         Some(&self.projection.source)
     }
 
-    fn try_pushdown_projection(&self, projection: &ProjectionExprs) -> Result<Option<Arc<dyn FileSource>>> {
+    fn try_pushdown_projection(
+        &self,
+        projection: &ProjectionExprs,
+    ) -> Result<Option<Arc<dyn FileSource>>> {
         let merged = self.projection.source.try_merge(projection)?;
         let projection = SplitProjection::new(self.table.file_schema(), &merged);
-        Ok(Some(Arc::new(Self { projection, ..self.clone() })))
+        Ok(Some(Arc::new(Self {
+            projection,
+            ..self.clone()
+        })))
     }
 
     fn metrics(&self) -> &ExecutionPlanMetricsSet {
@@ -236,8 +271,16 @@ struct XmlOpener {
 
 impl FileOpener for XmlOpener {
     fn open(&self, file: PartitionedFile) -> Result<FileOpenFuture> {
-        let pack = Pack::from([(self.source.split_of(&file)?, file.object_meta.location.clone())]);
-        let stream = read_pack(&self.source, Arc::clone(&self.config), Arc::clone(&self.store), pack)?;
+        let pack = Pack::from([(
+            self.source.split_of(&file)?,
+            file.object_meta.location.clone(),
+        )]);
+        let stream = read_pack(
+            &self.source,
+            Arc::clone(&self.config),
+            Arc::clone(&self.store),
+            pack,
+        )?;
         Ok(Box::pin(async move { Ok(stream.boxed()) }))
     }
 }
@@ -254,9 +297,18 @@ pub fn read_partition(
     context: &TaskContext,
 ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
     let store = context.runtime_env().object_store(&scan.object_store_url)?;
-    let source = XmlSource { batch_rows: context.session_config().batch_size(), ..source.clone() };
-    let files = scan.file_groups.get(partition).map(FileGroup::files).unwrap_or_default();
-    let pack = files.iter().map(|file| Ok((source.split_of(file)?, file.object_meta.location.clone())));
+    let source = XmlSource {
+        batch_rows: context.session_config().batch_size(),
+        ..source.clone()
+    };
+    let files = scan
+        .file_groups
+        .get(partition)
+        .map(FileGroup::files)
+        .unwrap_or_default();
+    let pack = files
+        .iter()
+        .map(|file| Ok((source.split_of(file)?, file.object_meta.location.clone())));
     let config = Arc::new(source.config()?);
     Ok(read_pack(&source, config, store, pack.collect::<Result<_>>()?)?.boxed())
 }

@@ -32,7 +32,8 @@ impl SourceSchema {
     /// # Errors
     /// If the schema holds a type that no reader makes.
     pub fn from_arrow(schema: &SchemaRef) -> Result<Self, SourceError> {
-        let yaml = schema_file::write(schema).map_err(|e| SourceError::Configuration(e.to_string()))?;
+        let yaml =
+            schema_file::write(schema).map_err(|e| SourceError::Configuration(e.to_string()))?;
         Ok(Self { yaml })
     }
 
@@ -41,7 +42,9 @@ impl SourceSchema {
     /// # Errors
     /// If it came over the wire and is no schema file.
     pub fn arrow(&self) -> Result<SchemaRef, SourceError> {
-        schema_file::read(&self.yaml).map(Arc::new).map_err(|e| SourceError::Configuration(e.to_string()))
+        schema_file::read(&self.yaml)
+            .map(Arc::new)
+            .map_err(|e| SourceError::Configuration(e.to_string()))
     }
 
     /// As a schema file's text.

@@ -28,7 +28,9 @@ impl InputFile {
 /// Whether a path's extension says gzip.
 #[must_use]
 pub fn is_gzip(path: &str) -> bool {
-    path.rsplit('.').next().is_some_and(|e| e.eq_ignore_ascii_case("gz") || e.eq_ignore_ascii_case("gzip"))
+    path.rsplit('.')
+        .next()
+        .is_some_and(|e| e.eq_ignore_ascii_case("gz") || e.eq_ignore_ascii_case("gzip"))
 }
 
 /// A byte range of one file, read by one task.

@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::ScalarValue;
+use datafusion::datasource::TableType;
 use datafusion::datasource::listing::{FileRange, PartitionedFile};
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
 use datafusion::datasource::source::DataSourceExec;
-use datafusion::datasource::TableType;
 use datafusion::error::Result;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::Expr;
@@ -32,8 +32,14 @@ impl SourceTable {
     /// # Errors
     /// If the schema in `scan` cannot be read.
     pub fn try_new(scan: ScanSpec, splits: Vec<SplitSpec>) -> Result<Self> {
-        let known_starts: BTreeMap<i32, u64> = splits.iter().filter_map(|s| Some((s.id, s.known_start?))).collect();
-        let source = XmlSource::try_new(ScanSpec { known_starts, ..scan })?;
+        let known_starts: BTreeMap<i32, u64> = splits
+            .iter()
+            .filter_map(|s| Some((s.id, s.known_start?)))
+            .collect();
+        let source = XmlSource::try_new(ScanSpec {
+            known_starts,
+            ..scan
+        })?;
         Ok(Self { source, splits })
     }
 
@@ -43,7 +49,10 @@ impl SourceTable {
         for split in &self.splits {
             let mut file = PartitionedFile::new(String::new(), split.file_size);
             file.object_meta.location = object_path(&split.path);
-            file.range = Some(FileRange { start: signed(split.start), end: signed(split.end) });
+            file.range = Some(FileRange {
+                start: signed(split.start),
+                end: signed(split.end),
+            });
             file.partition_values = vec![
                 ScalarValue::Utf8(Some(split.path.clone())),
                 ScalarValue::Int32(Some(split.id)),
@@ -87,11 +96,14 @@ impl TableProvider for SourceTable {
         _filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(self.source.clone()))
-            .with_file_groups(self.file_groups())
-            .with_projection_indices(projection.cloned())?
-            .with_limit(limit)
-            .build();
+        let config = FileScanConfigBuilder::new(
+            ObjectStoreUrl::local_filesystem(),
+            Arc::new(self.source.clone()),
+        )
+        .with_file_groups(self.file_groups())
+        .with_projection_indices(projection.cloned())?
+        .with_limit(limit)
+        .build();
         Ok(DataSourceExec::from_data_source(config))
     }
 }

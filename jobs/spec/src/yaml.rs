@@ -93,8 +93,8 @@ pub(crate) struct Input<'a> {
 /// Parses one document. Faults that leave a tree to go on with are added to `errors`; `None` means there is none, and
 /// the reason has been added.
 pub(crate) fn parse(input: &Input<'_>, errors: &mut Vec<SpecError>) -> Option<Node> {
-    let mut events =
-        Parser::new_from_str(input.text).filter(|event| !matches!(event, Ok((Event::Comment(..), _))));
+    let mut events = Parser::new_from_str(input.text)
+        .filter(|event| !matches!(event, Ok((Event::Comment(..), _))));
     let mut builder = Builder { input, errors };
     match builder.document(&mut events) {
         Ok(node) => node,

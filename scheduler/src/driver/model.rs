@@ -181,8 +181,10 @@ fn bad_record_forbidden(state: &JobState, run: &ModelRun) -> Option<String> {
         source.is_some_and(|source| source.spec.options.on_bad_record == OnBadRecord::Fail)
     };
     let bad = |account: &FileAccount| account.quarantined + account.dropped > 0;
-    let ((source, path), account) =
-        run.accounts.iter().find(|((name, _), account)| forbids(name) && bad(account))?;
+    let ((source, path), account) = run
+        .accounts
+        .iter()
+        .find(|((name, _), account)| forbids(name) && bad(account))?;
     let first = account.first_bad.as_deref().unwrap_or("see the quarantine");
     Some(format!(
         "{path}: {first}; source `{source}` says on_bad_record: fail; mend the file, or say quarantine to go on \

@@ -84,7 +84,8 @@ pub(super) fn wave_ended(
             error,
             discard,
         } => {
-            if let (true, None, Some(model)) = (class == STALE, &state.stop, state.model_in_hand()) {
+            if let (true, None, Some(model)) = (class == STALE, &state.stop, state.model_in_hand())
+            {
                 let mut actions = discard_attempt(state, discard, &error);
                 actions.extend(model::overtaken(state, model, error, now_ms));
                 return actions;

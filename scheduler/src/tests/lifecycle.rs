@@ -428,5 +428,10 @@ fn a_model_whose_input_table_was_overwritten_begins_anew() {
         "{actions:?}"
     );
     desk.go_on(actions);
-    assert_eq!(desk.state.outcome(), Some(Outcome::Done), "{}", desk.error());
+    assert_eq!(
+        desk.state.outcome(),
+        Some(Outcome::Done),
+        "{}",
+        desk.error()
+    );
 }

@@ -106,15 +106,25 @@ impl ExecutorServer {
     /// # Errors
     /// If the scheduler does not answer, or ports or the folder cannot be used.
     pub async fn start(options: ExecutorOptions) -> Result<Self, EngineError> {
-        let fail = |what: &str, e: &dyn std::fmt::Display| EngineError::Engine(format!("executor: {what}: {e}"));
+        let fail = |what: &str, e: &dyn std::fmt::Display| {
+            EngineError::Engine(format!("executor: {what}: {e}"))
+        };
         let work_dir = options.work_dir.clone();
         std::fs::create_dir_all(&work_dir).map_err(|e| {
-            EngineError::Configuration(format!("executor: its folder {} cannot be made: {e}", work_dir.display()))
+            EngineError::Configuration(format!(
+                "executor: its folder {} cannot be made: {e}",
+                work_dir.display()
+            ))
         })?;
         let channel = connect(&options.scheduler).await?;
-        let listener = TcpListener::bind((options.host.as_str(), options.port)).await.map_err(|e| {
-            EngineError::Configuration(format!("executor: cannot listen on {}:{}: {e}", options.host, options.port))
-        })?;
+        let listener = TcpListener::bind((options.host.as_str(), options.port))
+            .await
+            .map_err(|e| {
+                EngineError::Configuration(format!(
+                    "executor: cannot listen on {}:{}: {e}",
+                    options.host, options.port
+                ))
+            })?;
         let address = listener.local_addr().map_err(|e| fail("no address", &e))?;
         let id = uuid::Uuid::new_v4().to_string();
 
@@ -127,7 +137,9 @@ impl ExecutorServer {
             bind_host: options.host.clone(),
             external_host: Some(options.host.clone()),
             port: address.port(),
-            grpc_port: free_port(&options.host).await.map_err(|e| fail("no free port", &e))?,
+            grpc_port: free_port(&options.host)
+                .await
+                .map_err(|e| fail("no free port", &e))?,
             vcores: options.cores,
             grpc_max_decoding_message_size: MESSAGE_BYTES_MAX,
             grpc_max_encoding_message_size: MESSAGE_BYTES_MAX,
@@ -136,11 +148,17 @@ impl ExecutorServer {
         });
         let vcores = u32::try_from(options.cores).unwrap_or(u32::MAX);
         let metadata = structure_executor_metadata(&config, vcores);
-        let runtime =
-            session::executor_runtime(&work_dir, options.memory_bytes).map_err(|e| fail("no runtime", &e))?;
+        let runtime = session::executor_runtime(&work_dir, options.memory_bytes)
+            .map_err(|e| fail("no runtime", &e))?;
         let runtime_producer: RuntimeProducer = Arc::new(move |_| Ok(Arc::clone(&runtime)));
-        let reporter = Arc::new(WireReporter { executor_id: id.clone(), channel: channel.clone() });
-        let services = Arc::new(TaskServices { reporter, fail_point: options.fail_point.clone() });
+        let reporter = Arc::new(WireReporter {
+            executor_id: id.clone(),
+            channel: channel.clone(),
+        });
+        let services = Arc::new(TaskServices {
+            reporter,
+            fail_point: options.fail_point.clone(),
+        });
         let config_producer: ConfigProducer =
             Arc::new(move || session::config(1).with_extension(Arc::clone(&services)));
 
@@ -155,18 +173,22 @@ impl ExecutorServer {
                 options.cores,
                 Arc::new(stoppable::StoppableEngine::new(options.guards)),
             )
-            .with_session_runtime_cache(Some(Arc::new(DefaultSessionRuntimeCache::new(
-                runtime_producer,
-                Arc::new(|base, _, _| Ok(base)),
-                0,
-            )))),
+            .with_session_runtime_cache(Some(Arc::new(
+                DefaultSessionRuntimeCache::new(
+                    runtime_producer,
+                    Arc::new(|base, _, _| Ok(base)),
+                    0,
+                ),
+            ))),
         );
 
         let shutdown = ShutdownNotifier::new();
         let mut flight_stop = shutdown.subscribe_for_shutdown();
-        let flight = FlightServiceServer::new(BallistaFlightService::new(work_dir.to_string_lossy().into_owned()))
-            .max_decoding_message_size(MESSAGE_BYTES_MAX as usize)
-            .max_encoding_message_size(MESSAGE_BYTES_MAX as usize);
+        let flight = FlightServiceServer::new(BallistaFlightService::new(
+            work_dir.to_string_lossy().into_owned(),
+        ))
+        .max_decoding_message_size(MESSAGE_BYTES_MAX as usize)
+        .max_encoding_message_size(MESSAGE_BYTES_MAX as usize);
         tokio::spawn(async move {
             let served = tonic::transport::Server::builder()
                 .add_service(flight)
@@ -199,13 +221,22 @@ impl ExecutorServer {
             }
             let _ = ended_sender.send(true).await;
         });
-        let announcement =
-            AnnounceRequest { id: id.clone(), pid: std::process::id(), address: address.to_string() };
+        let announcement = AnnounceRequest {
+            id: id.clone(),
+            pid: std::process::id(),
+            address: address.to_string(),
+        };
         ClusterServiceClient::new(channel)
             .announce(announcement)
             .await
             .map_err(|e| fail("the scheduler does not know it", &e))?;
-        Ok(Self { id, address, shutdown, scheduler, ended })
+        Ok(Self {
+            id,
+            address,
+            shutdown,
+            scheduler,
+            ended,
+        })
     }
 
     /// Its id, new at each start.
@@ -228,8 +259,10 @@ impl ExecutorServer {
 
     /// Tells the scheduler, then stops.
     pub async fn shutdown(mut self) {
-        let goodbye =
-            ExecutorStoppedParams { executor_id: self.id.clone(), reason: "the executor was shut down".into() };
+        let goodbye = ExecutorStoppedParams {
+            executor_id: self.id.clone(),
+            reason: "the executor was shut down".into(),
+        };
         let told = self.scheduler.executor_stopped(goodbye);
         // The scheduler may be gone already.
         let _ = tokio::time::timeout(Duration::from_millis(500), told).await;
@@ -239,10 +272,14 @@ impl ExecutorServer {
 
 async fn connect(url: &str) -> Result<Channel, EngineError> {
     let endpoint = Endpoint::from_shared(url.to_owned())
-        .map_err(|e| EngineError::Configuration(format!("the scheduler's URL {url} is not one: {e}")))?
+        .map_err(|e| {
+            EngineError::Configuration(format!("the scheduler's URL {url} is not one: {e}"))
+        })?
         .connect_timeout(Duration::from_secs(CONNECT_SECONDS_MAX));
     endpoint.connect().await.map_err(|e| {
-        EngineError::Engine(format!("no scheduler answers at {url}: {e}; check that it runs and the address is right"))
+        EngineError::Engine(format!(
+            "no scheduler answers at {url}: {e}; check that it runs and the address is right"
+        ))
     })
 }
 

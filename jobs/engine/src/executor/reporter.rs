@@ -32,9 +32,11 @@ impl Reporter for WireReporter {
             stage_attempt: narrow(task.stage_attempt),
             slot: narrow(task.slot),
             executor_id: self.executor_id.clone(),
-            report_json: serde_json::to_vec(&report).map_err(|e| DataFusionError::External(Box::new(e)))?,
+            report_json: serde_json::to_vec(&report)
+                .map_err(|e| DataFusionError::External(Box::new(e)))?,
         };
-        let mut client = ReportServiceClient::new(self.channel.clone()).max_encoding_message_size(usize::MAX);
+        let mut client =
+            ReportServiceClient::new(self.channel.clone()).max_encoding_message_size(usize::MAX);
         let mut tries = 1;
         loop {
             match client.report(request.clone()).await {
@@ -43,7 +45,9 @@ impl Reporter for WireReporter {
                     let text = format!("the scheduler does not take a report: {status}");
                     return Err(DataFusionError::IoError(std::io::Error::other(text)));
                 }
-                Err(_) => tokio::time::sleep(Duration::from_millis(BACKOFF_MS << (tries - 1))).await,
+                Err(_) => {
+                    tokio::time::sleep(Duration::from_millis(BACKOFF_MS << (tries - 1))).await
+                }
             }
             tries += 1;
         }

@@ -7,7 +7,9 @@ use ballista_core::JobId;
 use ballista_core::serde::protobuf::{
     RuntimeStatsReport, ShuffleWritePartition, TaskColumnStats, WindowStateReport,
 };
-use ballista_executor::execution_engine::{DefaultExecutionEngine, ExecutionEngine, QueryStageExecutor};
+use ballista_executor::execution_engine::{
+    DefaultExecutionEngine, ExecutionEngine, QueryStageExecutor,
+};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::context::TaskContext;
 use datafusion::physical_plan::metrics::MetricsSet;
@@ -26,7 +28,10 @@ pub(super) struct StoppableEngine {
 
 impl StoppableEngine {
     pub(super) fn new(guards: Guards) -> Self {
-        Self { inner: DefaultExecutionEngine::new(), guards }
+        Self {
+            inner: DefaultExecutionEngine::new(),
+            guards,
+        }
     }
 }
 
@@ -48,7 +53,10 @@ impl ExecutionEngine for StoppableEngine {
                 DataFusionError::Internal("a stage without a plan under its shuffle writer".into())
             })?;
             let input: Arc<dyn ExecutionPlan> = Arc::new(StopExec::new(input, stopped));
-            plan.replace_children(vec![input], ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))?
+            plan.replace_children(
+                vec![input],
+                ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute),
+            )?
         } else {
             plan
         };

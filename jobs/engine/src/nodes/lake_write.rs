@@ -62,7 +62,11 @@ impl LakeWriteExec {
             EmissionType::Final,
             Boundedness::Bounded,
         );
-        Self { input, spec, properties: Arc::new(properties) }
+        Self {
+            input,
+            spec,
+            properties: Arc::new(properties),
+        }
     }
 
     /// What it was told.
@@ -78,7 +82,12 @@ impl LakeWriteExec {
 
 impl DisplayAs for LakeWriteExec {
     fn fmt_as(&self, _t: DisplayFormatType, f: &mut std::fmt::Formatter) -> std::fmt::Result {
-        write!(f, "LakeWriteExec: table={}, partition_by={:?}", self.spec.table.table(), self.spec.partition_by)
+        write!(
+            f,
+            "LakeWriteExec: table={}, partition_by={:?}",
+            self.spec.table.table(),
+            self.spec.partition_by
+        )
     }
 }
 
@@ -92,7 +101,11 @@ impl ExecutionPlan for LakeWriteExec {
         Ok(TreeNodeRecursion::Continue)
     }
 
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
         let (task, services) = (TaskId::of(&context)?, TaskServices::of(&context)?);
         let (spec, input_schema) = (Arc::clone(&self.spec), self.input.schema());
         let mut input = self.input.execute(partition, context)?;
@@ -115,11 +128,19 @@ impl ExecutionPlan for LakeWriteExec {
             }
             let outcome = writer.finish().map_err(lake_error)?;
             let rows = outcome.rows;
-            services.reporter.report(&task, TaskReport::Write(outcome)).await?;
-            let columns: Vec<ArrayRef> =
-                vec![Arc::new(StringArray::from(vec![attempt])), Arc::new(UInt64Array::from(vec![rows]))];
+            services
+                .reporter
+                .report(&task, TaskReport::Write(outcome))
+                .await?;
+            let columns: Vec<ArrayRef> = vec![
+                Arc::new(StringArray::from(vec![attempt])),
+                Arc::new(UInt64Array::from(vec![rows])),
+            ];
             Ok::<_, DataFusionError>(RecordBatch::try_new(output_schema(), columns)?)
         });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(output_schema(), stream)))
+        Ok(Box::pin(RecordBatchStreamAdapter::new(
+            output_schema(),
+            stream,
+        )))
     }
 }

@@ -32,7 +32,12 @@ impl LedgerFilterExec {
         split_column: impl Into<String>,
     ) -> Self {
         let properties = Arc::clone(input.properties());
-        Self { input, predicate, split_column: split_column.into(), properties }
+        Self {
+            input,
+            predicate,
+            split_column: split_column.into(),
+            properties,
+        }
     }
 
     /// The predicate, over the input's columns.
@@ -48,7 +53,11 @@ impl LedgerFilterExec {
     }
 
     fn with_input(&self, input: Arc<dyn ExecutionPlan>) -> Self {
-        Self::new(input, Arc::clone(&self.predicate), self.split_column.clone())
+        Self::new(
+            input,
+            Arc::clone(&self.predicate),
+            self.split_column.clone(),
+        )
     }
 }
 
@@ -68,23 +77,34 @@ impl ExecutionPlan for LedgerFilterExec {
         f(&self.predicate)
     }
 
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
         let (task, services) = (TaskId::of(&context)?, TaskServices::of(&context)?);
         let split_column = index_of(&self.schema(), &self.split_column)?;
         let predicate = Arc::clone(&self.predicate);
         let input = self.input.execute(partition, context)?;
         let stream = try_unfold((input, BTreeMap::new()), move |(mut input, mut removed)| {
-            let (task, services, predicate) = (task.clone(), Arc::clone(&services), Arc::clone(&predicate));
+            let (task, services, predicate) =
+                (task.clone(), Arc::clone(&services), Arc::clone(&predicate));
             async move {
                 let Some(batch) = input.next().await.transpose()? else {
-                    services.reporter.report(&task, TaskReport::Filter(removed)).await?;
+                    services
+                        .reporter
+                        .report(&task, TaskReport::Filter(removed))
+                        .await?;
                     return Ok(None);
                 };
                 let kept = filter(&batch, &predicate, split_column, &mut removed)?;
                 Ok::<_, DataFusionError>(Some((kept, (input, removed))))
             }
         });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), stream)))
+        Ok(Box::pin(RecordBatchStreamAdapter::new(
+            self.schema(),
+            stream,
+        )))
     }
 }
 
@@ -96,7 +116,11 @@ fn filter(
 ) -> Result<RecordBatch> {
     let mask = predicate.evaluate(batch)?.into_array(batch.num_rows())?;
     let mask = as_boolean_array(&mask)?;
-    let keep = if mask.null_count() > 0 { prep_null_mask_filter(mask) } else { mask.clone() };
+    let keep = if mask.null_count() > 0 {
+        prep_null_mask_filter(mask)
+    } else {
+        mask.clone()
+    };
     let drop = BooleanArray::new(!keep.values(), None);
     if drop.true_count() > 0 {
         let split = batch.project(&[split_column])?;

@@ -27,7 +27,10 @@ impl ScanReportExec {
     /// On top of a scan of a source of ours.
     #[must_use]
     pub fn new(input: Arc<dyn ExecutionPlan>) -> Self {
-        Self { properties: Arc::clone(input.properties()), input }
+        Self {
+            properties: Arc::clone(input.properties()),
+            input,
+        }
     }
 
     fn with_input(&self, input: Arc<dyn ExecutionPlan>) -> Self {
@@ -60,10 +63,15 @@ impl ExecutionPlan for ScanReportExec {
         Ok(TreeNodeRecursion::Continue)
     }
 
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
         let (task, services) = (TaskId::of(&context)?, TaskServices::of(&context)?);
-        let (config, source) = source_of(self.input.as_ref())
-            .ok_or_else(|| DataFusionError::Internal("ScanReportExec does not stand on a source's scan".into()))?;
+        let (config, source) = source_of(self.input.as_ref()).ok_or_else(|| {
+            DataFusionError::Internal("ScanReportExec does not stand on a source's scan".into())
+        })?;
         let ledger = Arc::new(ScanLedger {
             source: source.spec().source.clone(),
             quarantine: source.spec().quarantine.clone(),
@@ -80,11 +88,17 @@ impl ExecutionPlan for ScanReportExec {
                     services.pass(&task, Point::Scanned).await?;
                     return Ok::<_, DataFusionError>(Some((batch, (input, ledger))));
                 }
-                services.reporter.report(&task, TaskReport::Scan(ledger.finish()?)).await?;
+                services
+                    .reporter
+                    .report(&task, TaskReport::Scan(ledger.finish()?))
+                    .await?;
                 Ok(None)
             }
         });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), stream)))
+        Ok(Box::pin(RecordBatchStreamAdapter::new(
+            self.schema(),
+            stream,
+        )))
     }
 }
 
@@ -124,10 +138,14 @@ impl ScanObserver for ScanLedger {
     fn bad_records(&self, split: &SplitSpec, records: Vec<BadRecord>) -> Result<()> {
         let mut kept = self.kept.lock();
         if let (None, Some(first)) = (&kept.first_bad, records.first()) {
-            kept.first_bad =
-                Some(format!("line {}, record at byte {}: {}", first.line_in_split, first.offset, first.reason));
+            kept.first_bad = Some(format!(
+                "line {}, record at byte {}: {}",
+                first.line_in_split, first.offset, first.reason
+            ));
         }
-        let Some(target) = &self.quarantine else { return Ok(()) };
+        let Some(target) = &self.quarantine else {
+            return Ok(());
+        };
         let writer = match &mut kept.quarantine {
             Some(writer) => writer,
             none => none.insert(
@@ -154,7 +172,13 @@ impl ScanObserver for ScanLedger {
         let source = self.source.clone();
         let mut kept = self.kept.lock();
         let first_bad = kept.first_bad.take();
-        kept.splits.push(ScannedSplit { source, split: split.clone(), report, quarantine: Vec::new(), first_bad });
+        kept.splits.push(ScannedSplit {
+            source,
+            split: split.clone(),
+            report,
+            quarantine: Vec::new(),
+            first_bad,
+        });
     }
 }
 

@@ -26,7 +26,11 @@ impl StopExec {
     /// Stops when `stop` says true, or its sender is gone.
     #[must_use]
     pub fn new(input: Arc<dyn ExecutionPlan>, stop: watch::Receiver<bool>) -> Self {
-        Self { properties: Arc::clone(input.properties()), input, stop }
+        Self {
+            properties: Arc::clone(input.properties()),
+            input,
+            stop,
+        }
     }
 
     fn with_input(&self, input: Arc<dyn ExecutionPlan>) -> Self {
@@ -50,7 +54,11 @@ impl ExecutionPlan for StopExec {
         Ok(TreeNodeRecursion::Continue)
     }
 
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
         let input = self.input.execute(partition, context)?;
         let state = Some((input, self.stop.clone()));
         let stream = unfold(state, |state| async move {
@@ -62,10 +70,16 @@ impl ExecutionPlan for StopExec {
                 batch = input.next() => Some(batch),
             };
             match next {
-                None => Some((Err(DataFusionError::Execution("the task was stopped".into())), None)),
+                None => Some((
+                    Err(DataFusionError::Execution("the task was stopped".into())),
+                    None,
+                )),
                 Some(batch) => batch.map(|batch| (batch, Some((input, stop)))),
             }
         });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), stream)))
+        Ok(Box::pin(RecordBatchStreamAdapter::new(
+            self.schema(),
+            stream,
+        )))
     }
 }

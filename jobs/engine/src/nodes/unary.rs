@@ -9,7 +9,10 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::physical_plan::ExecutionPlan;
 
 /// The one child that a unary node is given.
-pub(super) fn only_child(mut children: Vec<Arc<dyn ExecutionPlan>>, node: &str) -> Result<Arc<dyn ExecutionPlan>> {
+pub(super) fn only_child(
+    mut children: Vec<Arc<dyn ExecutionPlan>>,
+    node: &str,
+) -> Result<Arc<dyn ExecutionPlan>> {
     match (children.pop(), children.is_empty()) {
         (Some(child), true) => Ok(child),
         _ => Err(DataFusionError::Internal(format!("{node} takes one child"))),
@@ -31,7 +34,9 @@ pub(super) fn count_by_split(batch: &RecordBatch, column: usize, counts: &mut BT
 
 /// The index of a column that the planner promised.
 pub(super) fn index_of(schema: &Schema, column: &str) -> Result<usize> {
-    schema.index_of(column).map_err(|_| DataFusionError::Internal(format!("no column {column} in the node's input")))
+    schema
+        .index_of(column)
+        .map_err(|_| DataFusionError::Internal(format!("no column {column} in the node's input")))
 }
 
 /// Implements the parts of `ExecutionPlan` that unary pass-through nodes share;
@@ -84,7 +89,8 @@ pub(super) mod prelude {
     pub(in crate::nodes) use datafusion::execution::{SendableRecordBatchStream, TaskContext};
     pub(in crate::nodes) use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
     pub(in crate::nodes) use datafusion::physical_plan::{
-        DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties, ReplaceChildrenOptions,
+        DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties,
+        ReplaceChildrenOptions,
     };
     pub(in crate::nodes) use std::sync::Arc;
 }

@@ -34,8 +34,17 @@ pub struct UnnestReportExec {
 impl UnnestReportExec {
     /// Counts the rows of `input` by its column `split_column`.
     #[must_use]
-    pub fn new(input: Arc<dyn ExecutionPlan>, split_column: impl Into<String>, side: UnnestSide) -> Self {
-        Self { properties: Arc::clone(input.properties()), input, split_column: split_column.into(), side }
+    pub fn new(
+        input: Arc<dyn ExecutionPlan>,
+        split_column: impl Into<String>,
+        side: UnnestSide,
+    ) -> Self {
+        Self {
+            properties: Arc::clone(input.properties()),
+            input,
+            split_column: split_column.into(),
+            side,
+        }
     }
 
     /// The column of split ids.
@@ -71,7 +80,11 @@ impl ExecutionPlan for UnnestReportExec {
         Ok(TreeNodeRecursion::Continue)
     }
 
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
         let (task, services) = (TaskId::of(&context)?, TaskServices::of(&context)?);
         let column = index_of(&self.schema(), &self.split_column)?;
         let side = self.side;
@@ -81,8 +94,14 @@ impl ExecutionPlan for UnnestReportExec {
             async move {
                 let Some(batch) = input.next().await.transpose()? else {
                     let report = match side {
-                        UnnestSide::In => TaskReport::Unnest { records_in: counts, rows_out: BTreeMap::new() },
-                        UnnestSide::Out => TaskReport::Unnest { records_in: BTreeMap::new(), rows_out: counts },
+                        UnnestSide::In => TaskReport::Unnest {
+                            records_in: counts,
+                            rows_out: BTreeMap::new(),
+                        },
+                        UnnestSide::Out => TaskReport::Unnest {
+                            records_in: BTreeMap::new(),
+                            rows_out: counts,
+                        },
                     };
                     services.reporter.report(&task, report).await?;
                     return Ok(None);
@@ -91,6 +110,9 @@ impl ExecutionPlan for UnnestReportExec {
                 Ok::<_, DataFusionError>(Some((batch, (input, counts))))
             }
         });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), stream)))
+        Ok(Box::pin(RecordBatchStreamAdapter::new(
+            self.schema(),
+            stream,
+        )))
     }
 }

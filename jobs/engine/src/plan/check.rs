@@ -38,7 +38,8 @@ fn is_sliced(leaf: &Arc<dyn ExecutionPlan>) -> bool {
     }
     leaf.downcast_ref::<DataSourceExec>().is_some_and(|exec| {
         let source = exec.data_source();
-        source.downcast_ref::<FileScanConfig>().is_some() || source.downcast_ref::<MemorySourceConfig>().is_some()
+        source.downcast_ref::<FileScanConfig>().is_some()
+            || source.downcast_ref::<MemorySourceConfig>().is_some()
     })
 }
 
@@ -47,7 +48,10 @@ fn is_sliced(leaf: &Arc<dyn ExecutionPlan>) -> bool {
 ///
 /// # Errors
 /// `Configuration`.
-pub(super) fn check_limits(plan: &LogicalPlan, sources: &dyn Fn(&str) -> bool) -> Result<(), EngineError> {
+pub(super) fn check_limits(
+    plan: &LogicalPlan,
+    sources: &dyn Fn(&str) -> bool,
+) -> Result<(), EngineError> {
     if matches!(plan, LogicalPlan::Limit(_)) && streams_from_source(plan, sources) {
         return Err(EngineError::Configuration(
             "LIMIT without ORDER BY over a source stops reading early, so the job could not prove that it read every \
@@ -55,13 +59,21 @@ pub(super) fn check_limits(plan: &LogicalPlan, sources: &dyn Fn(&str) -> bool) -
                 .into(),
         ));
     }
-    plan.inputs().into_iter().try_for_each(|input| check_limits(input, sources))
+    plan.inputs()
+        .into_iter()
+        .try_for_each(|input| check_limits(input, sources))
 }
 
 fn streams_from_source(plan: &LogicalPlan, sources: &dyn Fn(&str) -> bool) -> bool {
     match plan {
         LogicalPlan::TableScan(scan) => sources(scan.table_name.table()),
-        LogicalPlan::Aggregate(_) | LogicalPlan::Sort(_) | LogicalPlan::Window(_) | LogicalPlan::Distinct(_) => false,
-        _ => plan.inputs().into_iter().any(|input| streams_from_source(input, sources)),
+        LogicalPlan::Aggregate(_)
+        | LogicalPlan::Sort(_)
+        | LogicalPlan::Window(_)
+        | LogicalPlan::Distinct(_) => false,
+        _ => plan
+            .inputs()
+            .into_iter()
+            .any(|input| streams_from_source(input, sources)),
     }
 }

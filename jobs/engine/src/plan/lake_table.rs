@@ -33,28 +33,44 @@ impl LakeTable {
     /// The version that `snapshot` describes, below the folder `root`.
     #[must_use]
     pub fn new(root: &std::path::Path, snapshot: Arc<Snapshot>) -> Self {
-        let partition_by = |name: &String| !snapshot.partition_columns_in_files && snapshot.partition_by.contains(name);
-        let (from_folders, in_files): (Vec<FieldRef>, Vec<FieldRef>) =
-            snapshot.schema.fields().iter().cloned().partition(|field| partition_by(field.name()));
+        let partition_by = |name: &String| {
+            !snapshot.partition_columns_in_files && snapshot.partition_by.contains(name)
+        };
+        let (from_folders, in_files): (Vec<FieldRef>, Vec<FieldRef>) = snapshot
+            .schema
+            .fields()
+            .iter()
+            .cloned()
+            .partition(|field| partition_by(field.name()));
         // Folder order, not schema order.
         let mut ordered: Vec<FieldRef> = Vec::new();
         for name in &snapshot.partition_by {
             ordered.extend(from_folders.iter().find(|f| f.name() == name).cloned());
         }
-        let table =
-            TableSchema::builder(Arc::new(Schema::new(in_files))).with_table_partition_cols(ordered).build();
-        Self { root: root.to_string_lossy().into_owned(), snapshot, table }
+        let table = TableSchema::builder(Arc::new(Schema::new(in_files)))
+            .with_table_partition_cols(ordered)
+            .build();
+        Self {
+            root: root.to_string_lossy().into_owned(),
+            snapshot,
+            table,
+        }
     }
 
     fn partitioned(&self, file: &DataFile) -> Result<PartitionedFile> {
         let mut partitioned = PartitionedFile::new(String::new(), file.bytes);
         partitioned.object_meta.location = object_path(&format!("{}/{}", self.root, file.path));
-        let value = |field: &Field| match file.partition.get(field.name()).and_then(Option::as_ref) {
+        let value = |field: &Field| match file.partition.get(field.name()).and_then(Option::as_ref)
+        {
             Some(text) => ScalarValue::try_from_string(text.clone(), field.data_type()),
             None => ScalarValue::try_from(field.data_type()),
         };
-        partitioned.partition_values =
-            self.table.table_partition_cols().iter().map(|field| value(field)).collect::<Result<_>>()?;
+        partitioned.partition_values = self
+            .table
+            .table_partition_cols()
+            .iter()
+            .map(|field| value(field))
+            .collect::<Result<_>>()?;
         Ok(partitioned)
     }
 
@@ -70,7 +86,10 @@ impl LakeTable {
                 let mut piece = self.partitioned(file)?;
                 let at = |i: u64| i64::try_from(file.bytes * i / parts).unwrap_or(i64::MAX);
                 if parts > 1 {
-                    piece.range = Some(FileRange { start: at(part), end: at(part + 1) });
+                    piece.range = Some(FileRange {
+                        start: at(part),
+                        end: at(part + 1),
+                    });
                 }
                 group.push(piece);
                 bytes += file.bytes / parts;
@@ -97,7 +116,10 @@ impl TableProvider for LakeTable {
         TableType::Base
     }
 
-    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
         Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
     }
 

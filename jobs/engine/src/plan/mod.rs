@@ -54,16 +54,26 @@ fn settle_blocking(spec: SourceSpec) -> Result<SettledSource, EngineError> {
     let files = discover(&spec.name, &spec.options.path).map_err(source_error)?;
     let options = xml_options(&spec)?;
     let schema = match &spec.schema_file {
-        Some(file) => SourceSchema::from_yaml(&file.path, file.text.as_str()).map_err(source_error)?,
+        Some(file) => {
+            SourceSchema::from_yaml(&file.path, file.text.as_str()).map_err(source_error)?
+        }
         None => {
-            let tree = infer::infer(&files, &options, spec.options.sample_files).map_err(source_error)?;
+            let tree =
+                infer::infer(&files, &options, spec.options.sample_files).map_err(source_error)?;
             let schema = tree.to_schema(&InferOptions::from(&options)).map_err(|e| {
-                EngineError::Configuration(format!("source `{}`: no schema can be inferred: {e}", spec.name))
+                EngineError::Configuration(format!(
+                    "source `{}`: no schema can be inferred: {e}",
+                    spec.name
+                ))
             })?;
             SourceSchema::from_arrow(&Arc::new(schema)).map_err(source_error)?
         }
     };
-    Ok(SettledSource { spec, files, schema })
+    Ok(SettledSource {
+        spec,
+        files,
+        schema,
+    })
 }
 
 /// The parser's options, from the job file's words.
@@ -84,7 +94,10 @@ fn xml_options(spec: &SourceSpec) -> Result<XmlOptions, EngineError> {
     };
     let size = |size: headworks_spec::ByteSize| usize::try_from(size.bytes()).unwrap_or(usize::MAX);
     options.limits.record_bytes_max = size(own.record_bytes_max);
-    options.limits.recovery_bytes_max = options.limits.recovery_bytes_max.min(options.limits.record_bytes_max);
+    options.limits.recovery_bytes_max = options
+        .limits
+        .recovery_bytes_max
+        .min(options.limits.record_bytes_max);
     options.limits.raw_bytes_max = size(own.raw_bytes_max);
     Ok(options)
 }
@@ -98,7 +111,11 @@ pub async fn plan_model(request: &ModelRequest, slots: u32) -> Result<ModelPlan,
     let planned = Planned::new(request, &empty, "plan", slots).await?;
     let waves = cut_waves(request, planned.row_wise, slots);
     let explained = match waves.first() {
-        Some(wave) => Planned::new(request, &wave.splits, "plan", slots).await?.physical,
+        Some(wave) => {
+            Planned::new(request, &wave.splits, "plan", slots)
+                .await?
+                .physical
+        }
         None => planned.physical,
     };
     Ok(ModelPlan {
@@ -127,15 +144,25 @@ pub async fn wave_plan(
 fn cut_waves(request: &ModelRequest, row_wise: bool, slots: u32) -> Vec<Wave> {
     let options = CutOptions {
         split_bytes: request.tuning.split_size.map(|size| size.bytes()),
-        wave_bytes: if row_wise { request.tuning.wave_size.bytes() } else { u64::MAX },
+        wave_bytes: if row_wise {
+            request.tuning.wave_size.bytes()
+        } else {
+            u64::MAX
+        },
         slots: u64::from(slots),
     };
     let bytes = |splits: &[SplitSpec]| splits.iter().map(SplitSpec::bytes).sum::<u64>();
     if row_wise {
-        let Some((name, source)) = request.sources.iter().next() else { return Vec::new() };
+        let Some((name, source)) = request.sources.iter().next() else {
+            return Vec::new();
+        };
         let waves = cut(&source.files, options).into_iter().zip(0u32..);
         return waves
-            .map(|(splits, index)| Wave { index, bytes: bytes(&splits), splits: BTreeMap::from([(name.clone(), splits)]) })
+            .map(|(splits, index)| Wave {
+                index,
+                bytes: bytes(&splits),
+                splits: BTreeMap::from([(name.clone(), splits)]),
+            })
             .collect();
     }
     // One wave over everything; ids stay unique in it.
@@ -149,7 +176,11 @@ fn cut_waves(request: &ModelRequest, row_wise: bool, slots: u32) -> Vec<Wave> {
         }
         splits.insert(name.clone(), own);
     }
-    vec![Wave { index: 0, bytes: splits.values().map(|s| bytes(s)).sum(), splits }]
+    vec![Wave {
+        index: 0,
+        bytes: splits.values().map(|s| bytes(s)).sum(),
+        splits,
+    }]
 }
 
 /// A model, planned over some of its sources' splits.
@@ -171,8 +202,13 @@ impl Planned {
         let in_model = |e: &dyn std::fmt::Display| {
             EngineError::Configuration(format!("model `{}` ({}): {e}", model.name, model.sql.path))
         };
-        let partitions = request.tuning.shuffle_partitions.unwrap_or(slots * SHUFFLE_PARTITIONS_PER_SLOT).max(1);
-        let ctx = session::planner(partitions as usize).map_err(|e| EngineError::Engine(e.to_string()))?;
+        let partitions = request
+            .tuning
+            .shuffle_partitions
+            .unwrap_or(slots * SHUFFLE_PARTITIONS_PER_SLOT)
+            .max(1);
+        let ctx = session::planner(partitions as usize)
+            .map_err(|e| EngineError::Engine(e.to_string()))?;
         let mut names = Names::default();
         for (name, source) in &request.sources {
             let own = splits.get(name).cloned().unwrap_or_default();
@@ -183,19 +219,25 @@ impl Planned {
             register(&ctx, name, Arc::new(table)).map_err(|e| in_model(&e))?;
         }
         for (name, snapshot) in &request.tables {
-            let location = TableLocation::new(&request.lake, name).map_err(|e| EngineError::Lake(e.to_string()))?;
+            let location = TableLocation::new(&request.lake, name)
+                .map_err(|e| EngineError::Lake(e.to_string()))?;
             let table = LakeTable::new(&location.root(), Arc::clone(snapshot));
-            names.add_table(name, &datafusion::catalog::TableProvider::schema(&table), false);
+            names.add_table(
+                name,
+                &datafusion::catalog::TableProvider::schema(&table),
+                false,
+            );
             register(&ctx, name, Arc::new(table)).map_err(|e| in_model(&e))?;
         }
 
-        let logical = logical_plan(&ctx, &model.sql.text, names).await.map_err(|e| in_model(&e))?;
+        let logical = logical_plan(&ctx, &model.sql.text, names)
+            .await
+            .map_err(|e| in_model(&e))?;
         let is_source = |name: &str| request.sources.contains_key(name);
         check::check_limits(&logical, &is_source).map_err(|e| in_model(&e))?;
         let carried = match request.sources.len() {
-            1 if request.tables.is_empty() => {
-                rowwise::carry_split_column(&logical, &is_source).map_err(|e| in_model(&plain(&e)))?
-            }
+            1 if request.tables.is_empty() => rowwise::carry_split_column(&logical, &is_source)
+                .map_err(|e| in_model(&plain(&e)))?,
             _ => None,
         };
         let row_wise = carried.is_some();
@@ -209,22 +251,31 @@ impl Planned {
             .await
             .map_err(|e| in_model(&plain(&e)))?;
         check::check_leaves(&physical).map_err(|e| in_model(&e))?;
-        let physical = physical::add_counters(physical, row_wise).map_err(|e| in_model(&plain(&e)))?;
+        let physical =
+            physical::add_counters(physical, row_wise).map_err(|e| in_model(&plain(&e)))?;
         let schema = without_split_column(&physical.schema());
         for column in &model.options.partition_by {
             if schema.index_of(column).is_err() {
-                let columns: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+                let columns: Vec<&str> =
+                    schema.fields().iter().map(|f| f.name().as_str()).collect();
                 return Err(in_model(&format!(
                     "partition_by names `{column}`, which the SQL does not give; its columns are {}",
                     columns.join(", ")
                 )));
             }
         }
-        let entry = headworks_lake::schema::SchemaEntry::from_arrow(&schema).map_err(|e| in_model(&e))?;
-        let physical = bring_together(physical, request, partitions).map_err(|e| in_model(&plain(&e)))?;
+        let entry =
+            headworks_lake::schema::SchemaEntry::from_arrow(&schema).map_err(|e| in_model(&e))?;
+        let physical =
+            bring_together(physical, request, partitions).map_err(|e| in_model(&plain(&e)))?;
         let physical = physical::write(physical, write_spec(request, row_wise)?);
         let schema = serde_json::to_value(entry).map_err(|e| EngineError::Engine(e.to_string()))?;
-        Ok(Self { ctx, physical, row_wise, schema })
+        Ok(Self {
+            ctx,
+            physical,
+            row_wise,
+            schema,
+        })
     }
 }
 
@@ -239,7 +290,11 @@ fn bring_together(
         Distribute::Hash => !options.partition_by.is_empty(),
         Distribute::Auto => !options.partition_by.is_empty() && physical::would_scatter(&plan),
     };
-    if shuffle { physical::shuffle_by(plan, &options.partition_by, partitions as usize) } else { Ok(plan) }
+    if shuffle {
+        physical::shuffle_by(plan, &options.partition_by, partitions as usize)
+    } else {
+        Ok(plan)
+    }
 }
 
 fn write_spec(request: &ModelRequest, row_wise: bool) -> Result<WriteSpec, EngineError> {
@@ -266,11 +321,15 @@ fn scan_spec(
     source: &SettledSource,
     attempt: &str,
 ) -> Result<ScanSpec, EngineError> {
-    let quarantine = request.quarantines.iter().any(|q| q == name).then(|| QuarantineTarget {
-        lake: request.lake.clone(),
-        job_id: request.job_id.clone(),
-        attempt: attempt.to_owned(),
-    });
+    let quarantine = request
+        .quarantines
+        .iter()
+        .any(|q| q == name)
+        .then(|| QuarantineTarget {
+            lake: request.lake.clone(),
+            job_id: request.job_id.clone(),
+            attempt: attempt.to_owned(),
+        });
     Ok(ScanSpec {
         source: name.to_owned(),
         options: xml_options(&source.spec)?,
@@ -286,36 +345,58 @@ pub(crate) fn register(
     name: &str,
     table: Arc<dyn datafusion::catalog::TableProvider>,
 ) -> Result<(), DataFusionError> {
-    ctx.register_table(datafusion::common::TableReference::bare(name), table).map(drop)
+    ctx.register_table(datafusion::common::TableReference::bare(name), table)
+        .map(drop)
 }
 
 /// Plans SQL whose names mean what [`Names`] says.
 ///
 /// # Errors
 /// As text for users.
-pub(crate) async fn logical_plan(ctx: &SessionContext, sql: &str, names: Names) -> Result<LogicalPlan, String> {
+pub(crate) async fn logical_plan(
+    ctx: &SessionContext,
+    sql: &str,
+    names: Names,
+) -> Result<LogicalPlan, String> {
     let state = ctx.state();
     let dialect = state.config().options().sql_parser.dialect;
-    let mut statement = state.sql_to_statement(sql, &dialect).map_err(|e| plain(&e))?;
+    let mut statement = state
+        .sql_to_statement(sql, &dialect)
+        .map_err(|e| plain(&e))?;
     if let DfStatement::Statement(inner) = &mut statement {
         names.resolve(inner)?;
     }
-    state.statement_to_plan(statement).await.map_err(|e| plain(&e))
+    state
+        .statement_to_plan(statement)
+        .await
+        .map_err(|e| plain(&e))
 }
 
 /// DataFusion's message without its own names for its layers.
 pub(crate) fn plain(error: &DataFusionError) -> String {
     let text = error.find_root().strip_backtrace();
     let text = text.replace("datafusion.public.", "");
-    ["Error during planning: ", "Schema error: ", "SQL error: ", "This feature is not implemented: "]
-        .iter()
-        .find_map(|layer| text.strip_prefix(layer))
-        .unwrap_or(&text)
-        .to_owned()
+    [
+        "Error during planning: ",
+        "Schema error: ",
+        "SQL error: ",
+        "This feature is not implemented: ",
+    ]
+    .iter()
+    .find_map(|layer| text.strip_prefix(layer))
+    .unwrap_or(&text)
+    .to_owned()
 }
 
 fn without_split_column(schema: &SchemaRef) -> Schema {
-    Schema::new(schema.fields().iter().filter(|f| f.name() != SPLIT_COLUMN).cloned().collect::<Vec<_>>())
+    Schema::new(
+        schema
+            .fields()
+            .iter()
+            .filter(|f| f.name() != SPLIT_COLUMN)
+            .cloned()
+            .collect::<Vec<_>>(),
+    )
 }
 
 fn source_error(error: SourceError) -> EngineError {

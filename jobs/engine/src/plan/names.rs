@@ -10,8 +10,8 @@ use std::ops::ControlFlow;
 
 use datafusion::arrow::datatypes::{DataType, Fields, Schema};
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, ExcludeSelectItem, Expr, Ident, ObjectName, Query, Select, SelectItem, Statement, Subscript,
-    TableAlias, TableFactor, VisitMut, VisitorMut, WildcardAdditionalOptions,
+    AccessExpr, ExcludeSelectItem, Expr, Ident, ObjectName, Query, Select, SelectItem, Statement,
+    Subscript, TableAlias, TableFactor, VisitMut, VisitorMut, WildcardAdditionalOptions,
 };
 use headworks_sources::META_COLUMNS;
 
@@ -35,7 +35,10 @@ impl Names {
 
     fn add(&mut self, name: &str) {
         self.known.insert(name.to_owned());
-        self.ignoring_case.entry(name.to_lowercase()).or_default().insert(name.to_owned());
+        self.ignoring_case
+            .entry(name.to_lowercase())
+            .or_default()
+            .insert(name.to_owned());
     }
 
     fn add_fields(&mut self, fields: &Fields) {
@@ -64,7 +67,10 @@ impl Names {
         for name in own.0 {
             self.add(&name);
         }
-        let mut resolver = Resolver { names: &self, failure: None };
+        let mut resolver = Resolver {
+            names: &self,
+            failure: None,
+        };
         let _ = statement.visit(&mut resolver);
         resolver.failure.map_or(Ok(()), Err)
     }
@@ -78,7 +84,8 @@ impl OwnNames {
     fn alias(&mut self, alias: &Option<TableAlias>) {
         if let Some(alias) = alias {
             self.0.push(alias.name.value.clone());
-            self.0.extend(alias.columns.iter().map(|c| c.name.value.clone()));
+            self.0
+                .extend(alias.columns.iter().map(|c| c.name.value.clone()));
         }
     }
 }
@@ -89,7 +96,8 @@ impl VisitorMut for OwnNames {
     fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
         for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
             self.0.push(cte.alias.name.value.clone());
-            self.0.extend(cte.alias.columns.iter().map(|c| c.name.value.clone()));
+            self.0
+                .extend(cte.alias.columns.iter().map(|c| c.name.value.clone()));
         }
         ControlFlow::Continue(())
     }
@@ -125,12 +133,18 @@ impl Resolver<'_> {
         if self.names.known.contains(&ident.value) {
             return;
         }
-        let Some(candidates) = self.names.ignoring_case.get(&ident.value.to_lowercase()) else { return };
+        let Some(candidates) = self.names.ignoring_case.get(&ident.value.to_lowercase()) else {
+            return;
+        };
         let mut candidates = candidates.iter();
         match (candidates.next(), candidates.next()) {
             (Some(one), None) => ident.value.clone_from(one),
             (Some(one), Some(two)) => {
-                let all: Vec<&str> = [one, two].into_iter().chain(candidates).map(String::as_str).collect();
+                let all: Vec<&str> = [one, two]
+                    .into_iter()
+                    .chain(candidates)
+                    .map(String::as_str)
+                    .collect();
                 self.failure.get_or_insert_with(|| {
                     format!(
                         "line {}, column {}: `{}` may be {}: write it as one of them",
@@ -151,13 +165,19 @@ impl Resolver<'_> {
             std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation))
         });
         relations.into_iter().any(|relation| match relation {
-            TableFactor::Table { name, .. } => {
-                name.0.last().and_then(|part| part.as_ident()).is_some_and(|ident| {
+            TableFactor::Table { name, .. } => name
+                .0
+                .last()
+                .and_then(|part| part.as_ident())
+                .is_some_and(|ident| {
                     let written = &ident.value;
                     self.names.sources.contains(written)
-                        || self.names.sources.iter().any(|source| source.eq_ignore_ascii_case(written))
-                })
-            }
+                        || self
+                            .names
+                            .sources
+                            .iter()
+                            .any(|source| source.eq_ignore_ascii_case(written))
+                }),
             _ => false,
         })
     }
@@ -169,7 +189,9 @@ impl VisitorMut for Resolver<'_> {
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         if self.reads_source(select) {
             for item in &mut select.projection {
-                if let SelectItem::Wildcard(options) | SelectItem::QualifiedWildcard(_, options) = item {
+                if let SelectItem::Wildcard(options) | SelectItem::QualifiedWildcard(_, options) =
+                    item
+                {
                     leave_out_meta_columns(options);
                 }
             }
@@ -194,7 +216,10 @@ impl VisitorMut for Resolver<'_> {
                 for access in access_chain {
                     match access {
                         AccessExpr::Dot(Expr::Identifier(ident)) => self.ident(ident),
-                        AccessExpr::Dot(_) | AccessExpr::Subscript(Subscript::Index { .. } | Subscript::Slice { .. }) => {}
+                        AccessExpr::Dot(_)
+                        | AccessExpr::Subscript(
+                            Subscript::Index { .. } | Subscript::Slice { .. },
+                        ) => {}
                     }
                 }
             }

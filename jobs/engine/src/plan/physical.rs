@@ -11,20 +11,27 @@ use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::repartition::RepartitionExec;
 use datafusion::physical_plan::unnest::UnnestExec;
 use datafusion::physical_plan::{
-    ExecutionPlan, ExecutionPlanProperties, Partitioning, PhysicalExpr, replace_children_if_necessary,
+    ExecutionPlan, ExecutionPlanProperties, Partitioning, PhysicalExpr,
+    replace_children_if_necessary,
 };
 use headworks_sources::SPLIT_COLUMN;
 
 use crate::nodes::{
-    LakeWriteExec, LedgerFilterExec, ScanReportExec, UnnestReportExec, UnnestSide, WriteSpec, source_of,
+    LakeWriteExec, LedgerFilterExec, ScanReportExec, UnnestReportExec, UnnestSide, WriteSpec,
+    source_of,
 };
 
 /// Puts a [`ScanReportExec`] on every scan of a source, and, in a row-wise
 /// plan, counters on its filters and its unnest.
-pub(super) fn add_counters(plan: Arc<dyn ExecutionPlan>, row_wise: bool) -> Result<Arc<dyn ExecutionPlan>> {
+pub(super) fn add_counters(
+    plan: Arc<dyn ExecutionPlan>,
+    row_wise: bool,
+) -> Result<Arc<dyn ExecutionPlan>> {
     plan.transform_up(|node| {
         if source_of(node.as_ref()).is_some() {
-            return Ok(Transformed::yes(Arc::new(ScanReportExec::new(node)) as Arc<dyn ExecutionPlan>));
+            return Ok(Transformed::yes(
+                Arc::new(ScanReportExec::new(node)) as Arc<dyn ExecutionPlan>
+            ));
         }
         if !row_wise {
             return Ok(Transformed::no(node));
@@ -49,14 +56,25 @@ pub(super) fn add_counters(plan: Arc<dyn ExecutionPlan>, row_wise: bool) -> Resu
 fn counted_filter(filter: &FilterExec) -> Result<Arc<dyn ExecutionPlan>> {
     let input = Arc::clone(filter.input());
     let schema = input.schema();
-    let counted: Arc<dyn ExecutionPlan> =
-        Arc::new(LedgerFilterExec::new(input, Arc::clone(filter.predicate()), SPLIT_COLUMN));
-    let Some(projection) = filter.projection().as_ref() else { return Ok(counted) };
+    let counted: Arc<dyn ExecutionPlan> = Arc::new(LedgerFilterExec::new(
+        input,
+        Arc::clone(filter.predicate()),
+        SPLIT_COLUMN,
+    ));
+    let Some(projection) = filter.projection().as_ref() else {
+        return Ok(counted);
+    };
     let columns = projection.iter().map(|index| {
         let name = schema.field(*index).name();
-        ProjectionExpr { expr: Arc::new(Column::new(name, *index)) as _, alias: name.clone() }
+        ProjectionExpr {
+            expr: Arc::new(Column::new(name, *index)) as _,
+            alias: name.clone(),
+        }
     });
-    Ok(Arc::new(ProjectionExec::try_new(columns.collect::<Vec<_>>(), counted)?))
+    Ok(Arc::new(ProjectionExec::try_new(
+        columns.collect::<Vec<_>>(),
+        counted,
+    )?))
 }
 
 /// Brings rows of one partition value together, so that tasks' shares of them
@@ -64,13 +82,20 @@ fn counted_filter(filter: &FilterExec) -> Result<Arc<dyn ExecutionPlan>> {
 ///
 /// # Errors
 /// If a column is not in the plan's output.
-pub(super) fn shuffle_by(plan: Arc<dyn ExecutionPlan>, columns: &[String], partitions: usize) -> Result<Arc<dyn ExecutionPlan>> {
+pub(super) fn shuffle_by(
+    plan: Arc<dyn ExecutionPlan>,
+    columns: &[String],
+    partitions: usize,
+) -> Result<Arc<dyn ExecutionPlan>> {
     let schema = plan.schema();
     let keys = columns.iter().map(|name| {
         Ok(Arc::new(Column::new(name, schema.index_of(name)?)) as Arc<dyn PhysicalExpr>)
     });
     let keys = keys.collect::<Result<Vec<_>>>()?;
-    Ok(Arc::new(RepartitionExec::try_new(plan, Partitioning::Hash(keys, partitions.max(1)))?))
+    Ok(Arc::new(RepartitionExec::try_new(
+        plan,
+        Partitioning::Hash(keys, partitions.max(1)),
+    )?))
 }
 
 /// Whether tasks' shares of a partitioned model would make small files.

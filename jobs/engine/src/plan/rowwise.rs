@@ -14,14 +14,21 @@ use headworks_sources::SPLIT_COLUMN;
 ///
 /// # Errors
 /// If a rewritten node does not fit its new input: a mistake of ours.
-pub(super) fn carry_split_column(plan: &LogicalPlan, sources: &dyn Fn(&str) -> bool) -> Result<Option<LogicalPlan>> {
+pub(super) fn carry_split_column(
+    plan: &LogicalPlan,
+    sources: &dyn Fn(&str) -> bool,
+) -> Result<Option<LogicalPlan>> {
     let mut unnests = 0;
     let carried = carry(plan, sources, &mut unnests)?;
     // Two unnests would need a ledger for each: such a model runs as one plan.
     Ok(carried.filter(|_| unnests <= 1))
 }
 
-fn carry(plan: &LogicalPlan, sources: &dyn Fn(&str) -> bool, unnests: &mut usize) -> Result<Option<LogicalPlan>> {
+fn carry(
+    plan: &LogicalPlan,
+    sources: &dyn Fn(&str) -> bool,
+    unnests: &mut usize,
+) -> Result<Option<LogicalPlan>> {
     if plan.expressions().iter().any(has_subquery) {
         return Ok(None);
     }
@@ -32,18 +39,33 @@ fn carry(plan: &LogicalPlan, sources: &dyn Fn(&str) -> bool, unnests: &mut usize
         }
         LogicalPlan::Filter(_) | LogicalPlan::SubqueryAlias(_) | LogicalPlan::Unnest(_) => {
             *unnests += usize::from(matches!(plan, LogicalPlan::Unnest(_)));
-            let Some(input) = carry(plan.inputs()[0], sources, unnests)? else { return Ok(None) };
+            let Some(input) = carry(plan.inputs()[0], sources, unnests)? else {
+                return Ok(None);
+            };
             Ok(Some(plan.with_new_exprs(plan.expressions(), vec![input])?))
         }
         LogicalPlan::Projection(projection) => {
-            let Some(input) = carry(&projection.input, sources, unnests)? else { return Ok(None) };
-            let split = input.schema().iter().find(|(_, field)| field.name() == SPLIT_COLUMN);
-            let Some((qualifier, field)) = split else { return Ok(None) };
+            let Some(input) = carry(&projection.input, sources, unnests)? else {
+                return Ok(None);
+            };
+            let split = input
+                .schema()
+                .iter()
+                .find(|(_, field)| field.name() == SPLIT_COLUMN);
+            let Some((qualifier, field)) = split else {
+                return Ok(None);
+            };
             let mut exprs = projection.expr.clone();
-            if !exprs.iter().any(|e| e.schema_name().to_string().ends_with(SPLIT_COLUMN)) {
+            if !exprs
+                .iter()
+                .any(|e| e.schema_name().to_string().ends_with(SPLIT_COLUMN))
+            {
                 exprs.push(Expr::Column(Column::from((qualifier, field))));
             }
-            Ok(Some(LogicalPlan::Projection(Projection::try_new(exprs, input.into())?)))
+            Ok(Some(LogicalPlan::Projection(Projection::try_new(
+                exprs,
+                input.into(),
+            )?)))
         }
         _ => Ok(None),
     }
@@ -53,7 +75,10 @@ fn has_subquery(expr: &Expr) -> bool {
     let found = expr.exists(|e| {
         Ok(matches!(
             e,
-            Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) | Expr::SetComparison(_)
+            Expr::ScalarSubquery(_)
+                | Expr::InSubquery(_)
+                | Expr::Exists(_)
+                | Expr::SetComparison(_)
         ))
     });
     found.unwrap_or(true)

@@ -41,11 +41,18 @@ struct JobLoad {
 
 impl SlotState {
     pub(super) fn new(guards: Guards) -> Self {
-        Self { inner: InMemoryClusterState::default(), totals: Mutex::default(), guards }
+        Self {
+            inner: InMemoryClusterState::default(),
+            totals: Mutex::default(),
+            guards,
+        }
     }
 
     /// Slots in all and free ones, by executor.
-    pub(super) async fn slots(&self, active: &HashMap<JobId, JobInfoCache>) -> HashMap<String, (u32, u32)> {
+    pub(super) async fn slots(
+        &self,
+        active: &HashMap<JobId, JobInfoCache>,
+    ) -> HashMap<String, (u32, u32)> {
         let (used, _) = load(active).await;
         let totals = self.totals.lock().clone();
         let slots = totals.into_iter().map(|(id, total)| {
@@ -64,21 +71,33 @@ impl SlotState {
         let mut free: Vec<(String, u32)> = {
             let totals = self.totals.lock();
             let allowed = |id: &String| allowed.is_none_or(|set| set.contains(id));
-            let free = totals.iter().filter(|(id, _)| allowed(id)).map(|(id, total)| {
-                (id.clone(), total.saturating_sub(used.get(id).copied().unwrap_or(0)))
-            });
+            let free = totals
+                .iter()
+                .filter(|(id, _)| allowed(id))
+                .map(|(id, total)| {
+                    (
+                        id.clone(),
+                        total.saturating_sub(used.get(id).copied().unwrap_or(0)),
+                    )
+                });
             free.collect()
         };
         let mut bound = Vec::new();
         // The emptiest executor first; ids break ties, so that a test can tell.
-        while let Some(slot) =
-            free.iter_mut().filter(|(_, n)| *n > 0).max_by(|a, b| (a.1, &b.0).cmp(&(b.1, &a.0)))
+        while let Some(slot) = free
+            .iter_mut()
+            .filter(|(_, n)| *n > 0)
+            .max_by(|a, b| (a.1, &b.0).cmp(&(b.1, &a.0)))
         {
             let waiting = jobs.iter_mut().filter(|job| job.available > 0);
-            let Some(job) = waiting.min_by(|a, b| (a.running, a.id.as_str()).cmp(&(b.running, b.id.as_str()))) else {
+            let Some(job) =
+                waiting.min_by(|a, b| (a.running, a.id.as_str()).cmp(&(b.running, b.id.as_str())))
+            else {
                 break;
             };
-            let Some(info) = active.get(&job.id) else { break };
+            let Some(info) = active.get(&job.id) else {
+                break;
+            };
             match bind_one(&slot.0, &job.id, info).await? {
                 Some(task) => {
                     bound.push(task);
@@ -106,7 +125,11 @@ async fn load(active: &HashMap<JobId, JobInfoCache>) -> (HashMap<String, u32>, V
             *used.entry(task.executor_id).or_default() += slots;
             running += slots;
         }
-        jobs.push(JobLoad { id: id.clone(), running, available: graph.available_tasks() });
+        jobs.push(JobLoad {
+            id: id.clone(),
+            running,
+            available: graph.available_tasks(),
+        });
     }
     (used, jobs)
 }
@@ -114,7 +137,11 @@ async fn load(active: &HashMap<JobId, JobInfoCache>) -> (HashMap<String, u32>, V
 /// Has Ballista bind one task of `job` to one slot of `executor`.
 async fn bind_one(executor: &str, job: &JobId, info: &JobInfoCache) -> Result<Option<BoundTask>> {
     let one_slot = InMemoryClusterState::default();
-    let spec = ExecutorData { executor_id: executor.to_owned(), total_vcores: 1, available_vcores: 1 };
+    let spec = ExecutorData {
+        executor_id: executor.to_owned(),
+        total_vcores: 1,
+        available_vcores: 1,
+    };
     let metadata = ExecutorMetadata {
         id: executor.to_owned(),
         host: String::new(),
@@ -125,7 +152,9 @@ async fn bind_one(executor: &str, job: &JobId, info: &JobInfoCache) -> Result<Op
     };
     one_slot.register_executor(metadata, spec).await?;
     let job = Arc::new(HashMap::from([(job.clone(), info.clone())]));
-    let bound = one_slot.bind_schedulable_tasks(TaskDistributionPolicy::RoundRobin, job, None).await?;
+    let bound = one_slot
+        .bind_schedulable_tasks(TaskDistributionPolicy::RoundRobin, job, None)
+        .await?;
     Ok(bound.into_iter().next())
 }
 
@@ -140,7 +169,9 @@ impl ClusterState for SlotState {
         if self.guards.b2_derive_slots {
             self.bind_fairly(&active_jobs, executors.as_ref()).await
         } else {
-            self.inner.bind_schedulable_tasks(distribution, active_jobs, executors).await
+            self.inner
+                .bind_schedulable_tasks(distribution, active_jobs, executors)
+                .await
         }
     }
 
@@ -148,7 +179,11 @@ impl ClusterState for SlotState {
         self.inner.unbind_tasks(executor_slots).await
     }
 
-    async fn register_executor(&self, metadata: ExecutorMetadata, spec: ExecutorData) -> Result<()> {
+    async fn register_executor(
+        &self,
+        metadata: ExecutorMetadata,
+        spec: ExecutorData,
+    ) -> Result<()> {
         let (id, total) = (metadata.id.clone(), spec.total_vcores);
         self.inner.register_executor(metadata, spec).await?;
         self.totals.lock().insert(id, total);

@@ -75,14 +75,17 @@ impl StageFacts {
             ExecutionStage::Resolved(stage) => (stage.stage_attempt_num, false),
             ExecutionStage::Failed(stage) => (stage.stage_attempt_num, false),
         };
-        let succeeded = |info: &TaskInfo| matches!(info.task_status, task_status::Status::Successful(_));
+        let succeeded =
+            |info: &TaskInfo| matches!(info.task_status, task_status::Status::Successful(_));
         let infos = stage.task_infos().unwrap_or_default();
         let succeeded = infos.iter().enumerate().filter(|(_, info)| succeeded(info));
         Self {
             stage: id,
             attempt,
             successful,
-            succeeded: succeeded.map(|(slot, info)| (slot, info.global_input_partition_ids.clone())).collect(),
+            succeeded: succeeded
+                .map(|(slot, info)| (slot, info.global_input_partition_ids.clone()))
+                .collect(),
             owes: Owed::by(&leaf_owner(stage)),
         }
     }
@@ -130,16 +133,30 @@ pub(super) fn judge<'a>(
         && stages.len() > 1
         && let Some(again) = stages.iter().find(|s| s.attempt > 0)
     {
-        return Err(format!("stage {} was tried again ({} times): its rows may be doubled", again.stage, again.attempt));
+        return Err(format!(
+            "stage {} was tried again ({} times): its rows may be doubled",
+            again.stage, again.attempt
+        ));
     }
     if let Some(open) = stages.iter().find(|s| !s.successful) {
-        return Err(format!("stage {} has not ended though its job has", open.stage));
+        return Err(format!(
+            "stage {} has not ended though its job has",
+            open.stage
+        ));
     }
-    let mut result = WaveResult { engine_job: engine_job.to_owned(), ..WaveResult::default() };
+    let mut result = WaveResult {
+        engine_job: engine_job.to_owned(),
+        ..WaveResult::default()
+    };
     let mut losers: Vec<&Reported> = reports.iter().collect();
     for stage in stages {
         for slot in stage.winners() {
-            let task = TaskId { job: engine_job.to_owned(), stage: stage.stage, stage_attempt: stage.attempt, slot };
+            let task = TaskId {
+                job: engine_job.to_owned(),
+                stage: stage.stage,
+                stage_attempt: stage.attempt,
+                slot,
+            };
             let is_own = |r: &&Reported| match guards.b1_refuse_retried_stages {
                 true => r.task == task,
                 // As the engine sees it: a slot is a slot, whatever the attempt.
@@ -149,7 +166,10 @@ pub(super) fn judge<'a>(
             losers = others;
             let kinds: Vec<&TaskReport> = own.iter().map(|r| &r.report).collect();
             if !stage.owes.paid_by(&kinds) {
-                return Err(format!("a report of task {slot} of stage {} is missing", stage.stage));
+                return Err(format!(
+                    "a report of task {slot} of stage {} is missing",
+                    stage.stage
+                ));
             }
             if let Some(first) = own.first() {
                 *result.tasks.entry(first.executor_id.clone()).or_default() += 1;
@@ -177,7 +197,10 @@ fn add(result: &mut WaveResult, report: &TaskReport) {
     match report {
         TaskReport::Scan(splits) => result.scans.extend(splits.iter().cloned()),
         TaskReport::Filter(removed) => sum(&mut result.filtered, removed),
-        TaskReport::Unnest { records_in, rows_out } => {
+        TaskReport::Unnest {
+            records_in,
+            rows_out,
+        } => {
             sum(&mut result.unnest_in, records_in);
             sum(&mut result.unnest_out, rows_out);
         }
@@ -195,17 +218,43 @@ mod tests {
     use headworks_lake::WriteOutcome;
 
     fn wrote(stage: usize, attempt: usize, slot: usize, executor: &str, rows: u64) -> Reported {
-        let outcome = WriteOutcome { files: vec![], rows_by_split: BTreeMap::from([(0, rows)]), rows };
+        let outcome = WriteOutcome {
+            files: vec![],
+            rows_by_split: BTreeMap::from([(0, rows)]),
+            rows,
+        };
         Reported {
-            task: TaskId { job: "j".into(), stage, stage_attempt: attempt, slot },
+            task: TaskId {
+                job: "j".into(),
+                stage,
+                stage_attempt: attempt,
+                slot,
+            },
             executor_id: executor.into(),
             report: TaskReport::Write(outcome),
         }
     }
 
-    fn stage(stage: usize, attempt: usize, succeeded: &[(usize, &[usize])], writes: usize) -> StageFacts {
-        let succeeded = succeeded.iter().map(|(slot, parts)| (*slot, parts.to_vec())).collect();
-        StageFacts { stage, attempt, successful: true, succeeded, owes: Owed { writes, ..Owed::default() } }
+    fn stage(
+        stage: usize,
+        attempt: usize,
+        succeeded: &[(usize, &[usize])],
+        writes: usize,
+    ) -> StageFacts {
+        let succeeded = succeeded
+            .iter()
+            .map(|(slot, parts)| (*slot, parts.to_vec()))
+            .collect();
+        StageFacts {
+            stage,
+            attempt,
+            successful: true,
+            succeeded,
+            owes: Owed {
+                writes,
+                ..Owed::default()
+            },
+        }
     }
 
     fn rows(stages: &[StageFacts], reports: &[Reported], guards: Guards) -> Result<u64, String> {
@@ -216,31 +265,60 @@ mod tests {
     fn b1_a_wave_of_several_stages_with_a_retried_one_runs_again() {
         let stages = [stage(1, 1, &[(0, &[0])], 0), stage(2, 0, &[(0, &[0])], 1)];
         let reports = [wrote(2, 0, 0, "a", 7)];
-        assert!(rows(&stages, &reports, Guards::default()).unwrap_err().contains("stage 1 was tried again"));
-        let off = Guards { b1_refuse_retried_stages: false, ..Guards::default() };
-        assert_eq!(rows(&stages, &reports, off), Ok(7), "without the guard it would be believed");
+        assert!(
+            rows(&stages, &reports, Guards::default())
+                .unwrap_err()
+                .contains("stage 1 was tried again")
+        );
+        let off = Guards {
+            b1_refuse_retried_stages: false,
+            ..Guards::default()
+        };
+        assert_eq!(
+            rows(&stages, &reports, off),
+            Ok(7),
+            "without the guard it would be believed"
+        );
         let one = [stage(1, 1, &[(0, &[0])], 1)];
-        assert_eq!(rows(&one, &[wrote(1, 1, 0, "a", 7)], Guards::default()), Ok(7), "one stage alone hands nothing on");
+        assert_eq!(
+            rows(&one, &[wrote(1, 1, 0, "a", 7)], Guards::default()),
+            Ok(7),
+            "one stage alone hands nothing on"
+        );
     }
 
     #[test]
     fn b3_the_last_successful_task_of_a_partition_wins() {
         // Partition 0 was done by slot 0, whose executor was lost, and again by slot 2.
         let stages = [stage(1, 0, &[(0, &[0]), (1, &[1]), (2, &[0])], 1)];
-        let reports = [wrote(1, 0, 0, "lost", 5), wrote(1, 0, 1, "b", 3), wrote(1, 0, 2, "b", 5)];
+        let reports = [
+            wrote(1, 0, 0, "lost", 5),
+            wrote(1, 0, 1, "b", 3),
+            wrote(1, 0, 2, "b", 5),
+        ];
         assert_eq!(rows(&stages, &reports, Guards::default()), Ok(8));
         let verdict = judge("j", &stages, &reports, Guards::default()).unwrap();
         assert_eq!(verdict.losers.len(), 1);
         assert_eq!(verdict.losers[0].executor_id, "lost");
-        let off = Guards { b3_last_task_wins: false, ..Guards::default() };
-        assert_eq!(rows(&stages, &reports, off), Ok(13), "without the guard rows are doubled");
+        let off = Guards {
+            b3_last_task_wins: false,
+            ..Guards::default()
+        };
+        assert_eq!(
+            rows(&stages, &reports, off),
+            Ok(13),
+            "without the guard rows are doubled"
+        );
     }
 
     #[test]
     fn b7_a_missing_report_is_never_taken_for_no_rows() {
         let stages = [stage(1, 0, &[(0, &[0]), (1, &[1])], 1)];
         let error = rows(&stages, &[wrote(1, 0, 0, "a", 5)], Guards::default()).unwrap_err();
-        assert!(error.contains("a report of task 1 of stage 1 is missing"), "{error}");
+        assert!(
+            error.contains("a report of task 1 of stage 1 is missing"),
+            "{error}"
+        );
     }
 
     #[test]

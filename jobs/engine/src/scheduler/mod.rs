@@ -33,8 +33,8 @@ use tokio::sync::oneshot;
 use tonic::service::Routes;
 
 use crate::api::{
-    Engine, EngineError, ExecutorInfo, ModelPlan, ModelRequest, SettledSource, Wave, WaveDiscard, WaveOutcome,
-    WaveProgress,
+    Engine, EngineError, ExecutorInfo, ModelPlan, ModelRequest, SettledSource, Wave, WaveDiscard,
+    WaveOutcome, WaveProgress,
 };
 use crate::codec::HeadworksCodec;
 use crate::guards::Guards;
@@ -77,7 +77,12 @@ impl EngineOptions {
     /// The defaults.
     #[must_use]
     pub fn new(bind: SocketAddr) -> Self {
-        Self { bind, executor_timeout_seconds: EXECUTOR_TIMEOUT_SECONDS, guards: Guards::default(), before_verdict: None }
+        Self {
+            bind,
+            executor_timeout_seconds: EXECUTOR_TIMEOUT_SECONDS,
+            guards: Guards::default(),
+            before_verdict: None,
+        }
     }
 }
 
@@ -109,10 +114,17 @@ impl EngineScheduler {
     /// If it cannot listen.
     pub async fn start(options: EngineOptions, routes: Routes) -> Result<Self, EngineError> {
         let listener = TcpListener::bind(options.bind).await.map_err(|e| {
-            EngineError::Configuration(format!("cannot listen on {}: {e}; choose another --bind", options.bind))
+            EngineError::Configuration(format!(
+                "cannot listen on {}: {e}; choose another --bind",
+                options.bind
+            ))
         })?;
-        let address = listener.local_addr().map_err(|e| EngineError::Engine(e.to_string()))?;
-        let fail = |e: &dyn std::fmt::Display| EngineError::Engine(format!("the scheduler cannot start: {e}"));
+        let address = listener
+            .local_addr()
+            .map_err(|e| EngineError::Engine(e.to_string()))?;
+        let fail = |e: &dyn std::fmt::Display| {
+            EngineError::Engine(format!("the scheduler cannot start: {e}"))
+        };
 
         let config = Arc::new(SchedulerConfig {
             external_host: address.ip().to_string(),
@@ -137,16 +149,31 @@ impl EngineScheduler {
         let state = Arc::new(SlotState::new(options.guards));
         let job_state = Arc::new(InMemoryJobState::new(
             config.scheduler_id.clone(),
-            Arc::new(|config| Ok(session::state(config, RuntimeEnvBuilder::new().build_arc()?))),
+            Arc::new(|config| {
+                Ok(session::state(
+                    config,
+                    RuntimeEnvBuilder::new().build_arc()?,
+                ))
+            }),
             Arc::new(|| session::config(1)),
         ));
         let cluster = BallistaCluster::new(Arc::clone(&state) as _, Arc::clone(&job_state) as _);
         let metrics = default_metrics_collector().map_err(|e| fail(&e))?;
-        let mut server = Server::new(config.scheduler_endpoint(), cluster, codec, Arc::clone(&config), metrics);
+        let mut server = Server::new(
+            config.scheduler_endpoint(),
+            cluster,
+            codec,
+            Arc::clone(&config),
+            metrics,
+        );
         server.init().await.map_err(|e| fail(&e))?;
 
         let announced = Announced::default();
-        let slots = Slots { server: server.clone(), state, announced: Arc::clone(&announced) };
+        let slots = Slots {
+            server: server.clone(),
+            state,
+            announced: Arc::clone(&announced),
+        };
         let reports = Arc::new(ReportStore::default());
         let lakes = Lakes::default();
         let late_lakes = lakes.clone();
@@ -157,16 +184,25 @@ impl EngineScheduler {
                     .max_decoding_message_size(MESSAGE_BYTES_MAX as usize)
                     .max_encoding_message_size(MESSAGE_BYTES_MAX as usize),
             )
-            .add_service(ClusterServiceServer::new(Cluster { slots: slots.clone(), announced }))
+            .add_service(ClusterServiceServer::new(Cluster {
+                slots: slots.clone(),
+                announced,
+            }))
             .add_service(
-                ReportServiceServer::new(Reports { store: Arc::clone(&reports), late })
-                    .max_decoding_message_size(MESSAGE_BYTES_MAX as usize),
+                ReportServiceServer::new(Reports {
+                    store: Arc::clone(&reports),
+                    late,
+                })
+                .max_decoding_message_size(MESSAGE_BYTES_MAX as usize),
             );
         let (stop, stopped) = oneshot::channel::<()>();
-        let app = routes.into_axum_router().into_make_service_with_connect_info::<SocketAddr>();
+        let app = routes
+            .into_axum_router()
+            .into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move {
             // A dropped sender stops it too.
-            let served = axum::serve(listener, app).with_graceful_shutdown(async move { drop(stopped.await) });
+            let served = axum::serve(listener, app)
+                .with_graceful_shutdown(async move { drop(stopped.await) });
             if let Err(error) = served.await {
                 tracing::error!("the scheduler's services ended: {error}");
             }
@@ -181,7 +217,15 @@ impl EngineScheduler {
             guards: options.guards,
             before_verdict: options.before_verdict,
         };
-        Ok(Self { address, slots, runner, cancelled, server, stop: Mutex::new(Some(stop)), lakes })
+        Ok(Self {
+            address,
+            slots,
+            runner,
+            cancelled,
+            server,
+            stop: Mutex::new(Some(stop)),
+            lakes,
+        })
     }
 
     /// The address that it really serves.
@@ -197,7 +241,13 @@ impl EngineScheduler {
 
     /// Slots of the whole cluster, at least 1.
     async fn slots_total(&self) -> u32 {
-        self.slots.executors().await.iter().map(|e| e.slots_total).sum::<u32>().max(1)
+        self.slots
+            .executors()
+            .await
+            .iter()
+            .map(|e| e.slots_total)
+            .sum::<u32>()
+            .max(1)
     }
 }
 
@@ -222,7 +272,11 @@ impl Engine for EngineScheduler {
         let (ctx, physical) = match planned {
             Ok(planned) => planned,
             Err(error) => {
-                let class = if matches!(error, EngineError::Configuration(_)) { "configuration" } else { "engine" };
+                let class = if matches!(error, EngineError::Configuration(_)) {
+                    "configuration"
+                } else {
+                    "engine"
+                };
                 return WaveOutcome::Failed {
                     class: class.into(),
                     error: error.to_string(),
@@ -230,9 +284,19 @@ impl Engine for EngineScheduler {
                 };
             }
         };
-        let tasks = wave.splits.values().map(|splits| splits.last().map_or(0, |s| s.pack + 1)).sum();
-        let name = format!("{}/{}/{}.{attempt}", request.job_id, request.model.name, wave.index);
-        let lake = WaveLake { lake: request.lake.clone(), table: request.model.name.clone() };
+        let tasks = wave
+            .splits
+            .values()
+            .map(|splits| splits.last().map_or(0, |s| s.pack + 1))
+            .sum();
+        let name = format!(
+            "{}/{}/{}.{attempt}",
+            request.job_id, request.model.name, wave.index
+        );
+        let lake = WaveLake {
+            lake: request.lake.clone(),
+            table: request.model.name.clone(),
+        };
         let (forward, mut heard) = tokio::sync::mpsc::unbounded_channel();
         let lakes = self.lakes.clone();
         let own = lake.clone();
@@ -294,13 +358,21 @@ impl WaveLake {
     }
 }
 
+/// Waves whose lakes are remembered.
+const WAVE_LAKES_MAX: usize = 10_000;
+
 /// Where each wave writes, by the engine's id: for reports that come too late.
 #[derive(Debug, Clone, Default)]
 struct Lakes(Arc<Mutex<std::collections::HashMap<String, WaveLake>>>);
 
 impl Lakes {
     fn remember(&self, engine_job: String, lake: WaveLake) {
-        self.0.lock().insert(engine_job, lake);
+        let mut lakes = self.0.lock();
+        if lakes.len() >= WAVE_LAKES_MAX {
+            // What comes late for one of these stays hidden, for `lake gc`.
+            lakes.clear();
+        }
+        lakes.insert(engine_job, lake);
     }
 
     fn discard_late(&self, engine_job: &str, discard: WaveDiscard) {

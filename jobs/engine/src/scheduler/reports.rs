@@ -3,7 +3,7 @@
 //! Reports live here, not on the executor that sent them: an executor that
 //! dies after its task has succeeded takes nothing along (B7).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use headworks_lake::PendingFile;
 use parking_lot::Mutex;
@@ -20,10 +20,22 @@ pub(crate) struct Reported {
     pub(crate) report: TaskReport,
 }
 
+/// Judged waves that are remembered, so that a report of theirs is known to
+/// come too late. One that comes later still is kept for nobody, and its hidden
+/// files are left to `lake gc`.
+const JUDGED_WAVES_MAX: usize = 10_000;
+
 /// The reports of waves that have not been judged.
 #[derive(Debug, Default)]
 pub(crate) struct ReportStore {
-    waves: Mutex<HashMap<String, WaveReports>>,
+    waves: Mutex<Waves>,
+}
+
+#[derive(Debug, Default)]
+struct Waves {
+    by_job: HashMap<String, WaveReports>,
+    /// Judged ones, in the order of their verdicts.
+    judged: VecDeque<String>,
 }
 
 #[derive(Debug, Default)]
@@ -38,7 +50,7 @@ impl ReportStore {
     /// Takes a report in. Gives back the files of a report that comes too late.
     pub(crate) fn put(&self, reported: Reported) -> Option<WaveDiscard> {
         let mut waves = self.waves.lock();
-        let wave = waves.entry(reported.task.job.clone()).or_default();
+        let wave = waves.by_job.entry(reported.task.job.clone()).or_default();
         if wave.closed {
             return Some(files_of(std::iter::once(&reported)));
         }
@@ -53,7 +65,7 @@ impl ReportStore {
     /// Sends a wave's reports, those of before included, to `listener`.
     pub(crate) fn listen(&self, job: &str, listener: UnboundedSender<WaveProgress>) {
         let mut waves = self.waves.lock();
-        let wave = waves.entry(job.to_owned()).or_default();
+        let wave = waves.by_job.entry(job.to_owned()).or_default();
         for reported in &wave.reports {
             let _ = listener.send(progress(reported));
         }
@@ -63,10 +75,17 @@ impl ReportStore {
     /// Ends a wave: its reports so far.
     pub(crate) fn close(&self, job: &str) -> Vec<Reported> {
         let mut waves = self.waves.lock();
-        let wave = waves.entry(job.to_owned()).or_default();
+        let wave = waves.by_job.entry(job.to_owned()).or_default();
         wave.closed = true;
         wave.listener = None;
-        std::mem::take(&mut wave.reports)
+        let reports = std::mem::take(&mut wave.reports);
+        waves.judged.push_back(job.to_owned());
+        if waves.judged.len() > JUDGED_WAVES_MAX
+            && let Some(oldest) = waves.judged.pop_front()
+        {
+            waves.by_job.remove(&oldest);
+        }
+        reports
     }
 }
 
@@ -87,7 +106,11 @@ pub(crate) fn files_of<'a>(reports: impl Iterator<Item = &'a Reported>) -> WaveD
                 for split in splits {
                     let files: &[PendingFile] = &split.quarantine;
                     if !files.is_empty() {
-                        discard.quarantine.entry(split.source.clone()).or_default().extend(files.iter().cloned());
+                        discard
+                            .quarantine
+                            .entry(split.source.clone())
+                            .or_default()
+                            .extend(files.iter().cloned());
                     }
                 }
             }

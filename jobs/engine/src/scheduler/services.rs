@@ -6,7 +6,8 @@ use std::sync::Arc;
 use headworks_proto::v1::cluster_service_server::ClusterService;
 use headworks_proto::v1::report_service_server::ReportService;
 use headworks_proto::v1::{
-    AnnounceReply, AnnounceRequest, ExecutorView, ExecutorsReply, ExecutorsRequest, ReportReply, ReportRequest,
+    AnnounceReply, AnnounceRequest, ExecutorView, ExecutorsReply, ExecutorsRequest, ReportReply,
+    ReportRequest,
 };
 use parking_lot::Mutex;
 use tonic::{Request, Response, Status};
@@ -27,20 +28,35 @@ pub(super) struct Cluster {
 
 #[tonic::async_trait]
 impl ClusterService for Cluster {
-    async fn executors(&self, _request: Request<ExecutorsRequest>) -> Result<Response<ExecutorsReply>, Status> {
-        let executors = self.slots.executors().await.into_iter().map(|e| ExecutorView {
-            id: e.id,
-            pid: e.pid,
-            address: e.address,
-            slots_total: e.slots_total,
-            slots_free: e.slots_free,
-        });
-        Ok(Response::new(ExecutorsReply { executors: executors.collect() }))
+    async fn executors(
+        &self,
+        _request: Request<ExecutorsRequest>,
+    ) -> Result<Response<ExecutorsReply>, Status> {
+        let executors = self
+            .slots
+            .executors()
+            .await
+            .into_iter()
+            .map(|e| ExecutorView {
+                id: e.id,
+                pid: e.pid,
+                address: e.address,
+                slots_total: e.slots_total,
+                slots_free: e.slots_free,
+            });
+        Ok(Response::new(ExecutorsReply {
+            executors: executors.collect(),
+        }))
     }
 
-    async fn announce(&self, request: Request<AnnounceRequest>) -> Result<Response<AnnounceReply>, Status> {
+    async fn announce(
+        &self,
+        request: Request<AnnounceRequest>,
+    ) -> Result<Response<AnnounceReply>, Status> {
         let request = request.into_inner();
-        self.announced.lock().insert(request.id, (request.pid, request.address));
+        self.announced
+            .lock()
+            .insert(request.id, (request.pid, request.address));
         Ok(Response::new(AnnounceReply {}))
     }
 }
@@ -54,7 +70,10 @@ pub(super) struct Reports {
 
 #[tonic::async_trait]
 impl ReportService for Reports {
-    async fn report(&self, request: Request<ReportRequest>) -> Result<Response<ReportReply>, Status> {
+    async fn report(
+        &self,
+        request: Request<ReportRequest>,
+    ) -> Result<Response<ReportReply>, Status> {
         let request = request.into_inner();
         let report = serde_json::from_slice(&request.report_json)
             .map_err(|e| Status::invalid_argument(format!("not a report of this version: {e}")))?;
@@ -64,7 +83,11 @@ impl ReportService for Reports {
             stage_attempt: request.stage_attempt as usize,
             slot: request.slot as usize,
         };
-        if let Some(discard) = self.store.put(Reported { task, executor_id: request.executor_id, report }) {
+        if let Some(discard) = self.store.put(Reported {
+            task,
+            executor_id: request.executor_id,
+            report,
+        }) {
             (self.late)(request.engine_job, discard);
         }
         Ok(Response::new(ReportReply {}))

@@ -32,7 +32,13 @@ impl Slots {
                     .get(&metadata.id)
                     .cloned()
                     .unwrap_or_else(|| (0, format!("{}:{}", metadata.host, metadata.port)));
-                Some(ExecutorInfo { id: metadata.id, pid, address, slots_total, slots_free })
+                Some(ExecutorInfo {
+                    id: metadata.id,
+                    pid,
+                    address,
+                    slots_total,
+                    slots_free,
+                })
             })
             .collect();
         executors.sort_by(|a, b| a.id.cmp(&b.id));

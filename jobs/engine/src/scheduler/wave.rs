@@ -67,7 +67,11 @@ impl WaveRunner {
     ) -> (WaveOutcome, Option<crate::api::WaveDiscard>) {
         let before = self.slots.executors().await;
         let (status, mut updates) = channel(STATUS_UPDATES_MAX);
-        let job = match self.server.submit_physical_plan(name, ctx, plan, Some(status)).await {
+        let job = match self
+            .server
+            .submit_physical_plan(name, ctx, plan, Some(status))
+            .await
+        {
             Ok(job) => job,
             Err(e) => {
                 let error = format!("the engine did not take the wave: {e}");
@@ -76,7 +80,10 @@ impl WaveRunner {
         };
         let engine_job = job.to_string();
         // Nobody need listen.
-        let _ = progress.send(WaveProgress::Submitted { engine_job: engine_job.clone(), tasks_total });
+        let _ = progress.send(WaveProgress::Submitted {
+            engine_job: engine_job.clone(),
+            tasks_total,
+        });
         self.reports.listen(&engine_job, progress);
         let ended = self.wait(&job, &mut updates).await;
         let outcome = self.conclude(&job, ended, &before).await;
@@ -87,15 +94,16 @@ impl WaveRunner {
     async fn wait(&self, job: &JobId, updates: &mut Receiver<JobStatus>) -> Ended {
         let mut cancelled_at: Option<Instant> = None;
         loop {
-            let status = match timeout(Duration::from_millis(LOOK_INTERVAL_MS), updates.recv()).await {
-                Ok(Some(status)) => Some(status),
-                // Nothing heard, or nobody to hear from: look.
-                Ok(None) => {
-                    sleep(Duration::from_millis(10)).await;
-                    self.job_state.get_job_status(job).await.ok().flatten()
-                }
-                Err(_) => self.job_state.get_job_status(job).await.ok().flatten(),
-            };
+            let status =
+                match timeout(Duration::from_millis(LOOK_INTERVAL_MS), updates.recv()).await {
+                    Ok(Some(status)) => Some(status),
+                    // Nothing heard, or nobody to hear from: look.
+                    Ok(None) => {
+                        sleep(Duration::from_millis(10)).await;
+                        self.job_state.get_job_status(job).await.ok().flatten()
+                    }
+                    Err(_) => self.job_state.get_job_status(job).await.ok().flatten(),
+                };
             let cancelled = self.cancelled.lock().contains(job.as_str());
             match status.and_then(|s| s.status) {
                 Some(Status::Successful(_)) => return Ended::Succeeded,
@@ -126,7 +134,13 @@ impl WaveRunner {
                 let facts = self.facts(job).await;
                 let mut reports = self.reports.close(job.as_str());
                 if !self.guards.b7_keep_reports_of_lost_executors {
-                    let here: HashSet<String> = self.slots.executors().await.into_iter().map(|e| e.id).collect();
+                    let here: HashSet<String> = self
+                        .slots
+                        .executors()
+                        .await
+                        .into_iter()
+                        .map(|e| e.id)
+                        .collect();
                     reports.retain(|r| here.contains(&r.executor_id));
                 }
                 let verdict = match &facts {
@@ -136,20 +150,32 @@ impl WaveRunner {
                 match verdict {
                     Ok(verdict) => {
                         let losers = files_of(verdict.losers.into_iter());
-                        (WaveOutcome::Accepted(Box::<WaveResult>::new(verdict.result)), Some(losers))
+                        (
+                            WaveOutcome::Accepted(Box::<WaveResult>::new(verdict.result)),
+                            Some(losers),
+                        )
                     }
                     Err(reason) => (run_again(reason, &reports), None),
                 }
             }
             Ended::Cancelled => {
                 let reports = self.reports.close(job.as_str());
-                (WaveOutcome::Cancelled { discard: files_of(reports.iter()) }, None)
+                (
+                    WaveOutcome::Cancelled {
+                        discard: files_of(reports.iter()),
+                    },
+                    None,
+                )
             }
             Ended::Failed(error) => {
                 let outcome = match TaskError::find_in(&error) {
-                    Some(typed) if typed.class != ErrorClass::Engine => Err((typed.class.word(), typed.message)),
+                    Some(typed) if typed.class != ErrorClass::Engine => {
+                        Err((typed.class.word(), typed.message))
+                    }
                     None if is_stale(&error) => Err((STALE, error)),
-                    _ if self.guards.b6_run_again_after_loss && self.lost_one(before).await => Ok(error),
+                    _ if self.guards.b6_run_again_after_loss && self.lost_one(before).await => {
+                        Ok(error)
+                    }
                     _ => Err(("engine", error)),
                 };
                 let reports = self.reports.close(job.as_str());
@@ -172,7 +198,13 @@ impl WaveRunner {
         let until = Instant::now() + Duration::from_millis(GRAPH_WAIT_MS_MAX);
         loop {
             if let Ok(Some(graph)) = self.job_state.get_execution_graph(job).await {
-                return Some(graph.stages().iter().map(|(id, stage)| StageFacts::of(*id, stage)).collect());
+                return Some(
+                    graph
+                        .stages()
+                        .iter()
+                        .map(|(id, stage)| StageFacts::of(*id, stage))
+                        .collect(),
+                );
             }
             if Instant::now() >= until {
                 return None;
@@ -184,12 +216,22 @@ impl WaveRunner {
     /// Whether an executor of those before is gone, or does not answer: its
     /// loss may be noticed only later than the failure that it caused (B6).
     async fn lost_one(&self, before: &[ExecutorInfo]) -> bool {
-        let now: HashSet<String> = self.slots.executors().await.into_iter().map(|e| e.id).collect();
+        let now: HashSet<String> = self
+            .slots
+            .executors()
+            .await
+            .into_iter()
+            .map(|e| e.id)
+            .collect();
         for executor in before {
             if !now.contains(&executor.id) {
                 return true;
             }
-            let probe = timeout(Duration::from_millis(PROBE_MS_MAX), TcpStream::connect(&executor.address)).await;
+            let probe = timeout(
+                Duration::from_millis(PROBE_MS_MAX),
+                TcpStream::connect(&executor.address),
+            )
+            .await;
             if !matches!(probe, Ok(Ok(_))) {
                 return true;
             }
@@ -201,14 +243,23 @@ impl WaveRunner {
 /// Whether a data file of the lake was gone when a task came to read it: its
 /// table was overwritten after the wave was planned.
 fn is_stale(error: &str) -> bool {
-    let gone = ["not found", "NotFound", "No such file"].iter().any(|word| error.contains(word));
+    let gone = ["not found", "NotFound", "No such file"]
+        .iter()
+        .any(|word| error.contains(word));
     gone && error.contains(".parquet")
 }
 
 fn failed(class: &str, error: String) -> WaveOutcome {
-    WaveOutcome::Failed { class: class.to_owned(), error, discard: crate::api::WaveDiscard::default() }
+    WaveOutcome::Failed {
+        class: class.to_owned(),
+        error,
+        discard: crate::api::WaveDiscard::default(),
+    }
 }
 
 fn run_again(reason: String, reports: &[Reported]) -> WaveOutcome {
-    WaveOutcome::RunAgain { reason, discard: files_of(reports.iter()) }
+    WaveOutcome::RunAgain {
+        reason,
+        discard: files_of(reports.iter()),
+    }
 }

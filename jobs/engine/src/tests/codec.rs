@@ -35,19 +35,35 @@ async fn plans_survive_the_wire() {
         "SELECT a.id, b.k FROM src a JOIN src b ON a.id = b.id WHERE b.k = 2",
     ] {
         let mut request = (*world.request(sql, 5).await).clone();
-        request.model.options.partition_by = if sql.contains(" k,") { vec!["k".into()] } else { vec![] };
+        request.model.options.partition_by = if sql.contains(" k,") {
+            vec!["k".into()]
+        } else {
+            vec![]
+        };
         let plan = world.plan(&Arc::new(request.clone())).await;
         let mut wave = plan.waves[0].clone();
-        if let Some(split) = wave.splits.get_mut("src").and_then(|splits| splits.get_mut(1)) {
+        if let Some(split) = wave
+            .splits
+            .get_mut("src")
+            .and_then(|splits| splits.get_mut(1))
+        {
             split.known_start = Some(split.start + 3);
         }
         let (ctx, physical) = wave_plan(&request, &wave, 1, 2).await.unwrap();
-        let bytes = PhysicalPlanNode::try_from_physical_plan(Arc::clone(&physical), &codec).unwrap().encode_to_vec();
+        let bytes = PhysicalPlanNode::try_from_physical_plan(Arc::clone(&physical), &codec)
+            .unwrap()
+            .encode_to_vec();
         let node = PhysicalPlanNode::decode(bytes.as_slice()).unwrap();
-        let back = node.try_into_physical_plan(&ctx.task_ctx(), &codec).unwrap();
+        let back = node
+            .try_into_physical_plan(&ctx.task_ctx(), &codec)
+            .unwrap();
         assert_eq!(text(&back), text(&physical), "{sql}");
         assert_eq!(back.schema(), physical.schema(), "{sql}");
-        assert_eq!(known_starts(&back), Some(1), "{sql}: the proven start of a split travels along");
+        assert_eq!(
+            known_starts(&back),
+            Some(1),
+            "{sql}: the proven start of a split travels along"
+        );
     }
 }
 
@@ -57,6 +73,11 @@ async fn what_is_not_ours_and_not_ballistas_is_refused() {
     let ctx = crate::session::planner(1).unwrap().task_ctx();
     let converter = DefaultPhysicalProtoConverter {};
     for bytes in [&b"HWK1"[..], b"HWK1\x00\x01", b"HWK1\xff\xff\xff", b"junk"] {
-        assert!(HeadworksCodec::default().try_decode(bytes, &[], &ctx, &converter).is_err(), "{bytes:?}");
+        assert!(
+            HeadworksCodec::default()
+                .try_decode(bytes, &[], &ctx, &converter)
+                .is_err(),
+            "{bytes:?}"
+        );
     }
 }

@@ -29,8 +29,14 @@ struct Gate {
 
 impl Gate {
     /// A gate at `point`, for the tasks that `stops` picks by stage and slot.
-    fn new(point: Point, stops: impl Fn(usize, usize) -> bool + Send + Sync + 'static) -> (Self, FailPoint) {
-        let gate = Self { held: Arc::default(), open: Arc::new(Semaphore::new(0)) };
+    fn new(
+        point: Point,
+        stops: impl Fn(usize, usize) -> bool + Send + Sync + 'static,
+    ) -> (Self, FailPoint) {
+        let gate = Self {
+            held: Arc::default(),
+            open: Arc::new(Semaphore::new(0)),
+        };
         let (held, open) = (Arc::clone(&gate.held), Arc::clone(&gate.open));
         let fail_point: FailPoint = Arc::new(move |task, at| {
             let stop = at == point && stops(task.stage, task.slot);
@@ -62,7 +68,10 @@ impl Gate {
 
 async fn free_slots(world: &World) -> (u32, u32) {
     let executors = world.engine.executors().await;
-    (executors.iter().map(|e| e.slots_free).sum(), executors.iter().map(|e| e.slots_total).sum())
+    (
+        executors.iter().map(|e| e.slots_free).sum(),
+        executors.iter().map(|e| e.slots_total).sum(),
+    )
 }
 
 /// Runs a shuffled wave; while its second stage is held on both executors, one
@@ -70,15 +79,24 @@ async fn free_slots(world: &World) -> (u32, u32) {
 async fn lose_an_executor_in_the_second_stage(guards: Guards) -> (World, WaveOutcome) {
     let first = Arc::new(AtomicBool::new(true));
     let (gate, fail_point) = Gate::new(Point::Writing, move |_, _| first.load(Ordering::SeqCst));
-    let mut world =
-        World::new(Setup { executors: 2, cores: 1, guards, fail_point: Some(fail_point), ..Setup::default() }).await;
+    let mut world = World::new(Setup {
+        executors: 2,
+        cores: 1,
+        guards,
+        fail_point: Some(fail_point),
+        ..Setup::default()
+    })
+    .await;
     let request = world.request(SHUFFLED, 4).await;
     let lost = world.executors.remove(0);
     let engine = Arc::clone(&world.engine);
     let plan = world.plan(&request).await;
     let (progress, _heard) = tokio::sync::mpsc::unbounded_channel();
-    let running =
-        tokio::spawn(async move { engine.run_wave(request, plan.waves[0].clone(), 0, progress).await });
+    let running = tokio::spawn(async move {
+        engine
+            .run_wave(request, plan.waves[0].clone(), 0, progress)
+            .await
+    });
     gate.wait_until_held(2).await;
     lost.shutdown().await;
     // Let the loss be seen before anything ends.
@@ -89,7 +107,10 @@ async fn lose_an_executor_in_the_second_stage(guards: Guards) -> (World, WaveOut
     }
     sleep(Duration::from_millis(200)).await;
     gate.open();
-    let outcome = timeout(PATIENCE, running).await.expect("the wave ends").unwrap();
+    let outcome = timeout(PATIENCE, running)
+        .await
+        .expect("the wave ends")
+        .unwrap();
     (world, outcome)
 }
 
@@ -100,9 +121,15 @@ async fn b1_a_wave_whose_stage_was_tried_again_is_not_believed() {
         WaveOutcome::RunAgain { reason, .. } => assert!(reason.contains("tried again"), "{reason}"),
         other => panic!("{other:?}"),
     }
-    let off = Guards { b1_refuse_retried_stages: false, ..Guards::default() };
+    let off = Guards {
+        b1_refuse_retried_stages: false,
+        ..Guards::default()
+    };
     let (_world, outcome) = lose_an_executor_in_the_second_stage(off).await;
-    assert!(matches!(outcome, WaveOutcome::Accepted(_)), "without the guard it is believed: {outcome:?}");
+    assert!(
+        matches!(outcome, WaveOutcome::Accepted(_)),
+        "without the guard it is believed: {outcome:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -111,16 +138,26 @@ async fn b2_a_rolled_back_stage_gives_its_slots_back() {
     let (free, total) = free_slots(&world).await;
     assert_eq!((free, total), (1, 1));
     let request = world.request("SELECT id FROM src", 4).await;
-    let result = accepted(timeout(PATIENCE, world.run(&request, |_| {})).await.expect("slots are there"));
+    let result = accepted(
+        timeout(PATIENCE, world.run(&request, |_| {}))
+            .await
+            .expect("slots are there"),
+    );
     assert_eq!(result.rows, RECORDS);
 
-    let off = Guards { b2_derive_slots: false, ..Guards::default() };
+    let off = Guards {
+        b2_derive_slots: false,
+        ..Guards::default()
+    };
     let hung = timeout(Duration::from_secs(10), async {
         let (world, _) = lose_an_executor_in_the_second_stage(off).await;
         let request = world.request("SELECT id FROM src", 4).await;
         world.run(&request, |_| {}).await
     });
-    assert!(hung.await.is_err(), "without the guard the slot is lost, and the next wave waits for ever");
+    assert!(
+        hung.await.is_err(),
+        "without the guard the slot is lost, and the next wave waits for ever"
+    );
 }
 
 /// One stage; the first executor to have ended a task is lost while the other
@@ -129,9 +166,17 @@ async fn lose_an_executor_that_has_ended_a_task(guards: Guards) -> u64 {
     let holding = Arc::new(AtomicBool::new(true));
     let hold = Arc::clone(&holding);
     // Slot 1 goes to the second executor.
-    let (gate, fail_point) = Gate::new(Point::Scanned, move |_, slot| slot == 1 && hold.load(Ordering::SeqCst));
-    let mut world =
-        World::new(Setup { executors: 2, cores: 1, guards, fail_point: Some(fail_point), ..Setup::default() }).await;
+    let (gate, fail_point) = Gate::new(Point::Scanned, move |_, slot| {
+        slot == 1 && hold.load(Ordering::SeqCst)
+    });
+    let mut world = World::new(Setup {
+        executors: 2,
+        cores: 1,
+        guards,
+        fail_point: Some(fail_point),
+        ..Setup::default()
+    })
+    .await;
     let request = world.request("SELECT id FROM src", 2).await;
     let reported = Arc::new(parking_lot::Mutex::new(Vec::<String>::new()));
     let heard = Arc::clone(&reported);
@@ -140,15 +185,21 @@ async fn lose_an_executor_that_has_ended_a_task(guards: Guards) -> u64 {
     let (progress, mut events) = tokio::sync::mpsc::unbounded_channel();
     tokio::spawn(async move {
         while let Some(event) = events.recv().await {
-            if let WaveProgress::Report { executor_id, report } = event
+            if let WaveProgress::Report {
+                executor_id,
+                report,
+            } = event
                 && matches!(*report, TaskReport::Write(_))
             {
                 heard.lock().push(executor_id);
             }
         }
     });
-    let running =
-        tokio::spawn(async move { engine.run_wave(request, plan.waves[0].clone(), 0, progress).await });
+    let running = tokio::spawn(async move {
+        engine
+            .run_wave(request, plan.waves[0].clone(), 0, progress)
+            .await
+    });
     gate.wait_until_held(1).await;
     let until = Instant::now() + PATIENCE;
     let ended = loop {
@@ -160,20 +211,39 @@ async fn lose_an_executor_that_has_ended_a_task(guards: Guards) -> u64 {
     };
     // Its success must be known before it is lost.
     sleep(Duration::from_millis(200)).await;
-    let index = world.executors.iter().position(|e| e.id() == ended).unwrap();
+    let index = world
+        .executors
+        .iter()
+        .position(|e| e.id() == ended)
+        .unwrap();
     world.executors.remove(index).shutdown().await;
     sleep(Duration::from_millis(200)).await;
     holding.store(false, Ordering::SeqCst);
     gate.open();
-    accepted(timeout(PATIENCE, running).await.expect("the wave ends").unwrap()).rows
+    accepted(
+        timeout(PATIENCE, running)
+            .await
+            .expect("the wave ends")
+            .unwrap(),
+    )
+    .rows
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn b3_a_task_that_was_done_twice_counts_once() {
-    assert_eq!(lose_an_executor_that_has_ended_a_task(Guards::default()).await, RECORDS);
-    let off = Guards { b3_last_task_wins: false, ..Guards::default() };
+    assert_eq!(
+        lose_an_executor_that_has_ended_a_task(Guards::default()).await,
+        RECORDS
+    );
+    let off = Guards {
+        b3_last_task_wins: false,
+        ..Guards::default()
+    };
     let doubled = lose_an_executor_that_has_ended_a_task(off).await;
-    assert!(doubled > RECORDS, "without the guard rows are doubled: {doubled}");
+    assert!(
+        doubled > RECORDS,
+        "without the guard rows are doubled: {doubled}"
+    );
 }
 
 /// Cancels a wave whose task is held, opens the gate, and counts the batches
@@ -186,8 +256,14 @@ async fn batches_written_after_a_cancel(guards: Guards) -> usize {
         count.fetch_add(usize::from(at == Point::Writing), Ordering::SeqCst);
         hold(task, at)
     });
-    let world =
-        World::new(Setup { executors: 1, cores: 1, guards, fail_point: Some(fail_point), ..Setup::default() }).await;
+    let world = World::new(Setup {
+        executors: 1,
+        cores: 1,
+        guards,
+        fail_point: Some(fail_point),
+        ..Setup::default()
+    })
+    .await;
     let request = world.request("SELECT id FROM src", 1).await;
     cancel_while_held(&world, &request, &gate).await;
     sleep(Duration::from_millis(1_000)).await;
@@ -198,7 +274,11 @@ async fn cancel_while_held(world: &World, request: &Arc<crate::api::ModelRequest
     let plan = world.plan(request).await;
     let (progress, mut events) = tokio::sync::mpsc::unbounded_channel();
     let (engine, own) = (Arc::clone(&world.engine), Arc::clone(request));
-    let running = tokio::spawn(async move { engine.run_wave(own, plan.waves[0].clone(), 0, progress).await });
+    let running = tokio::spawn(async move {
+        engine
+            .run_wave(own, plan.waves[0].clone(), 0, progress)
+            .await
+    });
     let engine_job = loop {
         if let Some(WaveProgress::Submitted { engine_job, .. }) = events.recv().await {
             break engine_job;
@@ -207,9 +287,19 @@ async fn cancel_while_held(world: &World, request: &Arc<crate::api::ModelRequest
     gate.wait_until_held(1).await;
     let asked = Instant::now();
     world.engine.cancel(&engine_job).await;
-    let outcome = timeout(PATIENCE, running).await.expect("the wave ends").unwrap();
-    assert!(matches!(outcome, WaveOutcome::Cancelled { .. }), "{outcome:?}");
-    assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+    let outcome = timeout(PATIENCE, running)
+        .await
+        .expect("the wave ends")
+        .unwrap();
+    assert!(
+        matches!(outcome, WaveOutcome::Cancelled { .. }),
+        "{outcome:?}"
+    );
+    assert!(
+        asked.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        asked.elapsed()
+    );
     // The word travels to the executor.
     sleep(Duration::from_millis(300)).await;
     gate.open();
@@ -218,16 +308,28 @@ async fn cancel_while_held(world: &World, request: &Arc<crate::api::ModelRequest
 #[tokio::test(flavor = "multi_thread")]
 async fn b4_a_cancelled_task_stops() {
     assert_eq!(batches_written_after_a_cancel(Guards::default()).await, 0);
-    let off = Guards { b4_stop_cancelled_tasks: false, ..Guards::default() };
-    assert!(batches_written_after_a_cancel(off).await > 0, "without the guard it runs on and writes");
+    let off = Guards {
+        b4_stop_cancelled_tasks: false,
+        ..Guards::default()
+    };
+    assert!(
+        batches_written_after_a_cancel(off).await > 0,
+        "without the guard it runs on and writes"
+    );
 }
 
 /// Gives up a task that is held before its shuffle write, opens the gate, and
 /// tells whether it still writes shuffle data.
 async fn shuffle_written_after_it_was_given_up(guards: Guards) -> bool {
     let (gate, fail_point) = Gate::new(Point::Scanned, |_, _| true);
-    let world =
-        World::new(Setup { executors: 1, cores: 1, guards, fail_point: Some(fail_point), ..Setup::default() }).await;
+    let world = World::new(Setup {
+        executors: 1,
+        cores: 1,
+        guards,
+        fail_point: Some(fail_point),
+        ..Setup::default()
+    })
+    .await;
     let request = world.request(SHUFFLED, 1).await;
     cancel_while_held(&world, &request, &gate).await;
     let before = shuffle_files(&world);
@@ -254,8 +356,14 @@ fn shuffle_files(world: &World) -> HashMap<std::path::PathBuf, (u64, SystemTime)
 #[tokio::test(flavor = "multi_thread")]
 async fn b5_a_task_that_was_given_up_writes_no_shuffle_data() {
     assert!(!shuffle_written_after_it_was_given_up(Guards::default()).await);
-    let off = Guards { b5_stop_abandoned_shuffles: false, ..Guards::default() };
-    assert!(shuffle_written_after_it_was_given_up(off).await, "without the guard its leftovers appear");
+    let off = Guards {
+        b5_stop_abandoned_shuffles: false,
+        ..Guards::default()
+    };
+    assert!(
+        shuffle_written_after_it_was_given_up(off).await,
+        "without the guard its leftovers appear"
+    );
 }
 
 /// A task fails as the engine's shuffle readers do when the other side dies,
@@ -266,7 +374,13 @@ async fn fail_while_an_executor_is_lost(guards: Guards) -> WaveOutcome {
     let fail_point: FailPoint = Arc::new(move |_, at| {
         let breaks = at == Point::Writing && breaks.load(Ordering::SeqCst);
         Box::pin(async move {
-            if breaks { Err(DataFusionError::Execution("h2 protocol error: error reading a body".into())) } else { Ok(()) }
+            if breaks {
+                Err(DataFusionError::Execution(
+                    "h2 protocol error: error reading a body".into(),
+                ))
+            } else {
+                Ok(())
+            }
         })
     });
     let mut world = World::new(Setup {
@@ -285,31 +399,58 @@ async fn fail_while_an_executor_is_lost(guards: Guards) -> WaveOutcome {
     let engine = Arc::clone(&world.engine);
     let plan = world.plan(&request).await;
     let (progress, mut events) = tokio::sync::mpsc::unbounded_channel();
-    let running =
-        tokio::spawn(async move { engine.run_wave(request, plan.waves[0].clone(), 0, progress).await });
-    while !matches!(events.recv().await, Some(WaveProgress::Submitted { .. }) | None) {}
+    let running = tokio::spawn(async move {
+        engine
+            .run_wave(request, plan.waves[0].clone(), 0, progress)
+            .await
+    });
+    while !matches!(
+        events.recv().await,
+        Some(WaveProgress::Submitted { .. }) | None
+    ) {}
     lost.shutdown().await;
-    timeout(PATIENCE, running).await.expect("the wave ends").unwrap()
+    timeout(PATIENCE, running)
+        .await
+        .expect("the wave ends")
+        .unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn b6_a_wave_that_failed_while_an_executor_was_lost_runs_again() {
     let outcome = fail_while_an_executor_is_lost(Guards::default()).await;
-    assert!(matches!(&outcome, WaveOutcome::RunAgain { reason, .. } if reason.contains("executor was lost")), "{outcome:?}");
-    let off = Guards { b6_run_again_after_loss: false, ..Guards::default() };
+    assert!(
+        matches!(&outcome, WaveOutcome::RunAgain { reason, .. } if reason.contains("executor was lost")),
+        "{outcome:?}"
+    );
+    let off = Guards {
+        b6_run_again_after_loss: false,
+        ..Guards::default()
+    };
     let outcome = fail_while_an_executor_is_lost(off).await;
-    assert!(matches!(outcome, WaveOutcome::Failed { .. }), "without the guard the job fails: {outcome:?}");
+    assert!(
+        matches!(outcome, WaveOutcome::Failed { .. }),
+        "without the guard the job fails: {outcome:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn b6_a_failure_without_a_loss_is_the_jobs_own() {
-    let fail_point: FailPoint =
-        Arc::new(|_, _| Box::pin(async { Err(DataFusionError::Execution("division by zero".into())) }));
-    let world =
-        World::new(Setup { executors: 2, cores: 1, fail_point: Some(fail_point), ..Setup::default() }).await;
+    let fail_point: FailPoint = Arc::new(|_, _| {
+        Box::pin(async { Err(DataFusionError::Execution("division by zero".into())) })
+    });
+    let world = World::new(Setup {
+        executors: 2,
+        cores: 1,
+        fail_point: Some(fail_point),
+        ..Setup::default()
+    })
+    .await;
     let request = world.request("SELECT id FROM src", 2).await;
     let outcome = world.run(&request, |_| {}).await;
-    assert!(matches!(&outcome, WaveOutcome::Failed { error, .. } if error.contains("division by zero")), "{outcome:?}");
+    assert!(
+        matches!(&outcome, WaveOutcome::Failed { error, .. } if error.contains("division by zero")),
+        "{outcome:?}"
+    );
 }
 
 /// An executor is lost after the wave's job has succeeded and before its
@@ -321,7 +462,9 @@ async fn lose_an_executor_before_the_verdict(guards: Guards) -> WaveOutcome {
     let before_verdict: crate::scheduler::BeforeVerdict = Arc::new(move || {
         let (doomed, engine) = (Arc::clone(&hook_doomed), Arc::clone(&hook_engine));
         Box::pin(async move {
-            let Some(lost) = doomed.lock().await.take() else { return };
+            let Some(lost) = doomed.lock().await.take() else {
+                return;
+            };
             lost.shutdown().await;
             let Some(engine) = engine.get() else { return };
             let until = Instant::now() + PATIENCE;
@@ -341,13 +484,24 @@ async fn lose_an_executor_before_the_verdict(guards: Guards) -> WaveOutcome {
     assert!(engine.set(Arc::clone(&world.engine)).is_ok());
     *doomed.lock().await = world.executors.pop();
     let request = world.request("SELECT id FROM src", 4).await;
-    timeout(PATIENCE, world.run(&request, |_| {})).await.expect("the wave ends")
+    timeout(PATIENCE, world.run(&request, |_| {}))
+        .await
+        .expect("the wave ends")
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn b7_manifest_rows_outlive_the_executor_that_wrote_them() {
-    assert_eq!(accepted(lose_an_executor_before_the_verdict(Guards::default()).await).rows, RECORDS);
-    let off = Guards { b7_keep_reports_of_lost_executors: false, ..Guards::default() };
+    assert_eq!(
+        accepted(lose_an_executor_before_the_verdict(Guards::default()).await).rows,
+        RECORDS
+    );
+    let off = Guards {
+        b7_keep_reports_of_lost_executors: false,
+        ..Guards::default()
+    };
     let outcome = lose_an_executor_before_the_verdict(off).await;
-    assert!(matches!(outcome, WaveOutcome::RunAgain { .. }), "without the guard they are gone: {outcome:?}");
+    assert!(
+        matches!(outcome, WaveOutcome::RunAgain { .. }),
+        "without the guard they are gone: {outcome:?}"
+    );
 }

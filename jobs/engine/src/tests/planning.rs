@@ -13,12 +13,20 @@ async fn refused(world: &World, sql: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn names_match_as_written_then_ignoring_case() {
     let world = World::new(Setup::default()).await;
-    for sql in ["SELECT ID, K FROM SRC", "SELECT s.Id FROM src AS s", "SELECT \"id\" FROM src", "SELECT COUNT(*) FROM src"] {
+    for sql in [
+        "SELECT ID, K FROM SRC",
+        "SELECT s.Id FROM src AS s",
+        "SELECT \"id\" FROM src",
+        "SELECT COUNT(*) FROM src",
+    ] {
         let request = world.request(sql, 2).await;
         world.engine.plan(request).await.expect(sql);
     }
     let error = refused(&world, "SELECT nothing FROM src").await;
-    assert!(error.contains("nothing") && error.contains("model `out` (out.sql)"), "{error}");
+    assert!(
+        error.contains("nothing") && error.contains("model `out` (out.sql)"),
+        "{error}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -27,8 +35,14 @@ async fn a_wildcard_leaves_the_meta_columns_out() {
     for (sql, columns) in [
         ("SELECT * FROM src", "[\"id\",\"k\"]"),
         ("SELECT s.* FROM src s", "[\"id\",\"k\"]"),
-        ("SELECT *, _hw_file AS file FROM src", "[\"id\",\"k\",\"file\"]"),
-        ("WITH a AS (SELECT * FROM src) SELECT * FROM a", "[\"id\",\"k\"]"),
+        (
+            "SELECT *, _hw_file AS file FROM src",
+            "[\"id\",\"k\",\"file\"]",
+        ),
+        (
+            "WITH a AS (SELECT * FROM src) SELECT * FROM a",
+            "[\"id\",\"k\"]",
+        ),
     ] {
         let plan = world.plan(&world.request(sql, 2).await).await;
         let fields = plan.schema["fields"].as_array().unwrap();
@@ -42,12 +56,21 @@ async fn a_wildcard_leaves_the_meta_columns_out() {
 async fn row_wise_is_what_treats_each_record_alone() {
     let world = World::new(Setup::default()).await;
     for (sql, row_wise) in [
-        ("SELECT upper(cast(id AS varchar)) u FROM (SELECT id FROM src WHERE k = 1) t WHERE id > 3", true),
+        (
+            "SELECT upper(cast(id AS varchar)) u FROM (SELECT id FROM src WHERE k = 1) t WHERE id > 3",
+            true,
+        ),
         ("SELECT unnest(make_array(id, k)) v FROM src", true),
         ("SELECT DISTINCT k FROM src", false),
-        ("SELECT id, row_number() OVER (ORDER BY id) n FROM src", false),
+        (
+            "SELECT id, row_number() OVER (ORDER BY id) n FROM src",
+            false,
+        ),
         ("SELECT id FROM src UNION ALL SELECT k FROM src", false),
-        ("SELECT id FROM src WHERE k = (SELECT max(k) FROM src)", false),
+        (
+            "SELECT id FROM src WHERE k = (SELECT max(k) FROM src)",
+            false,
+        ),
     ] {
         let plan = world.plan(&world.request(sql, 2).await).await;
         assert_eq!(plan.row_wise, row_wise, "{sql}");
@@ -58,12 +81,29 @@ async fn row_wise_is_what_treats_each_record_alone() {
 async fn what_would_run_wrongly_is_refused() {
     let world = World::new(Setup::default()).await;
     let error = refused(&world, "SELECT value FROM generate_series(1, 10)").await;
-    assert!(error.contains("cannot be cut into tasks") && error.contains("LazyMemoryExec"), "{error}");
+    assert!(
+        error.contains("cannot be cut into tasks") && error.contains("LazyMemoryExec"),
+        "{error}"
+    );
     let error = refused(&world, "SELECT id FROM src LIMIT 5").await;
     assert!(error.contains("LIMIT without ORDER BY"), "{error}");
-    world.plan(&world.request("SELECT id FROM src ORDER BY id LIMIT 5", 2).await).await;
+    world
+        .plan(
+            &world
+                .request("SELECT id FROM src ORDER BY id LIMIT 5", 2)
+                .await,
+        )
+        .await;
     let mut request = (*world.request("SELECT id FROM src", 2).await).clone();
     request.model.options.partition_by = vec!["year".into()];
-    let error = world.engine.plan(Arc::new(request)).await.unwrap_err().to_string();
-    assert!(error.contains("partition_by names `year`") && error.contains("its columns are id"), "{error}");
+    let error = world
+        .engine
+        .plan(Arc::new(request))
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("partition_by names `year`") && error.contains("its columns are id"),
+        "{error}"
+    );
 }

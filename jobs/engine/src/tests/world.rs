@@ -42,11 +42,21 @@ impl World {
         let mut options = EngineOptions::new(SocketAddr::from(([127, 0, 0, 1], 0)));
         options.guards = setup.guards;
         options.before_verdict = setup.before_verdict;
-        let engine = Arc::new(EngineScheduler::start(options, Routes::default()).await.unwrap());
-        let mut world = Self { dir, engine, executors: Vec::new() };
+        let engine = Arc::new(
+            EngineScheduler::start(options, Routes::default())
+                .await
+                .unwrap(),
+        );
+        let mut world = Self {
+            dir,
+            engine,
+            executors: Vec::new(),
+        };
         for index in 0..setup.executors {
             let fail_point = setup.fail_point.clone();
-            world.add_executor(index, setup.cores.max(1), setup.guards, fail_point).await;
+            world
+                .add_executor(index, setup.cores.max(1), setup.guards, fail_point)
+                .await;
         }
         world
     }
@@ -59,19 +69,30 @@ impl World {
         fail_point: Option<FailPoint>,
     ) {
         let url = format!("http://{}", self.engine.address());
-        let mut options = ExecutorOptions::local(&url, cores, &self.dir.path().join(format!("work-{index}")));
+        let mut options =
+            ExecutorOptions::local(&url, cores, &self.dir.path().join(format!("work-{index}")));
         options.guards = guards;
         options.fail_point = fail_point;
-        self.executors.push(ExecutorServer::start(options).await.unwrap());
+        self.executors
+            .push(ExecutorServer::start(options).await.unwrap());
     }
 
     /// A model over the source, cut into `tasks` splits.
     pub(super) async fn request(&self, sql: &str, tasks: u64) -> Arc<ModelRequest> {
-        let path = self.dir.path().join("data.xml").to_string_lossy().into_owned();
+        let path = self
+            .dir
+            .path()
+            .join("data.xml")
+            .to_string_lossy()
+            .into_owned();
         let size = std::fs::metadata(&path).unwrap().len();
         let mut options = Source::new(Format::Xml, vec![path]);
         options.row_tag = vec!["r".into()];
-        let spec = SourceSpec { name: "src".into(), options, schema_file: None };
+        let spec = SourceSpec {
+            name: "src".into(),
+            options,
+            schema_file: None,
+        };
         let settled = self.engine.settle(&spec).await.unwrap();
         let tuning = Tuning {
             split_size: Some(ByteSize::from_bytes(size.div_ceil(tasks))),
@@ -84,7 +105,10 @@ impl World {
             model: ModelSpec {
                 name: "out".into(),
                 options: Model::new(sql),
-                sql: TextFile { path: "out.sql".into(), text: sql.into() },
+                sql: TextFile {
+                    path: "out.sql".into(),
+                    text: sql.into(),
+                },
                 reads_sources: vec!["src".into()],
                 reads_models: vec![],
             },
@@ -113,7 +137,10 @@ impl World {
                 heard(&event);
             }
         });
-        let outcome = self.engine.run_wave(Arc::clone(request), plan.waves[0].clone(), 0, progress).await;
+        let outcome = self
+            .engine
+            .run_wave(Arc::clone(request), plan.waves[0].clone(), 0, progress)
+            .await;
         listening.abort();
         outcome
     }
