@@ -1,8 +1,9 @@
 //! The whole system, as a user meets it: the real programs over generated and real data, on loopback, each test with
 //! folders and processes of its own.
 //!
-//! The programs are those that `cargo test --workspace` built beside this test. `HEADWORKS_LONG=1` runs the long
-//! versions; `HEADWORKS_SEED=N` replays the random choices of a run, which each such test prints.
+//! The programs are those that lie beside this test: `cargo build --workspace` in the same profile makes them, and
+//! `tests/run` does so first; `cargo test` alone leaves old ones lying. `HEADWORKS_LONG=1` runs the long versions;
+//! `HEADWORKS_SEED=N` replays the random choices of a run, which each such test prints.
 
 #![allow(clippy::unwrap_used)]
 

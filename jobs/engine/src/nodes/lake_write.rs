@@ -92,14 +92,7 @@ impl DisplayAs for LakeWriteExec {
 }
 
 impl ExecutionPlan for LakeWriteExec {
-    unary_node!("LakeWriteExec");
-
-    fn apply_expressions(
-        &self,
-        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
+    unary_node!("LakeWriteExec", no expressions);
 
     fn execute(
         &self,

@@ -54,14 +54,7 @@ impl DisplayAs for ScanReportExec {
 }
 
 impl ExecutionPlan for ScanReportExec {
-    unary_node!("ScanReportExec");
-
-    fn apply_expressions(
-        &self,
-        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
+    unary_node!("ScanReportExec", no expressions);
 
     fn execute(
         &self,

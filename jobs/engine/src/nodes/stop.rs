@@ -45,14 +45,7 @@ impl DisplayAs for StopExec {
 }
 
 impl ExecutionPlan for StopExec {
-    unary_node!("StopExec");
-
-    fn apply_expressions(
-        &self,
-        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
+    unary_node!("StopExec", no expressions);
 
     fn execute(
         &self,

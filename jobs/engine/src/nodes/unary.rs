@@ -41,7 +41,18 @@ pub(super) fn index_of(schema: &Schema, column: &str) -> Result<usize> {
 
 /// Implements the parts of `ExecutionPlan` that unary pass-through nodes share;
 /// the node has `input`, `properties` and `fn with_input(&self, input)`.
+/// `no expressions`: nor does it evaluate any.
 macro_rules! unary_node {
+    ($name:literal, no expressions) => {
+        unary_node!($name);
+
+        fn apply_expressions(
+            &self,
+            _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+        ) -> Result<TreeNodeRecursion> {
+            Ok(TreeNodeRecursion::Continue)
+        }
+    };
     ($name:literal) => {
         fn name(&self) -> &str {
             $name

@@ -71,14 +71,7 @@ impl DisplayAs for UnnestReportExec {
 }
 
 impl ExecutionPlan for UnnestReportExec {
-    unary_node!("UnnestReportExec");
-
-    fn apply_expressions(
-        &self,
-        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
+    unary_node!("UnnestReportExec", no expressions);
 
     fn execute(
         &self,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use ballista_core::serde::protobuf::task_status;
 use ballista_scheduler::state::execution_stage::{ExecutionStage, TaskInfo};
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::union::UnionExec;
 
 use super::reports::Reported;
 use crate::api::{TaskReport, WaveResult};
@@ -51,6 +52,16 @@ impl Owed {
         self.filters += usize::from(plan.is::<LedgerFilterExec>());
         self.unnests += usize::from(plan.is::<UnnestReportExec>());
         self.writes += usize::from(plan.is::<LakeWriteExec>());
+        if plan.is::<UnionExec>() {
+            // A partition of a union is one of one child: a task owes what every child would make it owe.
+            let children: Vec<Self> = plan.children().into_iter().map(Self::by).collect();
+            let least = |f: fn(&Self) -> usize| children.iter().map(f).min().unwrap_or(0);
+            self.scans += least(|o| o.scans);
+            self.filters += least(|o| o.filters);
+            self.unnests += least(|o| o.unnests);
+            self.writes += least(|o| o.writes);
+            return;
+        }
         for child in plan.children() {
             self.add(child);
         }

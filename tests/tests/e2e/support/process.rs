@@ -13,7 +13,7 @@ use super::wait::until;
 /// How long a server may take to say that it is ready.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
-/// A program that was built beside this test.
+/// A program that was built beside this test. `cargo test` alone does not build it anew.
 ///
 /// # Panics
 /// When it isn't there.
@@ -24,7 +24,7 @@ pub(crate) fn program(name: &str) -> PathBuf {
     let program = folder.join(name);
     assert!(
         program.is_file(),
-        "there is no {}: run these tests with `cargo test --workspace`, which builds it",
+        "there is no {}: build it first, with the same profile: `cargo build --release --workspace`, or run `tests/run`",
         program.display()
     );
     program
