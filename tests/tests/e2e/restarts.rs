@@ -49,7 +49,7 @@ fn a_job_that_died_with_its_scheduler_is_interrupted_and_its_table_as_it_was() {
     let files = lake.visible_files("");
 
     let client = cluster.start_run(&job, &["--set", &path]);
-    let id = cluster.wait_until_at_work();
+    let id = cluster.wait_until_at_work(1);
     cluster.kill_scheduler();
     // The client can't know how the job ended; that is not success.
     let outcome = client.wait();

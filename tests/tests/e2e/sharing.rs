@@ -35,7 +35,7 @@ fn a_small_job_does_not_wait_for_a_large_one() {
     };
     let cluster = Cluster::start(&place, 2);
     let large = cluster.start_run(&job("large"), &[]);
-    let large_id = cluster.wait_until_at_work();
+    let large_id = cluster.wait_until_at_work(0);
 
     let small = cluster.run(&job("small"), &[]).done();
     let large_then = cluster.job(&large_id);

@@ -26,7 +26,7 @@ fn a_stopped_job_ends_its_tasks_and_leaves_nothing() {
     one_file(&place, "data", 400_000_000, 0, 81);
     let cluster = Cluster::start(&place, 2);
     let run = cluster.start_run(&contracts_job(&place, "data"), &[]);
-    let id = cluster.wait_until_at_work();
+    let id = cluster.wait_until_at_work(0);
     assert!(cluster.slots_taken() > 0);
 
     cluster

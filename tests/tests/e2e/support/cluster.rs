@@ -159,11 +159,11 @@ impl<'a> Cluster<'a> {
             .json()
     }
 
-    /// Waits for the newest job to be running with a task that has ended. Returns its id.
-    pub(crate) fn wait_until_at_work(&self) -> String {
+    /// Waits for the newest job, after `earlier` others, to be running with a task that has ended. Returns its id.
+    pub(crate) fn wait_until_at_work(&self, earlier: usize) -> String {
         let (id, _) = until("a job at work", super::wait::SOON, || {
             let jobs = self.jobs();
-            let job = jobs.first()?;
+            let job = jobs.first().filter(|_| jobs.len() > earlier)?;
             let at_work = job["state"] == "running" && !job["timing"]["first_task_ms"].is_null();
             assert_ne!(job["state"], "done", "the job is too small for this test");
             at_work.then(|| job["job_id"].as_str().unwrap().to_owned())
