@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ballista_core::config::{BALLISTA_ADAPTIVE_PLANNER_ENABLED, BALLISTA_COALESCE_ENABLED};
+use ballista_core::registry::BallistaFunctionRegistry;
 use ballista_core::utils::default_config_producer;
 use datafusion::error::Result;
 use datafusion::execution::SessionStateBuilder;
@@ -51,6 +52,19 @@ pub fn state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionState {
         .with_runtime_env(runtime)
         .with_default_features()
         .build()
+}
+
+/// The functions that executors know: all that the planner knows. Ballista's own
+/// list lacks those on lists and structs, and a task with one of them would be
+/// refused by its executor.
+#[must_use]
+pub fn functions(state: &SessionState) -> BallistaFunctionRegistry {
+    BallistaFunctionRegistry {
+        scalar_functions: state.scalar_functions().clone(),
+        aggregate_functions: state.aggregate_functions().clone(),
+        window_functions: state.window_functions().clone(),
+        ..BallistaFunctionRegistry::default()
+    }
 }
 
 /// A context to plan in.

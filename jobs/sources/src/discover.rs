@@ -30,7 +30,7 @@ pub fn discover(source: &str, patterns: &[String]) -> Result<Vec<InputFile>, Sou
         for path in expand(source, pattern)? {
             let path = path.map_err(|e| SourceError::io(&e.path().to_string_lossy(), e.error()))?;
             let text = path.to_string_lossy().into_owned();
-            let named_outright = !pattern.contains(['*', '?', '[']);
+            let named_outright = text == *pattern;
             let hidden = path
                 .file_name()
                 .is_some_and(|n| n.to_string_lossy().starts_with('_'));

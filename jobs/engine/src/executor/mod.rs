@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_flight::flight_service_server::FlightServiceServer;
-use ballista_core::registry::BallistaFunctionRegistry;
 use ballista_core::serde::BallistaCodec;
 use ballista_core::serde::protobuf::ExecutorStoppedParams;
 use ballista_core::serde::protobuf::scheduler_grpc_client::SchedulerGrpcClient;
@@ -150,6 +149,8 @@ impl ExecutorServer {
         let metadata = structure_executor_metadata(&config, vcores);
         let runtime = session::executor_runtime(&work_dir, options.memory_bytes)
             .map_err(|e| fail("no runtime", &e))?;
+        let functions =
+            session::functions(&session::state(session::config(1), Arc::clone(&runtime)));
         let runtime_producer: RuntimeProducer = Arc::new(move |_| Ok(Arc::clone(&runtime)));
         let reporter = Arc::new(WireReporter {
             executor_id: id.clone(),
@@ -168,7 +169,7 @@ impl ExecutorServer {
                 &work_dir.to_string_lossy(),
                 Arc::clone(&runtime_producer),
                 config_producer,
-                Arc::new(BallistaFunctionRegistry::default()),
+                Arc::new(functions),
                 Arc::new(LoggingMetricsCollector::default()),
                 options.cores,
                 Arc::new(stoppable::StoppableEngine::new(options.guards)),
