@@ -26,7 +26,7 @@ const MATCH: MatchOptions = MatchOptions {
 pub fn discover(source: &str, patterns: &[String]) -> Result<Vec<InputFile>, SourceError> {
     let mut found = BTreeMap::new();
     for pattern in patterns {
-        let before = found.len();
+        let mut matched = false;
         for path in expand(source, pattern)? {
             let path = path.map_err(|e| SourceError::io(&e.path().to_string_lossy(), e.error()))?;
             let text = path.to_string_lossy().into_owned();
@@ -47,6 +47,7 @@ pub fn discover(source: &str, patterns: &[String]) -> Result<Vec<InputFile>, Sou
                 .and_then(|t| t.duration_since(UNIX_EPOCH).ok());
             let modified_ms =
                 modified.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX));
+            matched = true;
             found.insert(
                 text.clone(),
                 InputFile {
@@ -57,7 +58,7 @@ pub fn discover(source: &str, patterns: &[String]) -> Result<Vec<InputFile>, Sou
                 },
             );
         }
-        if found.len() == before && !found.keys().any(|p| p == pattern) {
+        if !matched {
             return Err(SourceError::Configuration(format!(
                 "source `{source}`: no file matches {pattern}; check the path (it is relative to the job file's \
                  folder), and that `**` is used where folders lie between"
