@@ -233,8 +233,9 @@ pub trait Engine: Send + Sync + 'static {
     /// would run wrongly (the message names the leaf).
     async fn plan(&self, request: Arc<ModelRequest>) -> Result<ModelPlan, EngineError>;
 
-    /// Runs one attempt at a wave to its end and judges it. `attempt` is part
-    /// of file names. Dropping the future does not stop the wave; `cancel` does.
+    /// Runs one attempt at a wave to its end and judges it. `attempt`, counted
+    /// from 0, is for the engine's log. Dropping the future does not stop the
+    /// wave; `cancel` does.
     async fn run_wave(
         &self,
         request: Arc<ModelRequest>,

@@ -68,8 +68,6 @@ pub struct QuarantineTarget {
     pub lake: String,
     /// The job's id, a column of the quarantine table.
     pub job_id: String,
-    /// Part of the file's names: unique for each attempt at a wave.
-    pub attempt: String,
 }
 
 /// XML files as a `FileSource`.

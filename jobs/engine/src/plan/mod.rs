@@ -108,14 +108,10 @@ fn xml_options(spec: &SourceSpec) -> Result<XmlOptions, EngineError> {
 /// See [`crate::api::Engine::plan`].
 pub async fn plan_model(request: &ModelRequest, slots: u32) -> Result<ModelPlan, EngineError> {
     let empty = BTreeMap::new();
-    let planned = Planned::new(request, &empty, "plan", slots).await?;
+    let planned = Planned::new(request, &empty, slots).await?;
     let waves = cut_waves(request, planned.row_wise, slots);
     let explained = match waves.first() {
-        Some(wave) => {
-            Planned::new(request, &wave.splits, "plan", slots)
-                .await?
-                .physical
-        }
+        Some(wave) => Planned::new(request, &wave.splits, slots).await?.physical,
         None => planned.physical,
     };
     Ok(ModelPlan {
@@ -126,18 +122,16 @@ pub async fn plan_model(request: &ModelRequest, slots: u32) -> Result<ModelPlan,
     })
 }
 
-/// The plan of one attempt at a wave, and the session to run it in.
+/// The plan of a wave, and the session to run it in.
 ///
 /// # Errors
 /// `Configuration` or `Engine`.
 pub async fn wave_plan(
     request: &ModelRequest,
     wave: &Wave,
-    attempt: u32,
     slots: u32,
 ) -> Result<(Arc<SessionContext>, Arc<dyn ExecutionPlan>), EngineError> {
-    let name = format!("{}-{}-{attempt}", request.job_id, wave.index);
-    let planned = Planned::new(request, &wave.splits, &name, slots).await?;
+    let planned = Planned::new(request, &wave.splits, slots).await?;
     Ok((Arc::new(planned.ctx), planned.physical))
 }
 
@@ -195,7 +189,6 @@ impl Planned {
     async fn new(
         request: &ModelRequest,
         splits: &BTreeMap<String, Vec<SplitSpec>>,
-        attempt: &str,
         slots: u32,
     ) -> Result<Self, EngineError> {
         let model = &request.model;
@@ -212,7 +205,7 @@ impl Planned {
         let mut names = Names::default();
         for (name, source) in &request.sources {
             let own = splits.get(name).cloned().unwrap_or_default();
-            let table = SourceTable::try_new(scan_spec(request, name, source, attempt)?, own)
+            let table = SourceTable::try_new(scan_spec(request, name, source)?, own)
                 .map_err(|e| in_model(&e))?;
             let schema = datafusion::catalog::TableProvider::schema(&table);
             names.add_table(name, &schema, true);
@@ -319,7 +312,6 @@ fn scan_spec(
     request: &ModelRequest,
     name: &str,
     source: &SettledSource,
-    attempt: &str,
 ) -> Result<ScanSpec, EngineError> {
     let quarantine = request
         .quarantines
@@ -328,7 +320,6 @@ fn scan_spec(
         .then(|| QuarantineTarget {
             lake: request.lake.clone(),
             job_id: request.job_id.clone(),
-            attempt: attempt.to_owned(),
         });
     Ok(ScanSpec {
         source: name.to_owned(),

@@ -268,7 +268,7 @@ impl Engine for EngineScheduler {
         attempt: u32,
         progress: UnboundedSender<WaveProgress>,
     ) -> WaveOutcome {
-        let planned = plan::wave_plan(&request, &wave, attempt, self.slots_total().await).await;
+        let planned = plan::wave_plan(&request, &wave, self.slots_total().await).await;
         let (ctx, physical) = match planned {
             Ok(planned) => planned,
             Err(error) => {

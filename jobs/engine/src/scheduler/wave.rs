@@ -54,9 +54,9 @@ enum Ended {
 }
 
 impl WaveRunner {
-    /// Submits `plan`, waits for its end, judges it. Files of attempts that do
-    /// not count are left to the caller to discard: `losers` gets those of an
-    /// accepted wave.
+    /// Submits `plan`, waits for its end, judges it. Beside the outcome: the
+    /// files of an accepted wave's tasks that do not count, for the caller to
+    /// discard.
     pub(super) async fn run(
         &self,
         name: &str,

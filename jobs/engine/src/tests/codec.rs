@@ -50,7 +50,7 @@ async fn plans_survive_the_wire() {
         {
             split.known_start = Some(split.start + 3);
         }
-        let (ctx, physical) = wave_plan(&request, &wave, 1, 2).await.unwrap();
+        let (ctx, physical) = wave_plan(&request, &wave, 2).await.unwrap();
         let bytes = PhysicalPlanNode::try_from_physical_plan(Arc::clone(&physical), &codec)
             .unwrap()
             .encode_to_vec();
