@@ -112,6 +112,12 @@ impl Inferrer {
         self.scanner.report.clone()
     }
 
+    /// The template of its records, for tests.
+    #[cfg(test)]
+    pub(crate) fn template(&mut self) -> &mut crate::xml::template::Template {
+        self.scanner.template()
+    }
+
     /// What was learned.
     pub fn finish(self) -> TypeTree {
         TypeTree {

@@ -7,6 +7,7 @@ use super::input::{Input, Stop};
 use super::record::RecordParser;
 use super::shape::{NO_NODE, NodeId, Shape};
 use super::tape::Op;
+use super::template::Slot;
 use super::text::Encoded;
 use crate::values::is_space;
 
@@ -76,7 +77,9 @@ impl RecordParser {
             self.seen.push(name);
             let encoded = self.attribute_encoding(input, value)?;
             let name = input.slice(name);
+            let before = self.tape.entries.len();
             if name.starts_with(b"xmlns") && matches!(name.get(5), None | Some(b':')) {
+                self.note_attribute(input, name, value, before);
                 continue;
             }
             has_attributes = true;
@@ -93,7 +96,31 @@ impl RecordParser {
                     self.tape.push(Op::Value, node, value, encoded);
                 }
             }
+            self.note_attribute(input, name, value, before);
         }
+    }
+
+    /// For the template: an attribute whose value made the tape's entries from `before` on.
+    #[inline]
+    fn note_attribute(
+        &mut self,
+        input: &Input<'_>,
+        name: &[u8],
+        value: (usize, usize),
+        before: usize,
+    ) {
+        if !self.trace.is_on() {
+            return;
+        }
+        let entries = self.tape.entries.get(before..).unwrap_or_default();
+        let push = entries.first().map(|entry| (entry.op, entry.node));
+        let Some(&quote) = input.bytes.get(value.1) else {
+            return;
+        };
+        self.trace.attribute(name);
+        let after = self.tape.entries.len();
+        self.trace
+            .slot(Slot::Attribute { quote, push }, value, (before, after));
     }
 
     /// From an attribute's name to its value, without the quotes.
@@ -133,7 +160,7 @@ impl RecordParser {
         Ok((from, to))
     }
 
-    fn attribute_encoding(
+    pub(super) fn attribute_encoding(
         &mut self,
         input: &Input<'_>,
         value: (usize, usize),

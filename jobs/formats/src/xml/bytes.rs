@@ -40,6 +40,30 @@ pub(crate) fn find_lt(bytes: &[u8], from: usize) -> Option<usize> {
     find_lt_far(bytes, at)
 }
 
+/// The first byte at or after `from` that ends an attribute's value or calls for a closer look at it: the quote, a
+/// `<`, a `&`, or a control character.
+#[inline(always)]
+pub(crate) fn find_value_end(bytes: &[u8], from: usize, quote: u8) -> Option<usize> {
+    let zero_bytes = |word: u64| word.wrapping_sub(LOW_BITS) & !word & HIGH_BITS;
+    let quotes = LOW_BITS * u64::from(quote);
+    let mut at = from;
+    while let Some(word) = word(bytes, at) {
+        // As in `find_lt`: of each search the lowest hit is right, and so is the lowest of all.
+        let control = word.wrapping_sub(LOW_BITS * 0x20) & !word & HIGH_BITS;
+        let found = zero_bytes(word ^ quotes)
+            | zero_bytes(word ^ (LOW_BITS * b'<' as u64))
+            | zero_bytes(word ^ (LOW_BITS * b'&' as u64))
+            | control;
+        if found != 0 {
+            return Some(at + (found.trailing_zeros() / 8) as usize);
+        }
+        at += 8;
+    }
+    let rest = bytes.get(at..)?;
+    let ends = |byte: &u8| *byte == quote || matches!(*byte, b'<' | b'&' | 0..0x20);
+    rest.iter().position(ends).map(|i| at + i)
+}
+
 #[inline(never)]
 fn find_lt_far(bytes: &[u8], from: usize) -> Option<usize> {
     find_in_blocks(bytes.get(from..)?, |byte| u8::from(byte == b'<')).map(|i| from + i)
@@ -131,7 +155,7 @@ mod tests {
     fn they_agree_with_the_obvious_ways() {
         let mut random = fastrand::Rng::with_seed(5);
         for _ in 0..20_000 {
-            let letters: &[u8] = b"<;= \n\x00\x80\xBCab&\r";
+            let letters: &[u8] = b"<;= \n\x00\x80\xBCab&\r\"'\x1F\x9F\xA2";
             let length = random.usize(..200);
             let common = random.u8(1..40);
             let mut bytes = vec![b'a'; length];
@@ -146,6 +170,13 @@ mod tests {
                 find_lt(&bytes, from),
                 rest.iter().position(|b| *b == b'<').map(|i| from + i)
             );
+            for quote in [b'"', b'\''] {
+                let ends = |b: &u8| *b == quote || matches!(*b, b'<' | b'&') || *b < b' ';
+                assert_eq!(
+                    find_value_end(&bytes, from, quote),
+                    rest.iter().position(ends).map(|i| from + i)
+                );
+            }
             let special = rest.iter().position(|b| matches!(b, b'&' | b'\r'));
             assert_eq!(find_special(rest), special);
             assert_eq!(

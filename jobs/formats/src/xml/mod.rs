@@ -12,6 +12,7 @@
 //! | `lex` | markup read tolerantly: between records, and inside broken ones |
 //! | `recover` | the rule that says where a broken record ends |
 //! | `record`, `attributes`, `input`, `text`, `bytes` | the strict pass over one record |
+//! | `template`, `trace`, `replay` | what records have in common, learned, so that most markup is only compared |
 //! | `shape` | the names that a record may hold, and a guess at which comes next |
 //! | `tape` | what the pass leaves behind: a record's values in document order |
 //! | `columns`, `column` | tapes to Arrow |
@@ -55,12 +56,15 @@ mod prologue;
 pub mod reader;
 mod record;
 mod recover;
+mod replay;
 pub mod report;
 pub(crate) mod scanner;
 pub(crate) mod shape;
 pub mod split;
 pub(crate) mod tape;
+pub(crate) mod template;
 mod text;
+mod trace;
 
 pub use config::{
     ConfigError, Limits, OFFSET_COLUMN, OnBadRecord, OnBadValue, ROW_TAG_COLUMN, RowTag, XmlConfig,

@@ -192,6 +192,12 @@ impl XmlReader {
         }
     }
 
+    /// The template of its records, for tests.
+    #[cfg(test)]
+    pub(crate) fn template(&mut self) -> &mut super::template::Template {
+        self.scanner.template()
+    }
+
     fn keep(&mut self, bad: BadRecord) {
         self.bad_bytes += bad.raw.len() + std::mem::size_of::<BadRecord>();
         self.bad.push(bad);

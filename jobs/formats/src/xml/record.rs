@@ -16,7 +16,9 @@ use super::input::{Input, Stop};
 use super::lex::Stretch;
 use super::shape::{Kind, NO_NODE, NodeId, ROOT, Shape};
 use super::tape::{Op, Tape};
+use super::template::{Slot, Template};
 use super::text::{self, Encoded, Special};
+use super::trace::Trace;
 use crate::values::is_space;
 
 /// What a pass came to.
@@ -39,8 +41,10 @@ pub(crate) struct RecordParser {
     pub(super) seen: Vec<(usize, usize)>,
     frames: Vec<Frame>,
     /// Texts of the open elements, innermost last.
-    pieces: Vec<Piece>,
+    pub(super) pieces: Vec<Piece>,
     nested_at: Option<usize>,
+    pub(super) template: Template,
+    pub(super) trace: Trace,
     trim: bool,
     limits: Limits,
 }
@@ -68,9 +72,9 @@ struct Frame {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Piece {
-    range: (usize, usize),
-    encoded: Encoded,
+pub(super) struct Piece {
+    pub(super) range: (usize, usize),
+    pub(super) encoded: Encoded,
 }
 
 impl RecordParser {
@@ -82,6 +86,8 @@ impl RecordParser {
             frames: Vec::new(),
             pieces: Vec::new(),
             nested_at: None,
+            template: Template::default(),
+            trace: Trace::default(),
             trim,
             limits: Limits {
                 recovery_bytes_max: limits.recovery_bytes_max.min(limits.record_bytes_max),
@@ -104,7 +110,11 @@ impl RecordParser {
         self.special.begin(base);
         let bytes = buf.get(..self.limits.record_bytes_max).unwrap_or(buf);
         let mut input = Input { bytes, base };
-        match self.run(shape, &mut input) {
+        let read = match self.replay(shape, &input) {
+            Some(length) => Ok(length),
+            None => self.run(shape, &mut input),
+        };
+        match read {
             Ok(length) => match std::str::from_utf8(input.slice((0, length))) {
                 Ok(_) => Parsed::Complete(length),
                 Err(error) => {
@@ -140,7 +150,18 @@ impl RecordParser {
         }
     }
 
+    /// The strict pass. The template learns from a record that it accepts.
     fn run(&mut self, shape: &mut Shape, input: &mut Input<'_>) -> Result<usize, Stop> {
+        self.trace.begin(self.template.is_learning());
+        let length = self.pass(shape, input)?;
+        if self.trace.is_on() {
+            let record = input.bytes.get(..length).unwrap_or_default();
+            self.template.learn(&self.trace, record, &self.tape);
+        }
+        Ok(length)
+    }
+
+    fn pass(&mut self, shape: &mut Shape, input: &mut Input<'_>) -> Result<usize, Stop> {
         let name = (1, input.name_end(1)?);
         let mut p = self.tag(shape, input, ROOT, name)?;
         while !self.frames.is_empty() {
@@ -159,7 +180,10 @@ impl RecordParser {
             p = match input.byte(lt + 1)? {
                 b'/' => self.end_tag(shape, input, lt)?,
                 b'!' => self.declaration(input, lt)?,
-                b'?' => input.stretch_end(lt, Stretch::Instruction)?,
+                b'?' => {
+                    self.trace.spoil();
+                    input.stretch_end(lt, Stretch::Instruction)?
+                }
                 _ => self.element(shape, input, lt)?,
             };
         }
@@ -191,7 +215,14 @@ impl RecordParser {
             let lt = find_lt(input.bytes, content).ok_or(Stop::Incomplete)?;
             if let Some(end) = closes(input, lt, (start, name_end)) {
                 let encoded = self.encoding(input, (content, lt))?;
+                let before = self.tape.entries.len();
                 self.leaf(shape, input, node, (content, lt), encoded);
+                if self.trace.is_on() {
+                    self.trace.enter(input.slice((start, name_end)));
+                    let entries = (before, self.tape.entries.len());
+                    self.trace.slot(Slot::Leaf(node), (content, lt), entries);
+                    self.trace.leave();
+                }
                 return Ok(end);
             }
         }
@@ -260,6 +291,9 @@ impl RecordParser {
         if read && kind != Kind::Leaf {
             self.tape.push(Op::Enter, node, name, Encoded::Plain);
         }
+        if self.trace.is_on() {
+            self.trace.enter(input.slice(name));
+        }
         let tag = self.attributes(shape, input, if read { node } else { NO_NODE }, name.1)?;
         self.frames.push(Frame {
             node,
@@ -276,6 +310,7 @@ impl RecordParser {
         });
         if tag.empty {
             self.close(shape, input, tag.end);
+            self.trace.leave();
         }
         Ok(tag.end)
     }
@@ -304,8 +339,43 @@ impl RecordParser {
                 end + 1
             }
         };
-        self.close(shape, input, lt);
+        self.close_tagged(shape, input, lt);
         Ok(end)
+    }
+
+    /// Ends the innermost element, which has an end tag, and notes its text for the template.
+    fn close_tagged(&mut self, shape: &mut Shape, input: &Input<'_>, content_end: usize) {
+        if !self.trace.is_on() {
+            return self.close(shape, input, content_end);
+        }
+        let Some(frame) = self.frames.last() else {
+            return;
+        };
+        let (node, layout, content) = (frame.node, frame.layout, frame.content);
+        let has_text = self.pieces.len() > frame.pieces;
+        if frame.has_elements {
+            if has_text {
+                self.trace.spoil();
+            }
+            self.close(shape, input, content_end);
+        } else if !frame.has_attributes {
+            self.trace.spoil();
+            self.close(shape, input, content_end);
+        } else {
+            let before = self.tape.entries.len();
+            self.close(shape, input, content_end);
+            // What it puts behind its value, if anything, is its `Leave`.
+            let leaves = self
+                .tape
+                .entries
+                .last()
+                .is_some_and(|entry| entry.op == Op::Leave && entry.node == node);
+            let after = self.tape.entries.len() - usize::from(leaves);
+            let slot = Slot::Tagged { node, layout };
+            self.trace
+                .slot(slot, (content, content_end), (before, after));
+        }
+        self.trace.leave();
     }
 
     /// Ends the innermost element; its content ends at `content_end`.
@@ -350,6 +420,9 @@ impl RecordParser {
                         .truncate(frame.entered.unwrap_or(self.tape.entries.len()));
                     self.tape.push(Op::Null, frame.node, (0, 0), Encoded::Plain);
                     self.pieces.truncate(frame.pieces);
+                    if self.trace.has_attributes() {
+                        self.trace.spoil(); // what an attribute's slot has put on the tape was taken back
+                    }
                     return;
                 }
                 self.tape
@@ -360,7 +433,7 @@ impl RecordParser {
     }
 
     /// The text beside a struct's fields.
-    fn struct_text(
+    pub(super) fn struct_text(
         &mut self,
         shape: &mut Shape,
         input: &Input<'_>,
@@ -382,7 +455,13 @@ impl RecordParser {
     }
 
     /// The value made of the pieces from `from` on.
-    fn value(&mut self, input: &Input<'_>, node: NodeId, from: usize, content_end: usize) {
+    pub(super) fn value(
+        &mut self,
+        input: &Input<'_>,
+        node: NodeId,
+        from: usize,
+        content_end: usize,
+    ) {
         match self.pieces.get(from..).unwrap_or_default() {
             [] => self
                 .tape
@@ -408,7 +487,7 @@ impl RecordParser {
     }
 
     /// An element with nothing but text.
-    fn leaf(
+    pub(super) fn leaf(
         &mut self,
         shape: &mut Shape,
         input: &Input<'_>,
@@ -450,6 +529,7 @@ impl RecordParser {
 
     /// A comment or a CDATA section.
     fn declaration(&mut self, input: &Input<'_>, lt: usize) -> Result<usize, Stop> {
+        self.trace.spoil();
         let rest = input.bytes.get(lt..).unwrap_or_default();
         for stretch in [Stretch::Comment, Stretch::CData] {
             let opening = stretch.opening();
@@ -519,6 +599,7 @@ impl RecordParser {
 
     /// An element with a row tag's name begins at `at`: from now on the record must end within reach.
     fn nested(&mut self, input: &mut Input<'_>, at: usize) -> Result<(), Stop> {
+        self.trace.spoil();
         if self.nested_at.is_none() {
             self.nested_at = Some(at);
             let reach = self.limits.recovery_bytes_max;
@@ -538,7 +619,7 @@ fn ends_name(byte: u8) -> bool {
 }
 
 #[inline(always)]
-fn is_blank(text: &[u8]) -> bool {
+pub(super) fn is_blank(text: &[u8]) -> bool {
     text.iter().all(|b| is_space(*b))
 }
 

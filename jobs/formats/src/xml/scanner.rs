@@ -140,6 +140,12 @@ impl Scanner {
         &self.parser.tape
     }
 
+    /// The template of the records, for tests.
+    #[cfg(test)]
+    pub(crate) fn template(&mut self) -> &mut super::template::Template {
+        &mut self.parser.template
+    }
+
     /// Goes on in a buffer that begins at the offset `base`, which is not after the position.
     pub(crate) fn next(
         &mut self,

@@ -9,3 +9,4 @@ mod real;
 mod rows;
 mod run;
 mod splits;
+mod template;

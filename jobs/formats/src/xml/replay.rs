@@ -1,0 +1,124 @@
+//! A record read along the links of the [`Template`]: values are looked at, markup is compared.
+
+use memchr::memchr2;
+
+use super::bytes::{find_lt, find_value_end, skip_space};
+use super::input::Input;
+use super::record::{Piece, RecordParser, is_blank};
+use super::shape::{Kind, NO_NODE, NodeId, Shape};
+use super::tape::Op;
+use super::template::{Slot, Template};
+use super::text::Encoded;
+
+impl RecordParser {
+    /// Reads the record that begins with `input`, if all its markup is known: its length, with its tape. `None` says
+    /// nothing about the record; the tape is empty then.
+    pub(super) fn replay(&mut self, shape: &mut Shape, input: &Input<'_>) -> Option<usize> {
+        if !self.template.is_worth_a_try() {
+            return None;
+        }
+        let mut template = std::mem::take(&mut self.template);
+        let end = self.follow(&mut template, shape, input);
+        template.tried(end.is_some());
+        self.template = template;
+        if end.is_none() {
+            self.tape.clear();
+            self.pieces.clear();
+            self.special.begin(input.base);
+        }
+        end
+    }
+
+    fn follow(
+        &mut self,
+        template: &mut Template,
+        shape: &mut Shape,
+        input: &Input<'_>,
+    ) -> Option<usize> {
+        let (mut slot, mut at) = (template.start(), 0);
+        loop {
+            let followed = template.follow(slot, input.bytes, at, &mut self.tape)?;
+            let Some((next, stands)) = followed.next else {
+                return Some(followed.at);
+            };
+            slot = next;
+            at = followed.at;
+            at = match stands {
+                Slot::Attribute { quote, push } => self.attribute_slot(input, at, quote, push)?,
+                Slot::Leaf(node) => {
+                    let lt = find_lt(input.bytes, at)?;
+                    let encoded = self.encoding(input, (at, lt)).ok()?;
+                    self.leaf(shape, input, node, (at, lt), encoded);
+                    lt
+                }
+                Slot::Tagged { node, layout } => {
+                    self.tagged_slot(shape, input, at, node, layout)?
+                }
+                Slot::Start => return None,
+            };
+        }
+    }
+
+    /// An attribute's value, up to its quote.
+    #[inline(always)]
+    fn attribute_slot(
+        &mut self,
+        input: &Input<'_>,
+        at: usize,
+        quote: u8,
+        push: Option<(Op, NodeId)>,
+    ) -> Option<usize> {
+        let mut end = find_value_end(input.bytes, at, quote)?;
+        let mut encoded = Encoded::Plain;
+        if input.bytes.get(end) != Some(&quote) {
+            end = at + memchr2(quote, b'<', input.bytes.get(at..)?)?;
+            if input.bytes.get(end) != Some(&quote) {
+                return None;
+            }
+            encoded = self.attribute_encoding(input, (at, end)).ok()?;
+        }
+        if let Some((op, node)) = push {
+            self.tape.push(op, node, (at, end), encoded);
+        }
+        Some(end)
+    }
+
+    /// The text of an element with attributes, up to its end tag.
+    fn tagged_slot(
+        &mut self,
+        shape: &mut Shape,
+        input: &Input<'_>,
+        at: usize,
+        id: NodeId,
+        layout: bool,
+    ) -> Option<usize> {
+        let from = if layout {
+            skip_space(input.bytes, at)
+        } else {
+            at
+        };
+        let lt = find_lt(input.bytes, from)?;
+        let encoded = self.encoding(input, (from, lt)).ok()?;
+        if id == NO_NODE {
+            return Some(lt);
+        }
+        let node = shape.node(id);
+        if !node.known {
+            self.tape.push(Op::Unknown, id, (at, lt), Encoded::Plain);
+        } else if node.wanted {
+            let range = if from < lt { (from, lt) } else { (lt, lt) };
+            let encoded = if from < lt { encoded } else { Encoded::Plain };
+            match node.kind {
+                Kind::Leaf | Kind::Any => self.tape.push(Op::Value, id, range, encoded),
+                Kind::Struct if !is_blank(input.slice(range)) => {
+                    let value = node.value;
+                    self.pieces.push(Piece { range, encoded });
+                    self.struct_text(shape, input, id, value, 0, lt);
+                    self.pieces.clear();
+                }
+                Kind::Struct => {}
+            }
+        }
+        Some(lt)
+    }
+}

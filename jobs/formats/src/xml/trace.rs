@@ -1,0 +1,109 @@
+//! What the strict pass notes of a record, for [`Template`](super::template::Template) to learn from.
+
+use super::template::Slot;
+
+/// A slot of the record at hand.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Noted {
+    pub(crate) slot: Slot,
+    /// Where the value stands in the record.
+    pub(crate) range: (usize, usize),
+    /// Which entries of the tape it made.
+    pub(crate) entries: (usize, usize),
+    place: (usize, usize),
+}
+
+/// The notes of one record.
+#[derive(Debug, Default)]
+pub(crate) struct Trace {
+    on: bool,
+    slots: Vec<Noted>,
+    /// The places of the slots, one after another: names of the open elements and of the attributes before it.
+    places: Vec<u8>,
+    /// The open elements' names, each followed by a `<`, which no name holds.
+    open: Vec<u8>,
+    /// Where each of them begins.
+    lengths: Vec<usize>,
+    /// The names of the attributes of the tag at hand, each followed by a `"`.
+    attributes: Vec<u8>,
+}
+
+impl Trace {
+    /// Begins a record, if notes are wanted.
+    pub(crate) fn begin(&mut self, on: bool) {
+        self.on = on;
+        self.slots.clear();
+        self.places.clear();
+        self.open.clear();
+        self.lengths.clear();
+        self.attributes.clear();
+    }
+
+    /// Whether notes are taken of the record, and nothing stood in it that cannot be learned.
+    #[inline(always)]
+    pub(crate) fn is_on(&self) -> bool {
+        self.on
+    }
+
+    /// The record holds something that is not learned.
+    #[inline(always)]
+    pub(crate) fn spoil(&mut self) {
+        self.on = false;
+    }
+
+    /// An element begins.
+    pub(crate) fn enter(&mut self, name: &[u8]) {
+        self.lengths.push(self.open.len());
+        self.open.extend_from_slice(name);
+        self.open.push(b'<');
+        self.attributes.clear();
+    }
+
+    /// The innermost element ends.
+    pub(crate) fn leave(&mut self) {
+        self.open.truncate(self.lengths.pop().unwrap_or_default());
+    }
+
+    /// The tag at hand has another attribute.
+    pub(crate) fn attribute(&mut self, name: &[u8]) {
+        self.attributes.extend_from_slice(name);
+        self.attributes.push(b'"');
+    }
+
+    /// Whether the innermost element, if it has no child elements, has an attribute.
+    pub(crate) fn has_attributes(&self) -> bool {
+        !self.attributes.is_empty()
+    }
+
+    /// A value stands here. `entries`: the length of the tape before and after it.
+    pub(crate) fn slot(&mut self, slot: Slot, range: (usize, usize), entries: (usize, usize)) {
+        let from = self.places.len();
+        self.places.extend_from_slice(&self.open);
+        match slot {
+            Slot::Attribute { quote, .. } => {
+                self.places.extend_from_slice(&self.attributes);
+                self.places.push(quote);
+            }
+            Slot::Tagged { .. } => self.places.push(b'='),
+            Slot::Start | Slot::Leaf(_) => self.places.push(b'>'),
+        }
+        self.slots.push(Noted {
+            slot,
+            range,
+            entries,
+            place: (from, self.places.len()),
+        });
+    }
+
+    /// The slots, in the order of the record.
+    pub(crate) fn slots(&self) -> &[Noted] {
+        &self.slots
+    }
+
+    /// The bytes that name a slot's place.
+    pub(crate) fn place(&self, noted: &Noted) -> &[u8] {
+        self.places
+            .get(noted.place.0..noted.place.1)
+            .unwrap_or_default()
+    }
+}
