@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs Headworks and a peer in turn over the same generated file, and prints one line of JSON.
+"""Runs Headworks and a peer in turn over the same data, and prints one line of JSON.
 
 usage: run.py ROW [--bytes N] [--pairs N] [--headworks PATH] [--datagen PATH] [--work DIR]
 See README.md beside this file for the rows, and for what is counted.
@@ -9,52 +9,94 @@ import json
 import os
 import shutil
 import statistics
-import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Callable
 
 BENCH = Path(__file__).resolve().parent
 REPOSITORY = BENCH.parent.parent
 sys.path.insert(0, str(BENCH.parent / "support"))
 
+import inputs  # noqa: E402
+from inputs import Input  # noqa: E402
 from measure import Measured, run  # noqa: E402
+from outputs import check_rows, check_sum, remove  # noqa: E402
 from python_env import python_with, run_under  # noqa: E402
 
-ROW_TAG = "award"
-SEED = 20_261
-SMALL_BYTES = 2_000_000
-
-
-def spark(python: Path, bench: "Bench", destination: Path) -> Measured:
-    return run([str(python), str(BENCH / "peers/spark_xml.py"), str(bench.source), str(destination),
-                ROW_TAG, str(bench.small_source), "2"])
-
-
-def xml2arrow(python: Path, bench: "Bench", destination: Path) -> Measured:
-    return run([str(python), str(BENCH / "peers/xml2arrow_xml.py"), str(bench.source), str(destination),
-                str(BENCH / "flat.xml2arrow.yaml")], {"OMP_NUM_THREADS": "1", "ARROW_IO_THREADS": "1"})
-
-
-# Name of the row: how the peer is run, the packages it needs, Headworks' threads.
-ROWS = {
-    "xml-spark": (spark, ["pyspark"], 2),
-    "xml-xml2arrow": (xml2arrow, ["xml2arrow", "pyarrow"], 1),
-}
+GB = 1_000_000_000
 
 
 class Bench:
-    """The files of one benchmark."""
+    """The programs of one run of this script, and where its data stands."""
 
     def __init__(self, arguments: argparse.Namespace):
         self.headworks = program(arguments.headworks, "HEADWORKS_BIN", "headworks")
-        datagen = program(arguments.datagen, "HW_DATAGEN_BIN", "hw-datagen")
-        self.work = arguments.work
-        self.source, self.truth = generate(datagen, self.work / f"flat-{arguments.bytes}", arguments.bytes)
-        self.small_source, _ = generate(datagen, self.work / "flat-small", SMALL_BYTES)
+        self.datagen = program(arguments.datagen, "HW_DATAGEN_BIN", "hw-datagen")
+        self.bytes, self.work = arguments.bytes, arguments.work
 
-    def ours(self, destination: Path, threads: int) -> Measured:
-        return run([str(self.headworks), "convert", str(self.source), str(destination), "--row-tag", ROW_TAG,
-                    "--schema", str(BENCH / "flat.schema.yaml"), "--threads", str(threads), "-o", "json"])
+    def convert(self, data: Input, destination: Path, threads: int = 2, infer: bool = False) -> Measured:
+        schema = [] if infer else ["--schema", str(data.schema)]
+        return run([str(self.headworks), "convert", str(data.path), str(destination), "--row-tag", data.row_tag,
+                    *schema, "--threads", str(threads), "-o", "json"])
+
+
+@dataclass
+class Row:
+    """One benchmark: what is read, how we read it, how the peer does, and what Python packages that needs."""
+    data: Callable[[Bench], Input]
+    ours: Callable[[Bench, Input, Path], Measured]
+    peer: Callable[[Bench, Input, Path], Measured]
+    packages: tuple[str, ...] = ()
+    java: bool = False
+    bytes: int = GB
+    pairs: int = 3
+
+
+def flat(bench: Bench) -> Input:
+    return inputs.flat(bench, bench.bytes)
+
+
+def spark(mode: str) -> Callable[[Bench, Input, Path], Measured]:
+    def peer(bench: Bench, data: Input, destination: Path) -> Measured:
+        return timed_inside(run([str(python_with("pyspark")), str(BENCH / "peers/spark_xml.py"), str(data.spark_path),
+                                 str(destination), data.spark_row_tag, str(data.spark_sample), "2", mode]))
+    return peer
+
+
+def xml2arrow(bench: Bench, data: Input, destination: Path) -> Measured:
+    return timed_inside(run([str(python_with("xml2arrow", "pyarrow")), str(BENCH / "peers/xml2arrow_xml.py"),
+                             str(data.path), str(destination), str(BENCH / "flat.xml2arrow.yaml")],
+                            {"OMP_NUM_THREADS": "1", "ARROW_IO_THREADS": "1"}))
+
+
+def timed_inside(measured: Measured) -> Measured:
+    """A peer times its parsing and writing itself, so that neither imports nor session starts count."""
+    measured.seconds = json.loads(measured.stdout.splitlines()[-1])["seconds"]
+    return measured
+
+
+def ours(threads: int = 2, infer: bool = False) -> Callable[[Bench, Input, Path], Measured]:
+    return lambda bench, data, destination: bench.convert(data, destination, threads, infer)
+
+
+def pages_in_one_file(bench: Bench, _data: Input, destination: Path) -> Measured:
+    return bench.convert(inputs.feed_in_one_file(bench), destination)
+
+
+def a_tenth(bench: Bench, _data: Input, destination: Path) -> Measured:
+    return bench.convert(inputs.flat(bench, bench.bytes // 10), destination)
+
+
+ROWS = {
+    "xml-spark": Row(flat, ours(), spark("schema"), ("pyspark",), java=True),
+    "xml-spark-infer": Row(flat, ours(infer=True), spark("infer"), ("pyspark",), java=True, pairs=2),
+    "xml-xml2arrow": Row(flat, ours(threads=1), xml2arrow, ("xml2arrow", "pyarrow"), pairs=5),
+    "xml-feed-spark": Row(inputs.feed, ours(), spark("schema"), ("pyspark",), java=True),
+    "xml-feed-one-file": Row(inputs.feed, ours(), pages_in_one_file, pairs=5),
+    "xml-two-threads": Row(flat, ours(threads=2), ours(threads=1), pairs=5),
+    "xml-memory": Row(flat, ours(), a_tenth, bytes=10 * GB, pairs=1),
+}
 
 
 def program(given: Path | None, variable: str, name: str) -> Path:
@@ -62,92 +104,55 @@ def program(given: Path | None, variable: str, name: str) -> Path:
     target = Path(os.environ.get("CARGO_TARGET_DIR") or REPOSITORY / "target")
     path = given or Path(os.environ.get(variable) or target / "release" / name)
     if not path.is_file():
-        sys.exit(f"run.py: no {path}; build it with `cargo build --release`, or set {variable}")
+        sys.exit(f"run.py: no {path}; build it with `cargo build --release --workspace`, or set {variable}")
     return path.resolve()
-
-
-def generate(datagen: Path, folder: Path, size: int) -> tuple[Path, dict]:
-    """The flat file of about `size` bytes, made once, with its truth."""
-    truth = folder / "truth.json"
-    if not truth.exists():
-        subprocess.run([datagen, "fpds", "--shape", "flat", "--bytes", str(size), "--seed", str(SEED),
-                        "-o", folder], check=True, stdout=sys.stderr)
-    return folder / "awards.xml", json.loads(truth.read_text())
-
-
-def warm(path: Path) -> None:
-    """Reads the file once: both sides then find it in the page cache."""
-    with open(path, "rb") as file:
-        while file.read(1 << 22):
-            pass
-
-
-def remove(path: Path) -> None:
-    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-
-
-def check(path: Path, truth: dict, whose: str) -> None:
-    """Figures of a program that loses rows are worth nothing."""
-    import pyarrow.parquet as parquet
-    files = [path] if path.is_file() else sorted(path.glob("**/*.parquet"))
-    rows = sum(parquet.ParquetFile(file).metadata.num_rows for file in files)
-    if rows != truth["records"]:
-        sys.exit(f"run.py: {whose} wrote {rows} rows of {truth['records']}")
-
-
-def check_sum(path: Path, truth: dict) -> None:
-    """Ours must hold every cent, too."""
-    import pyarrow.compute as compute
-    import pyarrow.parquet as parquet
-    column = parquet.read_table(path, columns=["dollarValues"])["dollarValues"]
-    total = sum(compute.sum(compute.struct_field(chunk, "obligatedAmount")).as_py() for chunk in column.chunks)
-    if str(total) != truth["sum_obligated"]:
-        sys.exit(f"run.py: the amounts sum to {total}, not {truth['sum_obligated']}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("row", choices=ROWS)
-    parser.add_argument("--bytes", type=int, default=1_000_000_000, help="size of the XML file")
-    parser.add_argument("--pairs", type=int, default=3, help="how often both run, in turn")
+    parser.add_argument("--bytes", type=int, help="size of the generated file")
+    parser.add_argument("--pairs", type=int, help="how often both run, in turn")
     parser.add_argument("--headworks", type=Path, help="the program [HEADWORKS_BIN, or target/release]")
     parser.add_argument("--datagen", type=Path, help="hw-datagen [HW_DATAGEN_BIN, or target/release]")
     parser.add_argument("--work", type=Path, default=REPOSITORY / "target" / "bench",
                         help="folder for the data; it is used again")
     arguments = parser.parse_args()
-    peer, packages, threads = ROWS[arguments.row]
-    if arguments.row == "xml-spark" and not shutil.which("java"):
+    row = ROWS[arguments.row]
+    arguments.bytes = arguments.bytes or row.bytes
+    if row.java and not shutil.which("java"):
         sys.exit("run.py: Spark needs Java 17 or later on the PATH")
     run_under("pyarrow")
-    python = python_with(*packages)
+    if row.packages:
+        python_with(*row.packages)
 
     arguments.work.mkdir(parents=True, exist_ok=True)
     bench = Bench(arguments)
-    warm(bench.source)
-    ours, peers = [], []
-    for number in range(arguments.pairs):
+    data = row.data(bench)
+    data.warm()
+    our_runs, peer_runs = [], []
+    for number in range(arguments.pairs or row.pairs):
         our_output, peer_output = bench.work / "ours.parquet", bench.work / "peer.parquet"
-        ours.append(bench.ours(our_output, threads))
-        check(our_output, bench.truth, "Headworks")
-        measured = peer(python, bench, peer_output)
-        measured.seconds = json.loads(measured.stdout.splitlines()[-1])["seconds"]
-        peers.append(measured)
-        check(peer_output, bench.truth, "the peer")
+        our_runs.append(row.ours(bench, data, our_output))
+        check_rows(our_output, data.rows, "Headworks")
         if number == 0:
-            check_sum(our_output, bench.truth)
+            check_sum(our_output, data)
         remove(our_output)
+        peer_runs.append(row.peer(bench, data, peer_output))
+        if row.peer is not a_tenth:
+            check_rows(peer_output, data.rows, "the peer")
         remove(peer_output)
-        print(f"pair {number + 1}: {ours[-1].seconds:.2f} s, peer {measured.seconds:.2f} s", file=sys.stderr)
+        print(f"pair {number + 1}: {our_runs[-1].seconds:.2f} s, peer {peer_runs[-1].seconds:.2f} s", file=sys.stderr)
     print(json.dumps({
         "name": arguments.row,
-        "ratio": round(statistics.median(p.seconds / o.seconds for o, p in zip(ours, peers)), 2),
-        "ours_s": round(statistics.median(o.seconds for o in ours), 3),
-        "peer_s": round(statistics.median(p.seconds for p in peers), 3),
-        "ours_peak_rss_mb": round(max(o.peak_rss_mb for o in ours), 1),
-        "peer_peak_rss_mb": round(max(p.peak_rss_mb for p in peers), 1),
-        "bytes": bench.truth["xml_bytes"],
-        "rows": bench.truth["records"],
-        "pairs": [[round(o.seconds, 3), round(p.seconds, 3)] for o, p in zip(ours, peers)],
+        "ratio": round(statistics.median(p.seconds / o.seconds for o, p in zip(our_runs, peer_runs)), 2),
+        "ours_s": round(statistics.median(o.seconds for o in our_runs), 3),
+        "peer_s": round(statistics.median(p.seconds for p in peer_runs), 3),
+        "ours_peak_rss_mb": round(max(o.peak_rss_mb for o in our_runs), 1),
+        "peer_peak_rss_mb": round(max(p.peak_rss_mb for p in peer_runs), 1),
+        "bytes": data.bytes,
+        "rows": data.rows,
+        "pairs": [[round(o.seconds, 3), round(p.seconds, 3)] for o, p in zip(our_runs, peer_runs)],
     }))
 
 

@@ -1,7 +1,8 @@
-"""Spark: one XML file to zstd Parquet. Prints {seconds}: the session's start and the schema are not in it.
+"""Spark: XML files to zstd Parquet. Prints {seconds}: the session's start is not in it.
 
-usage: spark_xml.py SOURCE DESTINATION ROW_TAG SMALL_SOURCE THREADS
-The schema is inferred from SMALL_SOURCE beforehand, so that the timed part parses and writes, no more.
+usage: spark_xml.py SOURCE DESTINATION ROW_TAG SAMPLE THREADS schema|infer
+schema: it is inferred from SAMPLE beforehand, so that the timed part parses and writes, no more.
+infer: it is inferred from SOURCE, in the time that is measured.
 """
 import json
 import os
@@ -10,13 +11,14 @@ import time
 
 from pyspark.sql import SparkSession
 
-source, destination, row_tag, small_source, threads = sys.argv[1:]
+source, destination, row_tag, sample, threads, mode = sys.argv[1:]
 memory_gb = min(12, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2 ** 31)
 session = (SparkSession.builder.master(f"local[{threads}]").config("spark.driver.memory", f"{memory_gb}g")
            .config("spark.ui.enabled", "false").getOrCreate())
 session.sparkContext.setLogLevel("ERROR")
 reader = session.read.format("xml").option("rowTag", row_tag)
-reader = reader.schema(reader.load(small_source).schema)
+if mode == "schema":
+    reader = reader.schema(reader.load(sample).schema)
 start = time.monotonic()
 reader.load(source).write.mode("overwrite").option("compression", "zstd").parquet(destination)
 print(json.dumps({"seconds": time.monotonic() - start}), flush=True)

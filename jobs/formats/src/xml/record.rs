@@ -115,7 +115,7 @@ impl RecordParser {
             None => self.run(shape, &mut input),
         };
         match read {
-            Ok(length) => match std::str::from_utf8(input.slice((0, length))) {
+            Ok(length) => match simdutf8::compat::from_utf8(input.slice((0, length))) {
                 Ok(_) => Parsed::Complete(length),
                 Err(error) => {
                     let at = error.valid_up_to();

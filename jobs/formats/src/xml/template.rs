@@ -96,8 +96,8 @@ struct Link {
 #[derive(Debug, Clone, Copy)]
 struct Push {
     entry: Entry,
-    /// Whether its place counts from the link's first byte; else it has none.
-    placed: bool,
+    /// All ones if its place counts from the link's first byte; 0 if it has none.
+    placed: u32,
 }
 
 /// Where a link leads.
@@ -179,14 +179,14 @@ impl Template {
         let link = links.get(found)?;
         let (end, to) = (at + link.markup.len(), link.to);
         let place = at as u32;
-        tape.entries.extend(link.pushes.iter().map(|push| {
-            let from = if push.placed { place } else { 0 };
-            Entry {
+        for push in &link.pushes {
+            let from = place & push.placed;
+            tape.entries.push(Entry {
                 start: push.entry.start + from,
                 end: push.entry.end + from,
                 ..push.entry
-            }
-        }));
+            });
+        }
         if found > 0 {
             prefer(links, found);
         }
@@ -293,7 +293,7 @@ fn pushes(entries: &[Entry], at: usize, length: usize) -> Option<Box<[Push]>> {
             return None;
         }
         if (entry.start, entry.end) == (0, 0) {
-            let (entry, placed) = (*entry, false);
+            let (entry, placed) = (*entry, 0);
             return Some(Push { entry, placed });
         }
         let at = u32::try_from(at).ok()?;
@@ -304,7 +304,7 @@ fn pushes(entries: &[Entry], at: usize, length: usize) -> Option<Box<[Push]>> {
         };
         (entry.end as usize <= length).then_some(Push {
             entry,
-            placed: true,
+            placed: u32::MAX,
         })
     };
     entries.iter().map(push).collect()

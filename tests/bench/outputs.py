@@ -1,0 +1,29 @@
+"""Whether what was written is what was read: figures of a program that loses rows are worth nothing."""
+import shutil
+import sys
+from pathlib import Path
+
+from inputs import Input
+
+
+def check_rows(path: Path, rows: int, whose: str) -> None:
+    """Ends the script if the Parquet files hold another number of rows."""
+    import pyarrow.parquet as parquet
+    files = [path] if path.is_file() else sorted(path.glob("**/*.parquet"))
+    found = sum(parquet.ParquetFile(file).metadata.num_rows for file in files)
+    if found != rows:
+        sys.exit(f"run.py: {whose} wrote {found} rows of {rows}")
+
+
+def check_sum(path: Path, data: Input) -> None:
+    """Ours must hold every cent, too."""
+    import pyarrow.compute as compute
+    import pyarrow.parquet as parquet
+    column = parquet.read_table(path, columns=["dollarValues"])["dollarValues"]
+    total = sum(compute.sum(compute.struct_field(chunk, "obligatedAmount")).as_py() for chunk in column.chunks)
+    if str(total) != data.sum_obligated:
+        sys.exit(f"run.py: the amounts sum to {total}, not {data.sum_obligated}")
+
+
+def remove(path: Path) -> None:
+    shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
