@@ -15,7 +15,7 @@ const XSD_NAMESPACE: &str = "http://www.w3.org/2001/XMLSchema";
 /// The namespace that the prefix `xml` always means.
 pub(super) const XML_NAMESPACE: &str = "http://www.w3.org/XML/1998/namespace";
 /// The largest schema file, in bytes.
-const FILE_BYTES_MAX: usize = 32 << 20;
+pub const FILE_BYTES_MAX: usize = 32 << 20;
 /// Elements of all files together.
 const NODES_MAX: usize = 2_000_000;
 /// Elements open at once in a file.

@@ -68,6 +68,8 @@ mod simple;
 #[cfg(test)]
 mod tests;
 
+pub use document::FILE_BYTES_MAX;
+
 use components::Components;
 use resolver::Resolver;
 
