@@ -178,10 +178,10 @@ pub(crate) struct XsdSource {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["sources", "sample_files"], value_hint = ValueHint::FilePath)]
     pub(crate) xsd: Option<PathBuf>,
     /// What an xs:dateTime becomes, which may have a zone or not
-    #[arg(long, value_enum, default_value_t = XsdDateTime::Timestamp, requires = "xsd", value_name = "TYPE")]
+    #[arg(long, value_enum, default_value_t = XsdDateTime::Timestamp, conflicts_with = "sources", value_name = "TYPE")]
     pub(crate) xsd_datetime: XsdDateTime,
     /// How often a type that holds itself is unfolded; 2 if not given
-    #[arg(long, value_name = "N", requires = "xsd", value_parser = clap::value_parser!(u32).range(1..=64))]
+    #[arg(long, value_name = "N", conflicts_with = "sources", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub(crate) xsd_recursion: Option<u32>,
 }
 
