@@ -63,7 +63,7 @@ pub(crate) enum Command {
     Jobs(Jobs),
     /// The executors of the cluster and their slots
     Executors,
-    /// Infer the schema of files and write it as YAML that can be edited
+    /// Infer the schema of files, or take it from an XSD, and write it as YAML that can be edited
     Schema(Schema),
     /// Show what a job would do: files, splits, schema, plans. Writes nothing
     Plan(JobFile),
@@ -153,10 +153,12 @@ pub(crate) struct JobId {
 #[derive(Debug, Args)]
 pub(crate) struct Schema {
     /// Files, or quoted patterns as `'data/**/*.xml'`
-    #[arg(required = true, value_name = "SOURCE", value_hint = ValueHint::FilePath)]
+    #[arg(required_unless_present = "xsd", value_name = "SOURCE", value_hint = ValueHint::FilePath)]
     pub(crate) sources: Vec<String>,
     #[command(flatten)]
     pub(crate) format: SourceFormat,
+    #[command(flatten)]
+    pub(crate) xsd: XsdSource,
     /// Infer from this many of the files only, evenly spread
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) sample_files: Option<u32>,
@@ -166,6 +168,32 @@ pub(crate) struct Schema {
     /// Replace FILE if it is there
     #[arg(long)]
     pub(crate) overwrite: bool,
+}
+
+/// A schema that is declared, not inferred.
+#[derive(Debug, Args)]
+pub(crate) struct XsdSource {
+    /// Take the schema from this XML Schema file and what it includes, instead of inferring it. A row tag may then be
+    /// the end of a path, as order/item, where several elements have the name
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sources", "sample_files"], value_hint = ValueHint::FilePath)]
+    pub(crate) xsd: Option<PathBuf>,
+    /// What an xs:dateTime becomes, which may have a zone or not
+    #[arg(long, value_enum, default_value_t = XsdDateTime::Timestamp, conflicts_with = "sources", value_name = "TYPE")]
+    pub(crate) xsd_datetime: XsdDateTime,
+    /// How often a type that holds itself is unfolded; 2 if not given
+    #[arg(long, value_name = "N", conflicts_with = "sources", value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) xsd_recursion: Option<u32>,
+}
+
+/// What an `xs:dateTime` becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum XsdDateTime {
+    /// Without a zone
+    Timestamp,
+    /// With a zone
+    Timestamptz,
+    /// As it stands
+    Text,
 }
 
 /// How raw files are read.
@@ -318,6 +346,7 @@ mod tests {
             "convert in.xml out --row-tag award --format xml --schema s.yaml --threads 2 -o json",
             "schema in.xml --row-tag award -O s.yaml",
             "schema a.xml b.xml --row-tag award,ns:IDV",
+            "schema --xsd a.xsd --row-tag order/item -O s.yaml --xsd-datetime timestamptz --xsd-recursion 3",
             "plan job.yaml",
             "jobs list -o json",
             "jobs show j1",
@@ -347,6 +376,9 @@ mod tests {
             "run",
             "run a.yaml --executors 0",
             "convert in out",
+            "schema --row-tag a",
+            "schema in.xml --xsd a.xsd --row-tag a",
+            "schema in.xml --xsd-recursion 3 --row-tag a",
             "jobs show",
             "-o xml executors",
             "nonsense",

@@ -24,6 +24,7 @@ const MAY_KNOW: [(&str, &[&str]); 10] = [
         "client",
         &[
             "spec",
+            "formats",
             "sources",
             "lake",
             "engine",

@@ -192,3 +192,62 @@ async fn csv_is_for_sql_alone() {
     assert_eq!(failure.exit(), Exit::Usage);
     assert!(failure.to_string().contains("`sql` alone"), "{failure}");
 }
+
+#[tokio::test]
+async fn a_schema_is_taken_from_an_xsd_and_its_includes() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let xs = "xmlns:xs='http://www.w3.org/2001/XMLSchema'";
+    std::fs::create_dir(path("types")).unwrap();
+    let money = "<xs:simpleType name='money'><xs:restriction base='xs:decimal'>\
+                 <xs:fractionDigits value='2'/></xs:restriction></xs:simpleType>";
+    let order = "<xs:include schemaLocation='types/money.xsd'/>\
+                 <xs:element name='order'><xs:complexType><xs:sequence><xs:element name='sum' type='money'/>\n\
+                 <xs:any/></xs:sequence><xs:attribute name='at' type='xs:dateTime'/></xs:complexType></xs:element>";
+    std::fs::write(
+        path("types/money.xsd"),
+        format!("<xs:schema {xs}>{money}</xs:schema>"),
+    )
+    .unwrap();
+    std::fs::write(
+        path("o.xsd"),
+        format!("<xs:schema {xs}>{order}</xs:schema>"),
+    )
+    .unwrap();
+    let (xsd, out) = (path("o.xsd"), path("s.yaml"));
+    let call = [
+        "schema",
+        "--xsd",
+        &xsd,
+        "--row-tag",
+        "order",
+        "--xsd-datetime",
+        "text",
+        "-O",
+        &out,
+    ];
+    assert_eq!(headworks(&call).await.unwrap(), Exit::Done);
+    let yaml = std::fs::read_to_string(&out).unwrap();
+    let note = format!("# - {xsd}:2: `order` may hold other elements");
+    assert!(yaml.contains(&note), "{yaml}");
+    assert!(
+        yaml.ends_with("fields:\n  _at: text\n  sum: decimal(38,2)\n"),
+        "{yaml}"
+    );
+    let failure = headworks(&call).await.unwrap_err();
+    assert!(
+        failure.to_string().contains("is there already"),
+        "{failure}"
+    );
+
+    std::fs::remove_file(path("types/money.xsd")).unwrap();
+    let failure = headworks(&["schema", "--xsd", &xsd, "--row-tag", "order"])
+        .await
+        .unwrap_err();
+    assert_eq!(failure.exit().code(), 2);
+    let text = failure.to_string();
+    assert!(
+        text.contains("o.xsd:1: the schema file ") && text.contains("types/money.xsd cannot be"),
+        "{text}"
+    );
+}

@@ -9,6 +9,7 @@
 //!   [`verify_chain`] proves that the splits of a file fit together.
 //! - [`infer`]: [`Inferrer`] learns a [`TypeTree`] from the same splits, and trees of many splits merge into a schema.
 //! - [`schema_file`]: the YAML form of a schema, for people to read and edit.
+//! - [`xsd`]: [`Xsd`] gives the schema of a record that XML Schema files declare.
 //! - [`values`]: text to numbers, dates and truth values: one set of rules for reading and for inference.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -16,6 +17,7 @@ pub mod infer;
 pub mod schema_file;
 pub mod values;
 pub mod xml;
+pub mod xsd;
 
 pub use infer::{InferOptions, Inferrer, SchemaError, TypeTree};
 pub use xml::{
@@ -23,3 +25,4 @@ pub use xml::{
     OnBadValue, ROW_TAG_COLUMN, ReadFailure, RowTag, Split, SplitReport, Start, SyncKind,
     SyncPoint, XmlConfig, XmlOptions, XmlReader, verify_chain,
 };
+pub use xsd::{DateTimeAs, Xsd, XsdError, XsdOptions, XsdSchema};

@@ -69,7 +69,23 @@ const WORDS: &str = "text, int64, decimal(p,s), float64, bool, date, timestamp, 
 /// # Errors
 /// A type that the file has no word for.
 pub fn write(schema: &Schema) -> Result<String, SchemaFileError> {
+    write_with_notes(schema, &[])
+}
+
+/// The same, with notes for whoever edits it, as comments below the header.
+///
+/// # Errors
+/// A type that the file has no word for.
+pub fn write_with_notes(schema: &Schema, notes: &[String]) -> Result<String, SchemaFileError> {
     let mut out = HEADER.to_string();
+    if !notes.is_empty() {
+        out.push_str("#\n# Notes:\n");
+    }
+    for note in notes {
+        // Whatever stands in a note, it ends with its line.
+        let line: Vec<&str> = note.split(char::is_control).collect();
+        out.push_str(&format!("# - {}\n", line.join(" ")));
+    }
     if schema.fields().is_empty() {
         out.push_str("fields: {}\n");
         return Ok(out);
@@ -464,6 +480,19 @@ mod tests {
         ] {
             assert!(read(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn notes_are_comments_whatever_stands_in_them() {
+        let schema = every_type();
+        let notes = ["a: b".to_string(), "one\r\nfields: {}\u{85}x".to_string()];
+        let text = write_with_notes(&schema, &notes).unwrap();
+        assert!(
+            text.contains("\n# - a: b\n# - one  fields: {} x\nfields:\n"),
+            "{text}"
+        );
+        assert_eq!(read(&text).unwrap(), schema, "{text}");
+        assert_eq!(write_with_notes(&schema, &[]), write(&schema));
     }
 
     #[test]

@@ -1,5 +1,8 @@
-//! `headworks schema SOURCE...`: infers the schema of files and writes it as
-//! YAML that can be edited and named in a job file.
+//! `headworks schema SOURCE...`: infers the schema of files, or takes it from
+//! XML Schema files (`--xsd`), and writes it as YAML that can be edited and
+//! named in a job file.
+
+mod xsd;
 
 use std::io::Write;
 use std::path::Path;
@@ -23,6 +26,19 @@ pub(crate) async fn run(context: &Context, args: Schema) -> Result<Exit, Failure
             "{} is there already\n  next: choose another name, or give --overwrite to replace it",
             out.display()
         )));
+    }
+    if let Some(entry) = &args.xsd.xsd {
+        let yaml = xsd::schema(entry, &args.xsd, &args.format)?;
+        let Some(out) = out else {
+            output::data(&yaml)?;
+            return Ok(Exit::Done);
+        };
+        write(out, &yaml, args.overwrite)?;
+        if !context.quiet {
+            let (out, entry) = (out.display(), entry.display());
+            output::note(&format!("{out} written: the schema that {entry} declares"));
+        }
+        return Ok(Exit::Done);
     }
     let mut source = source_spec("source", &args.sources, &args.format, None)?;
     source.options.sample_files = args.sample_files;
