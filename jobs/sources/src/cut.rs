@@ -34,7 +34,10 @@ pub fn cut(files: &[InputFile], options: CutOptions) -> Vec<Vec<SplitSpec>> {
     let total: u64 = files.iter().map(|f| f.size.max(1)).sum();
     let target = options.split_bytes.unwrap_or_else(|| {
         let tasks = (options.slots.max(1) * TASKS_PER_SLOT).max(1);
-        (total.min(options.wave_bytes) / tasks).clamp(SPLIT_BYTES_MIN, SPLIT_BYTES_MAX)
+        total
+            .min(options.wave_bytes)
+            .div_ceil(tasks)
+            .clamp(SPLIT_BYTES_MIN, SPLIT_BYTES_MAX)
     });
     let target = target.max(1);
 

@@ -21,6 +21,7 @@ pub mod scan;
 pub mod schema;
 pub mod split;
 pub mod table;
+mod window;
 
 pub use discover::discover;
 pub use error::{ErrorClass, SourceError, TaskError};

@@ -23,6 +23,7 @@ use crate::chunks::Chunks;
 use crate::error::{ErrorClass, TaskError};
 use crate::scan::{ScanObserver, XmlSource};
 use crate::split::SplitSpec;
+use crate::window::Window;
 use crate::{FILE_COLUMN, SPLIT_COLUMN};
 
 /// What a task reads, in order.
@@ -46,9 +47,7 @@ pub(crate) fn read_pack(
         observer: source.observer(),
         reader: None,
         current: None,
-        buffer: Vec::new(),
-        consumed: 0,
-        end: false,
+        window: Window::default(),
         segments: Vec::new(),
         rows_before: 0,
     };
@@ -146,11 +145,8 @@ struct PackScan {
     observer: Option<Arc<dyn ScanObserver>>,
     reader: Option<XmlReader>,
     current: Option<Current>,
-    buffer: Vec<u8>,
-    /// Bytes at the buffer's start that the reader is done with.
-    consumed: usize,
-    /// Whether the current file has no more bytes.
-    end: bool,
+    /// The current file's bytes from the reader's position on.
+    window: Window,
     /// Splits with rows in the batch to come.
     segments: Vec<(Arc<SplitSpec>, usize)>,
     /// Rows of earlier splits in the batch to come.
@@ -176,12 +172,11 @@ impl PackScan {
                 return Err(DataFusionError::Internal("a pack without a reader".into()));
             };
             let path = &current.split.path;
-            let fed = reader
-                .feed(&self.buffer[self.consumed..], self.end)
-                .map_err(|e| {
-                    TaskError::new(ErrorClass::Input, format!("{path}: {e}")).into_datafusion()
-                })?;
-            self.consumed += fed.consumed;
+            let (bytes, eof) = self.window.shown();
+            let fed = reader.feed(bytes, eof).map_err(|e| {
+                TaskError::new(ErrorClass::Input, format!("{path}: {e}")).into_datafusion()
+            })?;
+            self.window.consume(fed.consumed);
             match fed.state {
                 FedState::NeedInput { at_least } => self.fill(at_least).await?,
                 FedState::BatchReady => {
@@ -233,9 +228,7 @@ impl PackScan {
             chunks,
             base_line: None,
         });
-        self.buffer.clear();
-        self.consumed = 0;
-        self.end = false;
+        self.window.clear();
         true
     }
 
@@ -266,23 +259,21 @@ impl PackScan {
             .transpose()
     }
 
-    /// Makes at least `at_least` bytes follow what is consumed, unless the file ends.
+    /// Shows at least `at_least` bytes, unless the file ends.
     async fn fill(&mut self, at_least: usize) -> Result<()> {
         let Some(current) = &mut self.current else {
             return Ok(());
         };
-        if self.end {
+        if self.window.shown().1 {
             let path = &current.split.path;
             return Err(DataFusionError::Internal(format!(
                 "{path}: the parser wants bytes behind the end"
             )));
         }
-        self.buffer.drain(..self.consumed);
-        self.consumed = 0;
-        while self.buffer.len() < at_least && !self.end {
+        while !self.window.show(at_least) {
             match current.chunks.next().await? {
-                Some(bytes) => self.buffer.extend_from_slice(&bytes),
-                None => self.end = true,
+                Some(bytes) => self.window.push(bytes),
+                None => self.window.end(),
             }
         }
         Ok(())
