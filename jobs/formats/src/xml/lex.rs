@@ -15,7 +15,7 @@ pub(crate) const TAG_BYTES_MAX: usize = 1 << 20;
 
 /// What stands at a `<`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Head {
+pub(crate) enum Markup {
     /// The buffer ends before that can be said.
     Incomplete,
     /// A start tag or an empty-element tag; its name ends here.
@@ -74,43 +74,47 @@ impl Stretch {
 }
 
 /// Says what stands at `buf[at]`, a `<`.
-pub(crate) fn head(buf: &[u8], at: usize, eof: bool) -> Head {
+pub(crate) fn markup(buf: &[u8], at: usize, eof: bool) -> Markup {
     let rest = buf.get(at..).unwrap_or_default();
-    let incomplete = if eof { Head::Text } else { Head::Incomplete };
+    let incomplete = if eof {
+        Markup::Text
+    } else {
+        Markup::Incomplete
+    };
     match rest.get(1) {
         None => incomplete,
         Some(b'/') => match name_end(buf, at + 2) {
-            NameEnd::At(end) if end == at + 2 => Head::Text,
-            NameEnd::At(name_end) => Head::Close { name_end },
+            NameEnd::At(end) if end == at + 2 => Markup::Text,
+            NameEnd::At(name_end) => Markup::Close { name_end },
             NameEnd::Incomplete => incomplete,
-            NameEnd::TooLong => Head::Text,
+            NameEnd::TooLong => Markup::Text,
         },
-        Some(b'?') => Head::Stretch(Stretch::Instruction),
+        Some(b'?') => Markup::Stretch(Stretch::Instruction),
         Some(b'!') => {
             for stretch in [Stretch::Comment, Stretch::CData] {
                 if rest.starts_with(stretch.opening()) {
-                    return Head::Stretch(stretch);
+                    return Markup::Stretch(stretch);
                 }
             }
             const DOCTYPE: &[u8] = b"<!DOCTYPE";
             if rest.starts_with(DOCTYPE) {
-                return Head::Doctype;
+                return Markup::Doctype;
             }
             let cut = |opening: &[u8]| rest.len() < opening.len() && opening.starts_with(rest);
             if cut(DOCTYPE) || cut(Stretch::Comment.opening()) || cut(Stretch::CData.opening()) {
                 return incomplete;
             }
-            Head::Text
+            Markup::Text
         }
         Some(&byte) if is_name_start(byte) => match name_end(buf, at + 1) {
-            NameEnd::At(name_end) => Head::Open { name_end },
-            NameEnd::Incomplete if eof => Head::Open {
+            NameEnd::At(name_end) => Markup::Open { name_end },
+            NameEnd::Incomplete if eof => Markup::Open {
                 name_end: buf.len(),
             },
-            NameEnd::Incomplete => Head::Incomplete,
-            NameEnd::TooLong => Head::Text,
+            NameEnd::Incomplete => Markup::Incomplete,
+            NameEnd::TooLong => Markup::Text,
         },
-        Some(_) => Head::Text,
+        Some(_) => Markup::Text,
     }
 }
 
@@ -332,29 +336,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn heads() {
-        let cases: &[(&str, Head)] = &[
-            ("<a>", Head::Open { name_end: 2 }),
-            ("<a:b c", Head::Open { name_end: 4 }),
-            ("</a>", Head::Close { name_end: 3 }),
-            ("<!-- ", Head::Stretch(Stretch::Comment)),
-            ("<![CDATA[", Head::Stretch(Stretch::CData)),
-            ("<?xml", Head::Stretch(Stretch::Instruction)),
-            ("<!DOCTYPE a", Head::Doctype),
-            ("<!ENTITY", Head::Text),
-            ("< a", Head::Text),
-            ("<5", Head::Text),
-            ("</>", Head::Text),
-            ("<", Head::Incomplete),
-            ("<!", Head::Incomplete),
-            ("<!-", Head::Incomplete),
-            ("<![CDATA", Head::Incomplete),
-            ("<!DOC", Head::Incomplete),
-            ("<a", Head::Incomplete),
-            ("</a", Head::Incomplete),
+    fn markup_at_its_first_byte() {
+        let cases: &[(&str, Markup)] = &[
+            ("<a>", Markup::Open { name_end: 2 }),
+            ("<a:b c", Markup::Open { name_end: 4 }),
+            ("</a>", Markup::Close { name_end: 3 }),
+            ("<!-- ", Markup::Stretch(Stretch::Comment)),
+            ("<![CDATA[", Markup::Stretch(Stretch::CData)),
+            ("<?xml", Markup::Stretch(Stretch::Instruction)),
+            ("<!DOCTYPE a", Markup::Doctype),
+            ("<!ENTITY", Markup::Text),
+            ("< a", Markup::Text),
+            ("<5", Markup::Text),
+            ("</>", Markup::Text),
+            ("<", Markup::Incomplete),
+            ("<!", Markup::Incomplete),
+            ("<!-", Markup::Incomplete),
+            ("<![CDATA", Markup::Incomplete),
+            ("<!DOC", Markup::Incomplete),
+            ("<a", Markup::Incomplete),
+            ("</a", Markup::Incomplete),
         ];
         for (text, expected) in cases {
-            assert_eq!(head(text.as_bytes(), 0, false), *expected, "{text}");
+            assert_eq!(markup(text.as_bytes(), 0, false), *expected, "{text}");
         }
     }
 

@@ -7,7 +7,7 @@ use memchr::memchr;
 
 use super::bytes::count_newlines;
 use super::columns::RecordAt;
-use super::lex::{self, Doctype, Head, Stretch};
+use super::lex::{self, Doctype, Markup, Stretch};
 use super::prologue::check_encoding;
 use super::record::{Parsed, RecordParser};
 use super::recover::{Passed, Recovery, pass, recover};
@@ -202,13 +202,13 @@ impl Scanner {
                 self.need(1)
             }));
         };
-        let head = lex::head(rest, lt, eof);
-        let tag = match head {
-            Head::Incomplete => {
+        let markup = lex::markup(rest, lt, eof);
+        let tag = match markup {
+            Markup::Incomplete => {
                 self.advance(rest, lt);
                 return Ok(Some(self.need_more(rest.len() - lt)));
             }
-            Head::Open { name_end } => shape
+            Markup::Open { name_end } => shape
                 .rows()
                 .find(rest.get(lt + 1..name_end).unwrap_or_default()),
             _ => None,
@@ -221,10 +221,10 @@ impl Scanner {
         if let Some(tag) = tag {
             return self.record(shape, rest, eof, from + lt, tag);
         }
-        let end = match head {
-            Head::Open { name_end } => lex::tag_end(rest, name_end - lt, eof).position(),
-            Head::Close { name_end } => lex::close_end(rest, name_end - lt, eof),
-            Head::Stretch(stretch) => {
+        let end = match markup {
+            Markup::Open { name_end } => lex::tag_end(rest, name_end - lt, eof).position(),
+            Markup::Close { name_end } => lex::close_end(rest, name_end - lt, eof),
+            Markup::Stretch(stretch) => {
                 let content = stretch.opening().len();
                 let end = stretch.end(rest, content);
                 if end.is_none() {
@@ -239,12 +239,12 @@ impl Scanner {
                 }
                 end
             }
-            Head::Doctype => match lex::doctype_end(rest, 0, eof) {
+            Markup::Doctype => match lex::doctype_end(rest, 0, eof) {
                 Doctype::Incomplete => None,
                 Doctype::End(end) => Some(end),
                 Doctype::Endless => Some(1),
             },
-            Head::Text | Head::Incomplete => Some(1),
+            Markup::Text | Markup::Incomplete => Some(1),
         };
         match end {
             Some(end) => {
@@ -302,8 +302,8 @@ impl Scanner {
             }
             Recovery::Pass(until) => {
                 let bad = self.bad_record(rest.get(..until).unwrap_or(rest), reason);
-                let own = match lex::head(rest, 0, eof) {
-                    Head::Open { name_end } => rest.get(1..name_end).unwrap_or_default().to_vec(),
+                let own = match lex::markup(rest, 0, eof) {
+                    Markup::Open { name_end } => rest.get(1..name_end).unwrap_or_default().to_vec(),
                     _ => Vec::new(),
                 };
                 self.mode = Mode::Passing {
