@@ -165,11 +165,11 @@ impl RecordParser {
         input: &Input<'_>,
         value: (usize, usize),
     ) -> Result<Encoded, Stop> {
-        let encoded = self.encoding(input, value)?;
-        if encoded == Encoded::Plain && memchr3(b'\t', b'\n', b'\r', input.slice(value)).is_none() {
-            return Ok(Encoded::Plain);
+        if let Some(first) = self.special.find(input.bytes, input.base, value.0, value.1) {
+            return self.escaped(input, first, value, Encoded::Attribute);
         }
-        Ok(Encoded::Attribute)
+        let space = memchr3(b'\t', b'\n', b'\r', input.slice(value));
+        Ok(space.map_or(Encoded::Plain, |_| Encoded::Attribute))
     }
 
     fn check_duplicates(&mut self, input: &Input<'_>) -> Result<(), Stop> {

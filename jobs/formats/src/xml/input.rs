@@ -5,6 +5,7 @@ use memchr::memmem;
 use super::BadReason;
 use super::config::{is_name_byte, is_name_start};
 use super::lex::Stretch;
+use crate::charset::SingleByte;
 
 /// Why a pass stopped early.
 pub(super) enum Stop {
@@ -17,6 +18,8 @@ pub(super) enum Stop {
 pub(super) struct Input<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) base: u64,
+    /// How the file's bytes become characters, if they are not UTF-8.
+    pub(super) table: Option<SingleByte>,
 }
 
 impl Input<'_> {
@@ -41,7 +44,7 @@ impl Input<'_> {
     pub(super) fn shown(&self, range: (usize, usize)) -> String {
         const SHOWN_BYTES_MAX: usize = 60;
         let text = self.slice(range);
-        String::from_utf8_lossy(text.get(..SHOWN_BYTES_MAX).unwrap_or(text)).into_owned()
+        shown(text.get(..SHOWN_BYTES_MAX).unwrap_or(text), self.table)
     }
 
     /// The end of the name that begins at `from`.
@@ -63,4 +66,17 @@ impl Input<'_> {
         let found = memmem::find(rest, stretch.terminator()).ok_or(Stop::Incomplete)?;
         Ok(from + found + stretch.terminator().len())
     }
+}
+
+/// Bytes of a file for a message.
+pub(super) fn shown(bytes: &[u8], table: Option<SingleByte>) -> String {
+    let mut utf8 = Vec::new();
+    let text = match table {
+        Some(table) => {
+            table.decode(bytes, &mut utf8);
+            &utf8
+        }
+        None => bytes,
+    };
+    String::from_utf8_lossy(text).into_owned()
 }

@@ -7,6 +7,7 @@
 use memchr::{memchr, memchr2, memmem};
 
 use super::config::{RowTag, is_name_byte, is_name_start};
+use crate::charset::SingleByte;
 use crate::values::is_space;
 
 /// How far to look for the end of a tag, of a quoted attribute value, or of a document type declaration. What is
@@ -290,16 +291,33 @@ pub(crate) fn doctype_end(buf: &[u8], at: usize, eof: bool) -> Doctype {
     missing
 }
 
-/// Knows the row tags.
+/// Knows the row tags, as the bytes of a file's encoding.
 #[derive(Debug, Clone)]
 pub(crate) struct RowMatcher {
-    tags: Vec<RowTag>,
+    tags: Vec<RowName>,
+}
+
+#[derive(Debug, Clone)]
+struct RowName {
+    prefix: Option<Vec<u8>>,
+    local: Vec<u8>,
 }
 
 impl RowMatcher {
-    pub(crate) fn new(tags: &[RowTag]) -> Self {
+    /// For files in an encoding; `None` is UTF-8.
+    pub(crate) fn new(tags: &[RowTag], table: Option<SingleByte>) -> Self {
+        let encode = |name: &str| match table {
+            Some(table) => table.encode(name),
+            None => Some(name.as_bytes().to_vec()),
+        };
+        // What the encoding lacks stands in no file: no name holds this byte.
+        let encode = |name: &str| encode(name).unwrap_or_else(|| vec![b'<']);
+        let tags = tags.iter().map(|tag| RowName {
+            prefix: tag.prefix.as_deref().map(encode),
+            local: encode(&tag.local),
+        });
         Self {
-            tags: tags.to_vec(),
+            tags: tags.collect(),
         }
     }
 
@@ -307,16 +325,16 @@ impl RowMatcher {
     #[inline]
     pub(crate) fn find(&self, name: &[u8]) -> Option<usize> {
         self.tags.iter().position(|tag| {
-            if name.len() < tag.local.len() || name.last() != tag.local.as_bytes().last() {
+            if name.len() < tag.local.len() || name.last() != tag.local.last() {
                 return false; // Most are told apart without a comparison.
             }
-            let Some(before) = name.strip_suffix(tag.local.as_bytes()) else {
+            let Some(before) = name.strip_suffix(tag.local.as_slice()) else {
                 return false;
             };
             match (&tag.prefix, before) {
                 (None, []) => true,
                 (None, [prefix @ .., b':']) => !prefix.is_empty() && !prefix.contains(&b':'),
-                (Some(wanted), [prefix @ .., b':']) => prefix == wanted.as_bytes(),
+                (Some(wanted), [prefix @ .., b':']) => prefix == wanted,
                 _ => false,
             }
         })
@@ -400,10 +418,8 @@ mod tests {
 
     #[test]
     fn row_tags_match_whole_names() {
-        let matcher = RowMatcher::new(&[
-            RowTag::parse("row").unwrap(),
-            RowTag::parse("n:idv").unwrap(),
-        ]);
+        let tags = [RowTag::parse("row"), RowTag::parse("n:idv")].map(Result::unwrap);
+        let matcher = RowMatcher::new(&tags, None);
         let cases: &[(&str, Option<usize>)] = &[
             ("row", Some(0)),
             ("x:row", Some(0)),

@@ -49,10 +49,11 @@ mod bytes;
 mod column;
 mod columns;
 pub mod config;
+mod doctype;
 mod drift;
+pub mod head;
 mod input;
 mod lex;
-mod prologue;
 pub mod reader;
 mod record;
 mod recover;
@@ -70,8 +71,9 @@ pub use config::{
     ConfigError, Limits, OFFSET_COLUMN, OnBadRecord, OnBadValue, ROW_TAG_COLUMN, RowTag, XmlConfig,
     XmlOptions,
 };
+pub use head::{Head, HeadState};
 pub use reader::{Fed, FedState, ReadFailure, XmlReader};
-pub use report::{BadReason, BadRecord, PathCount, SplitReport};
+pub use report::{BadReason, BadRecord, Conflict, PathCount, SplitReport};
 pub use split::{Chain, Split, Start, SyncKind, SyncPoint, verify_chain};
 
 #[cfg(test)]

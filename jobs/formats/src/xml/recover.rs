@@ -216,7 +216,8 @@ mod tests {
     const REACH_BYTES: usize = 200;
 
     fn rows() -> RowMatcher {
-        RowMatcher::new(&[RowTag::parse("r").unwrap(), RowTag::parse("q").unwrap()])
+        let tags = [RowTag::parse("r"), RowTag::parse("q")].map(Result::unwrap);
+        RowMatcher::new(&tags, None)
     }
 
     #[test]
