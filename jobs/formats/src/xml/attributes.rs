@@ -151,7 +151,7 @@ impl RecordParser {
         }
         let from = p + 1;
         let rest = input.bytes.get(from..).unwrap_or_default();
-        let to = from + memchr2(quote, b'<', rest).ok_or(Stop::Incomplete)?;
+        let to = from + memchr2(quote, b'<', rest).ok_or_else(|| Stop::Incomplete)?;
         if input.byte(to)? == b'<' {
             let name = input.shown(name);
             let what = format!("the value of the attribute {name} holds <, which is written &lt;");

@@ -37,7 +37,7 @@ impl Input<'_> {
 
     #[inline]
     pub(super) fn byte(&self, at: usize) -> Result<u8, Stop> {
-        self.bytes.get(at).copied().ok_or(Stop::Incomplete)
+        self.bytes.get(at).copied().ok_or_else(|| Stop::Incomplete)
     }
 
     /// For messages.
@@ -62,8 +62,8 @@ impl Input<'_> {
     /// The position after the comment or the like that begins at `lt`.
     pub(super) fn stretch_end(&self, lt: usize, stretch: Stretch) -> Result<usize, Stop> {
         let from = lt + stretch.opening().len();
-        let rest = self.bytes.get(from..).ok_or(Stop::Incomplete)?;
-        let found = memmem::find(rest, stretch.terminator()).ok_or(Stop::Incomplete)?;
+        let rest = self.bytes.get(from..).ok_or_else(|| Stop::Incomplete)?;
+        let found = memmem::find(rest, stretch.terminator()).ok_or_else(|| Stop::Incomplete)?;
         Ok(from + found + stretch.terminator().len())
     }
 }

@@ -218,7 +218,7 @@ impl RecordParser {
             {
                 p = skip_space(input.bytes, p);
             }
-            let lt = find_lt(input.bytes, p).ok_or(Stop::Incomplete)?;
+            let lt = find_lt(input.bytes, p).ok_or_else(|| Stop::Incomplete)?;
             if lt > p {
                 self.text(input, (p, lt))?;
             }
@@ -257,7 +257,7 @@ impl RecordParser {
         }
         if input.byte(name_end)? == b'>' {
             let content = name_end + 1;
-            let lt = find_lt(input.bytes, content).ok_or(Stop::Incomplete)?;
+            let lt = find_lt(input.bytes, content).ok_or_else(|| Stop::Incomplete)?;
             if let Some(end) = closes(input, lt, (start, name_end)) {
                 let encoded = self.encoding(input, (content, lt))?;
                 let before = self.tape.entries.len();

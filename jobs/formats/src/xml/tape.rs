@@ -88,17 +88,24 @@ impl Tape {
     ) -> &'a [u8] {
         let range = entry.start as usize..entry.end as usize;
         match entry.encoded {
-            Encoded::Plain if self.rules.table.is_none() => record.get(range).unwrap_or_default(),
             Encoded::Joined => self.joined.get(range).unwrap_or_default(),
             encoded => {
                 let text = record.get(range).unwrap_or_default();
-                if encoded == Encoded::Plain && text.is_ascii() {
+                if encoded == Encoded::Plain && self.rules.table.is_none() {
                     return text;
                 }
-                scratch.clear();
-                self.rules.decode(text, encoded, scratch);
-                scratch
+                self.decoded(text, encoded, scratch)
             }
         }
+    }
+
+    #[inline(never)]
+    fn decoded<'a>(&self, text: &'a [u8], encoded: Encoded, scratch: &'a mut Vec<u8>) -> &'a [u8] {
+        if encoded == Encoded::Plain && text.is_ascii() {
+            return text;
+        }
+        scratch.clear();
+        self.rules.decode(text, encoded, scratch);
+        scratch
     }
 }
