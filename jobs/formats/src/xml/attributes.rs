@@ -3,7 +3,7 @@
 use memchr::{memchr2, memchr3};
 
 use super::bytes::stands_at;
-use super::input::{Input, Stop};
+use super::input::{Input, Stop, or_incomplete};
 use super::record::RecordParser;
 use super::shape::{NO_NODE, NodeId, Shape};
 use super::tape::Op;
@@ -151,7 +151,7 @@ impl RecordParser {
         }
         let from = p + 1;
         let rest = input.bytes.get(from..).unwrap_or_default();
-        let to = from + memchr2(quote, b'<', rest).ok_or_else(|| Stop::Incomplete)?;
+        let to = from + or_incomplete(memchr2(quote, b'<', rest))?;
         if input.byte(to)? == b'<' {
             let name = input.shown(name);
             let what = format!("the value of the attribute {name} holds <, which is written &lt;");

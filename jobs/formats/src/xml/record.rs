@@ -14,7 +14,7 @@ use super::bytes::{find_lt, skip_space, stands_at};
 use super::config::{Limits, RECORD_BYTES_LARGEST};
 use super::doctype::Refusal;
 use super::head::Head;
-use super::input::{Input, Stop, shown};
+use super::input::{Input, Stop, or_incomplete, shown};
 use super::lex::Stretch;
 use super::shape::{Kind, NO_NODE, NodeId, ROOT, Shape};
 use super::tape::{Op, Tape};
@@ -218,7 +218,7 @@ impl RecordParser {
             {
                 p = skip_space(input.bytes, p);
             }
-            let lt = find_lt(input.bytes, p).ok_or_else(|| Stop::Incomplete)?;
+            let lt = or_incomplete(find_lt(input.bytes, p))?;
             if lt > p {
                 self.text(input, (p, lt))?;
             }
@@ -257,7 +257,7 @@ impl RecordParser {
         }
         if input.byte(name_end)? == b'>' {
             let content = name_end + 1;
-            let lt = find_lt(input.bytes, content).ok_or_else(|| Stop::Incomplete)?;
+            let lt = or_incomplete(find_lt(input.bytes, content))?;
             if let Some(end) = closes(input, lt, (start, name_end)) {
                 let encoded = self.encoding(input, (content, lt))?;
                 let before = self.tape.entries.len();

@@ -105,8 +105,8 @@ impl Scanner {
     /// Says how the file begins. To be called at the start of a split, which is otherwise taken to be of a file that
     /// declares nothing, or, if the file begins with it, is looked at.
     pub(crate) fn set_head(&mut self, head: Head) {
-        debug_assert!(!self.begun, "the split is being read already");
         self.head = Some(head);
+        self.begun = false;
     }
 
     /// Stands at the start of another split, of this file or of another, whose head is not known.

@@ -152,7 +152,8 @@ fn a_later_document_that_is_otherwise_is_noted() {
         .encode_utf16()
         .flat_map(u16::to_be_bytes)
         .collect();
-    let cases: &[(&[u8], Option<(usize, &str)>)] = &[
+    type Case<'a> = (&'a [u8], Option<(usize, &'a str)>);
+    let cases: &[Case<'_>] = &[
         (
             b"<!DOCTYPE rs [<!ENTITY e 'y'>]><rs><r><a>2</a></r></rs>",
             Some((0, "the entity `e`")),
