@@ -8,21 +8,24 @@
 //! - [`xml`]: [`XmlReader`] turns one split of one XML file into record batches, bad records and a [`SplitReport`];
 //!   [`verify_chain`] proves that the splits of a file fit together.
 //! - [`infer`]: [`Inferrer`] learns a [`TypeTree`] from the same splits, and trees of many splits merge into a schema.
+//! - [`charset`]: encodings other than UTF-8, and how a file is turned into it.
 //! - [`schema_file`]: the YAML form of a schema, for people to read and edit.
 //! - [`xsd`]: [`Xsd`] gives the schema of a record that XML Schema files declare.
 //! - [`values`]: text to numbers, dates and truth values: one set of rules for reading and for inference.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod charset;
 pub mod infer;
 pub mod schema_file;
 pub mod values;
 pub mod xml;
 pub mod xsd;
 
+pub use charset::{Charset, EncodingError, Transcoder};
 pub use infer::{InferOptions, Inferrer, SchemaError, TypeTree};
 pub use xml::{
-    BadReason, BadRecord, Chain, ConfigError, Fed, FedState, Limits, OFFSET_COLUMN, OnBadRecord,
-    OnBadValue, ROW_TAG_COLUMN, ReadFailure, RowTag, Split, SplitReport, Start, SyncKind,
-    SyncPoint, XmlConfig, XmlOptions, XmlReader, verify_chain,
+    BadReason, BadRecord, Chain, ConfigError, Conflict, Fed, FedState, Head, HeadState, Limits,
+    OFFSET_COLUMN, OnBadRecord, OnBadValue, ROW_TAG_COLUMN, ReadFailure, RowTag, Split,
+    SplitReport, Start, SyncKind, SyncPoint, XmlConfig, XmlOptions, XmlReader, verify_chain,
 };
 pub use xsd::{DateTimeAs, Xsd, XsdError, XsdOptions, XsdSchema};

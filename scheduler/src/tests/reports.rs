@@ -27,6 +27,7 @@ pub(crate) fn whole_file(bytes: u64, records: u64) -> SplitReport {
         bad_values: Default::default(),
         unknown: Default::default(),
         unknown_more: 0,
+        conflict: None,
     }
 }
 

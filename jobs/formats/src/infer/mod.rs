@@ -14,7 +14,7 @@ use crate::values::trim;
 use crate::xml::scanner::{Scanner, Step};
 use crate::xml::shape::{NO_NODE, NodeId, ROOT, Shape};
 use crate::xml::tape::{Op, Tape};
-use crate::xml::{Fed, FedState, OnBadRecord, ReadFailure, Split, SplitReport, XmlOptions};
+use crate::xml::{Fed, FedState, Head, OnBadRecord, ReadFailure, Split, SplitReport, XmlOptions};
 use rules::Classes;
 
 /// How many different paths the records of a split may have.
@@ -61,7 +61,12 @@ impl Inferrer {
         }
     }
 
-    /// Goes on with another whole file, and learns on: for packs of small files. Counts begin anew. Not for splits
+    /// Says how the file begins, as [`XmlReader::set_head`](crate::XmlReader::set_head) does.
+    pub fn set_head(&mut self, head: Head) {
+        self.scanner.set_head(head);
+    }
+
+    /// Goes on with another whole file, whose head is not known, and learns on: for packs of small files. Counts begin anew. Not for splits
     /// that begin with a guess, whose tree may have to be thrown away.
     pub fn next_file(&mut self) {
         self.scanner.restart(Split::whole());

@@ -3,7 +3,7 @@
 use memchr::{memchr2, memchr3};
 
 use super::bytes::stands_at;
-use super::input::{Input, Stop};
+use super::input::{Input, Stop, or_incomplete};
 use super::record::RecordParser;
 use super::shape::{NO_NODE, NodeId, Shape};
 use super::tape::Op;
@@ -151,7 +151,7 @@ impl RecordParser {
         }
         let from = p + 1;
         let rest = input.bytes.get(from..).unwrap_or_default();
-        let to = from + memchr2(quote, b'<', rest).ok_or(Stop::Incomplete)?;
+        let to = from + or_incomplete(memchr2(quote, b'<', rest))?;
         if input.byte(to)? == b'<' {
             let name = input.shown(name);
             let what = format!("the value of the attribute {name} holds <, which is written &lt;");
@@ -165,11 +165,11 @@ impl RecordParser {
         input: &Input<'_>,
         value: (usize, usize),
     ) -> Result<Encoded, Stop> {
-        let encoded = self.encoding(input, value)?;
-        if encoded == Encoded::Plain && memchr3(b'\t', b'\n', b'\r', input.slice(value)).is_none() {
-            return Ok(Encoded::Plain);
+        if let Some(first) = self.special.find(input.bytes, input.base, value.0, value.1) {
+            return self.escaped(input, first, value, Encoded::Attribute);
         }
-        Ok(Encoded::Attribute)
+        let space = memchr3(b'\t', b'\n', b'\r', input.slice(value));
+        Ok(space.map_or(Encoded::Plain, |_| Encoded::Attribute))
     }
 
     fn check_duplicates(&mut self, input: &Input<'_>) -> Result<(), Stop> {

@@ -134,7 +134,7 @@ impl Columns {
             return Err(reason);
         }
         self.rows += 1;
-        self.bytes += record.len();
+        self.bytes += record.len() + tape.expanded_bytes;
         self.offsets.push(at.offset as i64);
         self.tags.push(at.tag);
         for noted in &self.noted {

@@ -6,6 +6,8 @@ use arrow::datatypes::{DataType, Field, Fields, SchemaRef, TimeUnit};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::charset::{ENCODINGS_SHOWN, Named};
+
 /// Name of the meta column that holds the offset (64-bit, in decompressed bytes) of the record's first byte.
 pub const OFFSET_COLUMN: &str = "_hw_offset";
 /// Name of the meta column that holds the local name of the record's tag.
@@ -117,6 +119,9 @@ pub struct Limits {
     pub depth_max: usize,
     /// Paths that are not in the schema and are counted one by one; those beyond are counted together.
     pub unknown_paths_max: usize,
+    /// How much an entity that the file declares may expand to: its text and those of the entities in it, each as often
+    /// as it is referred to. What those of one record expand to counts towards `record_bytes_max`, too.
+    pub entity_bytes_max: usize,
 }
 
 impl Default for Limits {
@@ -130,6 +135,7 @@ impl Default for Limits {
             sync_bytes_max: 4 << 20,
             depth_max: 256,
             unknown_paths_max: 1000,
+            entity_bytes_max: 64 << 10,
         }
     }
 }
@@ -145,6 +151,9 @@ pub struct XmlOptions {
     pub value_tag: String,
     /// Whether white space around a value is left out.
     pub trim: bool,
+    /// The encoding of the files, instead of what they declare; a name as XML and the WHATWG Encoding Standard have it.
+    #[serde(default)]
+    pub encoding: Option<String>,
     /// What to do with a record that cannot be read.
     pub on_bad_record: OnBadRecord,
     /// What to do with a value that does not fit its column.
@@ -171,6 +180,7 @@ impl XmlOptions {
             attribute_prefix: "_".to_string(),
             value_tag: "_VALUE".to_string(),
             trim: true,
+            encoding: None,
             on_bad_record: OnBadRecord::default(),
             on_bad_value: OnBadValue::default(),
             limits: Limits::default(),
@@ -187,6 +197,11 @@ impl XmlOptions {
         }
         if self.value_tag.is_empty() {
             return Err(ConfigError::ValueTag);
+        }
+        if let Some(name) = &self.encoding
+            && matches!(Named::of(name), Named::Unknown | Named::Utf32)
+        {
+            return Err(ConfigError::Encoding(name.clone()));
         }
         let limits = &self.limits;
         let bounds = [
@@ -217,7 +232,7 @@ impl XmlOptions {
 }
 
 /// The largest `record_bytes_max`: the text of a batch must fit 32-bit offsets.
-const RECORD_BYTES_LARGEST: usize = 1 << 30;
+pub(crate) const RECORD_BYTES_LARGEST: usize = 1 << 30;
 
 /// What to read, checked.
 #[derive(Debug, Clone)]
@@ -389,6 +404,12 @@ pub enum ConfigError {
     /// An empty value tag.
     #[error("the value tag is empty; the default is `_VALUE`")]
     ValueTag,
+    /// An encoding that is not known, or not read.
+    #[error(
+        "`{0}` is no encoding that is read; some that are: {known}",
+        known = ENCODINGS_SHOWN
+    )]
+    Encoding(String),
     /// A limit out of its range.
     #[error("{name} is {value}; it must be {allowed}")]
     Limit {

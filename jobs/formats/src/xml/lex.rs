@@ -7,6 +7,7 @@
 use memchr::{memchr, memchr2, memmem};
 
 use super::config::{RowTag, is_name_byte, is_name_start};
+use crate::charset::SingleByte;
 use crate::values::is_space;
 
 /// How far to look for the end of a tag, of a quoted attribute value, or of a document type declaration. What is
@@ -15,7 +16,7 @@ pub(crate) const TAG_BYTES_MAX: usize = 1 << 20;
 
 /// What stands at a `<`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Head {
+pub(crate) enum Markup {
     /// The buffer ends before that can be said.
     Incomplete,
     /// A start tag or an empty-element tag; its name ends here.
@@ -74,43 +75,47 @@ impl Stretch {
 }
 
 /// Says what stands at `buf[at]`, a `<`.
-pub(crate) fn head(buf: &[u8], at: usize, eof: bool) -> Head {
+pub(crate) fn markup(buf: &[u8], at: usize, eof: bool) -> Markup {
     let rest = buf.get(at..).unwrap_or_default();
-    let incomplete = if eof { Head::Text } else { Head::Incomplete };
+    let incomplete = if eof {
+        Markup::Text
+    } else {
+        Markup::Incomplete
+    };
     match rest.get(1) {
         None => incomplete,
         Some(b'/') => match name_end(buf, at + 2) {
-            NameEnd::At(end) if end == at + 2 => Head::Text,
-            NameEnd::At(name_end) => Head::Close { name_end },
+            NameEnd::At(end) if end == at + 2 => Markup::Text,
+            NameEnd::At(name_end) => Markup::Close { name_end },
             NameEnd::Incomplete => incomplete,
-            NameEnd::TooLong => Head::Text,
+            NameEnd::TooLong => Markup::Text,
         },
-        Some(b'?') => Head::Stretch(Stretch::Instruction),
+        Some(b'?') => Markup::Stretch(Stretch::Instruction),
         Some(b'!') => {
             for stretch in [Stretch::Comment, Stretch::CData] {
                 if rest.starts_with(stretch.opening()) {
-                    return Head::Stretch(stretch);
+                    return Markup::Stretch(stretch);
                 }
             }
             const DOCTYPE: &[u8] = b"<!DOCTYPE";
             if rest.starts_with(DOCTYPE) {
-                return Head::Doctype;
+                return Markup::Doctype;
             }
             let cut = |opening: &[u8]| rest.len() < opening.len() && opening.starts_with(rest);
             if cut(DOCTYPE) || cut(Stretch::Comment.opening()) || cut(Stretch::CData.opening()) {
                 return incomplete;
             }
-            Head::Text
+            Markup::Text
         }
         Some(&byte) if is_name_start(byte) => match name_end(buf, at + 1) {
-            NameEnd::At(name_end) => Head::Open { name_end },
-            NameEnd::Incomplete if eof => Head::Open {
+            NameEnd::At(name_end) => Markup::Open { name_end },
+            NameEnd::Incomplete if eof => Markup::Open {
                 name_end: buf.len(),
             },
-            NameEnd::Incomplete => Head::Incomplete,
-            NameEnd::TooLong => Head::Text,
+            NameEnd::Incomplete => Markup::Incomplete,
+            NameEnd::TooLong => Markup::Text,
         },
-        Some(_) => Head::Text,
+        Some(_) => Markup::Text,
     }
 }
 
@@ -286,16 +291,33 @@ pub(crate) fn doctype_end(buf: &[u8], at: usize, eof: bool) -> Doctype {
     missing
 }
 
-/// Knows the row tags.
+/// Knows the row tags, as the bytes of a file's encoding.
 #[derive(Debug, Clone)]
 pub(crate) struct RowMatcher {
-    tags: Vec<RowTag>,
+    tags: Vec<RowName>,
+}
+
+#[derive(Debug, Clone)]
+struct RowName {
+    prefix: Option<Vec<u8>>,
+    local: Vec<u8>,
 }
 
 impl RowMatcher {
-    pub(crate) fn new(tags: &[RowTag]) -> Self {
+    /// For files in an encoding; `None` is UTF-8.
+    pub(crate) fn new(tags: &[RowTag], table: Option<SingleByte>) -> Self {
+        let encode = |name: &str| match table {
+            Some(table) => table.encode(name),
+            None => Some(name.as_bytes().to_vec()),
+        };
+        // What the encoding lacks stands in no file: no name holds this byte.
+        let encode = |name: &str| encode(name).unwrap_or_else(|| vec![b'<']);
+        let tags = tags.iter().map(|tag| RowName {
+            prefix: tag.prefix.as_deref().map(encode),
+            local: encode(&tag.local),
+        });
         Self {
-            tags: tags.to_vec(),
+            tags: tags.collect(),
         }
     }
 
@@ -303,16 +325,16 @@ impl RowMatcher {
     #[inline]
     pub(crate) fn find(&self, name: &[u8]) -> Option<usize> {
         self.tags.iter().position(|tag| {
-            if name.len() < tag.local.len() || name.last() != tag.local.as_bytes().last() {
+            if name.len() < tag.local.len() || name.last() != tag.local.last() {
                 return false; // Most are told apart without a comparison.
             }
-            let Some(before) = name.strip_suffix(tag.local.as_bytes()) else {
+            let Some(before) = name.strip_suffix(tag.local.as_slice()) else {
                 return false;
             };
             match (&tag.prefix, before) {
                 (None, []) => true,
                 (None, [prefix @ .., b':']) => !prefix.is_empty() && !prefix.contains(&b':'),
-                (Some(wanted), [prefix @ .., b':']) => prefix == wanted.as_bytes(),
+                (Some(wanted), [prefix @ .., b':']) => prefix == wanted,
                 _ => false,
             }
         })
@@ -332,29 +354,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn heads() {
-        let cases: &[(&str, Head)] = &[
-            ("<a>", Head::Open { name_end: 2 }),
-            ("<a:b c", Head::Open { name_end: 4 }),
-            ("</a>", Head::Close { name_end: 3 }),
-            ("<!-- ", Head::Stretch(Stretch::Comment)),
-            ("<![CDATA[", Head::Stretch(Stretch::CData)),
-            ("<?xml", Head::Stretch(Stretch::Instruction)),
-            ("<!DOCTYPE a", Head::Doctype),
-            ("<!ENTITY", Head::Text),
-            ("< a", Head::Text),
-            ("<5", Head::Text),
-            ("</>", Head::Text),
-            ("<", Head::Incomplete),
-            ("<!", Head::Incomplete),
-            ("<!-", Head::Incomplete),
-            ("<![CDATA", Head::Incomplete),
-            ("<!DOC", Head::Incomplete),
-            ("<a", Head::Incomplete),
-            ("</a", Head::Incomplete),
+    fn markup_at_its_first_byte() {
+        let cases: &[(&str, Markup)] = &[
+            ("<a>", Markup::Open { name_end: 2 }),
+            ("<a:b c", Markup::Open { name_end: 4 }),
+            ("</a>", Markup::Close { name_end: 3 }),
+            ("<!-- ", Markup::Stretch(Stretch::Comment)),
+            ("<![CDATA[", Markup::Stretch(Stretch::CData)),
+            ("<?xml", Markup::Stretch(Stretch::Instruction)),
+            ("<!DOCTYPE a", Markup::Doctype),
+            ("<!ENTITY", Markup::Text),
+            ("< a", Markup::Text),
+            ("<5", Markup::Text),
+            ("</>", Markup::Text),
+            ("<", Markup::Incomplete),
+            ("<!", Markup::Incomplete),
+            ("<!-", Markup::Incomplete),
+            ("<![CDATA", Markup::Incomplete),
+            ("<!DOC", Markup::Incomplete),
+            ("<a", Markup::Incomplete),
+            ("</a", Markup::Incomplete),
         ];
         for (text, expected) in cases {
-            assert_eq!(head(text.as_bytes(), 0, false), *expected, "{text}");
+            assert_eq!(markup(text.as_bytes(), 0, false), *expected, "{text}");
         }
     }
 
@@ -396,10 +418,8 @@ mod tests {
 
     #[test]
     fn row_tags_match_whole_names() {
-        let matcher = RowMatcher::new(&[
-            RowTag::parse("row").unwrap(),
-            RowTag::parse("n:idv").unwrap(),
-        ]);
+        let tags = [RowTag::parse("row"), RowTag::parse("n:idv")].map(Result::unwrap);
+        let matcher = RowMatcher::new(&tags, None);
         let cases: &[(&str, Option<usize>)] = &[
             ("row", Some(0)),
             ("x:row", Some(0)),

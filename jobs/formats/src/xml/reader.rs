@@ -10,7 +10,7 @@ use super::columns::Columns;
 use super::drift::Drift;
 use super::scanner::{Scanner, Step};
 use super::shape::Shape;
-use super::{BadRecord, Split, SplitReport, XmlConfig};
+use super::{BadRecord, Head, Split, SplitReport, XmlConfig};
 
 /// What came of one buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,15 +39,13 @@ pub enum FedState {
 /// A failure that ends the reading of a split.
 #[derive(Debug, Error)]
 pub enum ReadFailure {
-    /// The file is in an encoding that is not read. Give up on the file, or convert it.
-    #[error(
-        "byte {at}: the file is in {encoding}, and only UTF-8 is read; convert the file (iconv -t UTF-8)"
-    )]
+    /// The file's encoding is not known, not read, or not what it is said to be. Set the option, or convert the file.
+    #[error("byte {at}: {what}")]
     Encoding {
         /// The byte that says so.
         at: u64,
-        /// The encoding.
-        encoding: String,
+        /// What is wrong, and what to do.
+        what: String,
     },
     /// A record is bad and the configuration says to fail.
     #[error("bad record at byte {}: {}", .0.offset, .0.reason)]
@@ -105,9 +103,17 @@ impl XmlReader {
         }
     }
 
+    /// Says how the file begins of which the split is a part, before the first bytes are presented. Without it, a split
+    /// that begins with the file is looked at for its head; any other is taken to be of a file that says nothing: in
+    /// UTF-8, or the encoding of the options, and without entities. With the head of a file that is to be transcoded,
+    /// the bytes presented are to be those that a [`Transcoder`](crate::Transcoder) made.
+    pub fn set_head(&mut self, head: Head) {
+        self.scanner.set_head(head);
+    }
+
     /// Goes on with another split, of the same file or of another. What was learned of the order of names is kept, and
     /// so are rows that were not taken yet: the next batch begins with them, so that many small files make few
-    /// batches. Counts begin anew; bad records that were not taken are lost.
+    /// batches. Counts begin anew, the head is forgotten; bad records that were not taken are lost.
     ///
     /// This is for packs of small files: making a reader costs as much as reading some 100 KB.
     pub fn next_split(&mut self, split: Split) {

@@ -1,7 +1,7 @@
 //! One pass over a record: its markup checked, its values laid out on a [`Tape`].
 //!
 //! The pass is strict: end tags match, attributes are quoted and occur once, no `<` stands in an attribute's value,
-//! every `&` begins a known reference, and all is UTF-8. It knows the names to expect ([`Shape`]), so that most
+//! every `&` begins a known reference, and all is in the file's encoding. It knows the names to expect ([`Shape`]), so that most
 //! elements cost one comparison for the start tag, one search for the next `<` and one comparison for the end tag.
 //!
 //! A record may be cut off by the end of the buffer. Then the caller comes again with more bytes, and the pass begins
@@ -11,14 +11,17 @@ use memchr::memchr;
 
 use super::BadReason;
 use super::bytes::{find_lt, skip_space, stands_at};
-use super::config::Limits;
-use super::input::{Input, Stop};
+use super::config::{Limits, RECORD_BYTES_LARGEST};
+use super::doctype::Refusal;
+use super::head::Head;
+use super::input::{Input, Stop, or_incomplete, shown};
 use super::lex::Stretch;
 use super::shape::{Kind, NO_NODE, NodeId, ROOT, Shape};
 use super::tape::{Op, Tape};
 use super::template::{Slot, Template};
-use super::text::{self, Encoded, Special};
+use super::text::{Encoded, Special, TextRules};
 use super::trace::Trace;
+use crate::charset::SingleByte;
 use crate::values::is_space;
 
 /// What a pass came to.
@@ -101,6 +104,24 @@ impl RecordParser {
         self.special = Special::default();
     }
 
+    /// Goes by what the head of the file at hand says.
+    pub(crate) fn set_head(&mut self, head: &Head) {
+        if head.charset().table() != self.table() {
+            // What was learned are bytes of another encoding, and would mean other names in this one.
+            self.template.forget();
+        }
+        self.tape.rules = TextRules {
+            table: head.charset().table(),
+            entities: head.entities().cloned(),
+            entity_bytes_max: self.limits.entity_bytes_max,
+        };
+    }
+
+    /// How the bytes of the file at hand become characters, if they are not UTF-8.
+    pub(crate) fn table(&self) -> Option<SingleByte> {
+        self.tape.rules.table
+    }
+
     /// Reads the record whose `<` is `buf[0]`, at the offset `base` of the file.
     pub(crate) fn parse(&mut self, shape: &mut Shape, buf: &[u8], base: u64, eof: bool) -> Parsed {
         self.tape.clear();
@@ -108,30 +129,34 @@ impl RecordParser {
         self.pieces.clear();
         self.nested_at = None;
         self.special.begin(base);
-        let bytes = buf.get(..self.limits.record_bytes_max).unwrap_or(buf);
-        let mut input = Input { bytes, base };
+        let table = self.table();
+        let record_bytes_max = match table {
+            // A byte may become three.
+            Some(_) => self.limits.record_bytes_max.min(RECORD_BYTES_LARGEST / 3),
+            None => self.limits.record_bytes_max,
+        };
+        let bytes = buf.get(..record_bytes_max).unwrap_or(buf);
+        let mut input = Input { bytes, base, table };
         let read = match self.replay(shape, &input) {
             Some(length) => Ok(length),
             None => self.run(shape, &mut input),
         };
         match read {
-            Ok(length) => match simdutf8::compat::from_utf8(input.slice((0, length))) {
-                Ok(_) => Parsed::Complete(length),
-                Err(error) => {
-                    let at = error.valid_up_to();
-                    let byte = buf.get(at).copied().unwrap_or_default();
-                    Parsed::Bad(BadReason::InvalidUtf8 {
-                        at: base + at as u64,
-                        byte,
+            Ok(length) => match self.check_bytes(&input, length) {
+                Ok(()) if length + self.tape.expanded_bytes > record_bytes_max => {
+                    Parsed::Bad(BadReason::TooLarge {
+                        bytes_max: record_bytes_max as u64,
                     })
                 }
+                Ok(()) => Parsed::Complete(length),
+                Err(reason) => Parsed::Bad(reason),
             },
             Err(Stop::Bad(reason)) => Parsed::Bad(reason),
             Err(Stop::Incomplete) if input.bytes.len() < buf.len() => {
                 Parsed::Bad(match self.nested_at {
                     Some(at) => self.unclosed(&input, at),
                     None => BadReason::TooLarge {
-                        bytes_max: self.limits.record_bytes_max as u64,
+                        bytes_max: record_bytes_max as u64,
                     },
                 })
             }
@@ -140,6 +165,26 @@ impl RecordParser {
             }),
             Err(Stop::Incomplete) => Parsed::Incomplete,
         }
+    }
+
+    /// Whether the record of this length holds only bytes that its encoding has.
+    fn check_bytes(&self, input: &Input<'_>, length: usize) -> Result<(), BadReason> {
+        let record = input.slice((0, length));
+        let (invalid, encoding) = match input.table {
+            Some(table) => (table.first_invalid(record), table.name()),
+            None => {
+                let valid = simdutf8::compat::from_utf8(record);
+                (valid.err().map(|error| error.valid_up_to()), "UTF-8")
+            }
+        };
+        let Some(at) = invalid else {
+            return Ok(());
+        };
+        Err(BadReason::InvalidByte {
+            at: input.base + at as u64,
+            byte: record.get(at).copied().unwrap_or_default(),
+            encoding: encoding.to_string(),
+        })
     }
 
     fn unclosed(&self, input: &Input<'_>, at: usize) -> BadReason {
@@ -173,7 +218,7 @@ impl RecordParser {
             {
                 p = skip_space(input.bytes, p);
             }
-            let lt = find_lt(input.bytes, p).ok_or(Stop::Incomplete)?;
+            let lt = or_incomplete(find_lt(input.bytes, p))?;
             if lt > p {
                 self.text(input, (p, lt))?;
             }
@@ -212,7 +257,7 @@ impl RecordParser {
         }
         if input.byte(name_end)? == b'>' {
             let content = name_end + 1;
-            let lt = find_lt(input.bytes, content).ok_or(Stop::Incomplete)?;
+            let lt = or_incomplete(find_lt(input.bytes, content))?;
             if let Some(end) = closes(input, lt, (start, name_end)) {
                 let encoded = self.encoding(input, (content, lt))?;
                 let before = self.tape.entries.len();
@@ -470,11 +515,10 @@ impl RecordParser {
             pieces => {
                 let start = self.tape.joined.len();
                 for piece in pieces {
-                    text::decode(
-                        input.slice(piece.range),
-                        piece.encoded,
-                        &mut self.tape.joined,
-                    );
+                    let text = input.slice(piece.range);
+                    self.tape
+                        .rules
+                        .decode(text, piece.encoded, &mut self.tape.joined);
                 }
                 self.tape.push(
                     Op::Value,
@@ -570,28 +614,40 @@ impl RecordParser {
         let Some(first) = self.special.find(input.bytes, input.base, range.0, range.1) else {
             return Ok(Encoded::Plain);
         };
-        self.escaped(input, first, range)
+        self.escaped(input, first, range, Encoded::Escaped)
     }
 
     /// The same, for text that holds a `&` or a carriage return.
     #[cold]
-    fn escaped(
-        &self,
+    pub(super) fn escaped(
+        &mut self,
         input: &Input<'_>,
         first: usize,
         range: (usize, usize),
+        encoded: Encoded,
     ) -> Result<Encoded, Stop> {
-        match text::check_references(input.slice((first, range.1))) {
-            Ok(()) => Ok(Encoded::Escaped),
-            Err(at) => {
+        let text = input.slice((first, range.1));
+        let expanded_bytes = &mut self.tape.expanded_bytes;
+        let bytes_max = self.limits.record_bytes_max;
+        match self
+            .tape
+            .rules
+            .check(text, encoded, expanded_bytes, bytes_max)
+        {
+            Ok(()) => Ok(encoded),
+            Err((at, refusal)) => {
                 let at = first + at;
                 let reach = input.slice((at, range.1.min(at + 40)));
                 let length = memchr(b';', reach).map_or(reach.len().min(12), |i| i + 1);
-                let text =
-                    String::from_utf8_lossy(reach.get(..length).unwrap_or(reach)).into_owned();
-                Err(Stop::Bad(BadReason::UnknownEntity {
-                    at: input.base + at as u64,
-                    text,
+                let text = shown(reach.get(..length).unwrap_or(reach), input.table);
+                let at = input.base + at as u64;
+                Err(Stop::Bad(match refusal {
+                    Refusal::Unknown => BadReason::UnknownEntity { at, text },
+                    refusal => BadReason::Entity {
+                        at,
+                        text,
+                        what: refusal.to_string(),
+                    },
                 }))
             }
         }

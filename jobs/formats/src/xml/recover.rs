@@ -22,7 +22,7 @@
 
 use memchr::memchr;
 
-use super::lex::{self, Doctype, Head, RowMatcher, TagEnd};
+use super::lex::{self, Doctype, Markup, RowMatcher, TagEnd};
 
 /// What came of looking for a broken record's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,7 @@ pub(crate) fn recover(
     rows: &RowMatcher,
     recovery_bytes_max: usize,
 ) -> Recovery {
-    let Head::Open { name_end } = lex::head(buf, 0, eof) else {
+    let Markup::Open { name_end } = lex::markup(buf, 0, eof) else {
         return Recovery::Incomplete;
     };
     let own = buf.get(1..name_end).unwrap_or_default();
@@ -171,10 +171,10 @@ fn next_token(buf: &[u8], from: usize, eof: bool, until: usize, stretch_bytes_ma
     };
     let at = from + i;
     let token = |end, kind| Next::Token(Token { at, end, kind });
-    match lex::head(buf, at, eof) {
-        Head::Incomplete => Next::Incomplete,
-        Head::Text => token(at + 1, Kind::Other),
-        Head::Open { name_end } => match lex::tag_end(buf, name_end, eof) {
+    match lex::markup(buf, at, eof) {
+        Markup::Incomplete => Next::Incomplete,
+        Markup::Text => token(at + 1, Kind::Other),
+        Markup::Open { name_end } => match lex::tag_end(buf, name_end, eof) {
             TagEnd::Incomplete => Next::Incomplete,
             TagEnd::Closed { end, empty } => token(end, Kind::Open { name_end, empty }),
             TagEnd::Cut { end } => token(
@@ -185,11 +185,11 @@ fn next_token(buf: &[u8], from: usize, eof: bool, until: usize, stretch_bytes_ma
                 },
             ),
         },
-        Head::Close { name_end } => match lex::close_end(buf, name_end, eof) {
+        Markup::Close { name_end } => match lex::close_end(buf, name_end, eof) {
             Some(end) => token(end, Kind::Close { name_end }),
             None => Next::Incomplete,
         },
-        Head::Stretch(stretch) => {
+        Markup::Stretch(stretch) => {
             let content = at + stretch.opening().len();
             let reach = buf
                 .get(..content.saturating_add(stretch_bytes_max))
@@ -200,7 +200,7 @@ fn next_token(buf: &[u8], from: usize, eof: bool, until: usize, stretch_bytes_ma
                 None => Next::Incomplete,
             }
         }
-        Head::Doctype => match lex::doctype_end(buf, at, eof) {
+        Markup::Doctype => match lex::doctype_end(buf, at, eof) {
             Doctype::Incomplete => Next::Incomplete,
             Doctype::End(end) => token(end, Kind::Other),
             Doctype::Endless => token(at + 1, Kind::Other),
@@ -216,7 +216,8 @@ mod tests {
     const REACH_BYTES: usize = 200;
 
     fn rows() -> RowMatcher {
-        RowMatcher::new(&[RowTag::parse("r").unwrap(), RowTag::parse("q").unwrap()])
+        let tags = [RowTag::parse("r"), RowTag::parse("q")].map(Result::unwrap);
+        RowMatcher::new(&tags, None)
     }
 
     #[test]

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::charset::SingleByte;
+
 use super::{Split, Start, SyncPoint};
 
 /// The counts of one split. Those of splits that [`verify_chain`](super::verify_chain) accepts add up to the file's.
@@ -44,6 +46,21 @@ pub struct SplitReport {
     pub unknown: BTreeMap<String, PathCount>,
     /// How many more unknown ones there were, on paths beyond `unknown_paths_max`.
     pub unknown_more: u64,
+    /// What was found first that the file's head rules out, and that makes all values of the file doubtful. Whoever
+    /// believes the split has to refuse the file. (The reader itself cannot: on a wrong guess it may come upon such a
+    /// thing in a comment.)
+    #[serde(default)]
+    pub conflict: Option<Conflict>,
+}
+
+/// A later document of a file declares another encoding, or other entities, than the file's head.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Error)]
+#[error("byte {at}: {what}")]
+pub struct Conflict {
+    /// The first byte of the declaration.
+    pub at: u64,
+    /// What it says, and what to do.
+    pub what: String,
 }
 
 impl SplitReport {
@@ -63,6 +80,7 @@ impl SplitReport {
             bad_values: BTreeMap::new(),
             unknown: BTreeMap::new(),
             unknown_more: 0,
+            conflict: None,
         }
     }
 }
@@ -91,8 +109,8 @@ pub struct BadRecord {
     pub line_in_split: u64,
     /// What is wrong.
     pub reason: BadReason,
-    /// Its text, cut at `raw_bytes_max`; a byte that is not UTF-8 stands as `\xNN`, and a backslash before an `x` as
-    /// `\x5C`, so that the bytes can be had back.
+    /// Its text, cut at `raw_bytes_max` bytes of the file; a byte that is no character of the file's encoding stands as
+    /// `\xNN`, and a backslash before an `x` as `\x5C`, so that the bytes can be had back.
     pub raw: String,
     /// Its length in bytes before the cut.
     pub raw_bytes: u64,
@@ -105,8 +123,9 @@ impl BadRecord {
         text: &[u8],
         reason: BadReason,
         raw_bytes_max: usize,
+        table: Option<SingleByte>,
     ) -> Self {
-        let raw = escape(text.get(..raw_bytes_max).unwrap_or(text));
+        let raw = escape(text.get(..raw_bytes_max).unwrap_or(text), table);
         Self {
             offset,
             line_in_split,
@@ -118,15 +137,33 @@ impl BadRecord {
 }
 
 /// Bytes as text from which they can be had back.
-fn escape(bytes: &[u8]) -> String {
+fn escape(bytes: &[u8], table: Option<SingleByte>) -> String {
     let mut text = String::with_capacity(bytes.len());
+    let Some(table) = table else {
+        escape_utf8(bytes, &mut text);
+        return text;
+    };
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let valid = table.first_invalid(rest).unwrap_or(rest.len());
+        let (before, after) = rest.split_at(valid);
+        let mut utf8 = Vec::with_capacity(before.len());
+        table.decode(before, &mut utf8);
+        escape_utf8(&utf8, &mut text);
+        let (invalid, after) = after.split_at(after.len().min(1));
+        escape_utf8(invalid, &mut text);
+        rest = after;
+    }
+    text
+}
+
+fn escape_utf8(bytes: &[u8], text: &mut String) {
     for chunk in bytes.utf8_chunks() {
         text.push_str(&chunk.valid().replace("\\x", "\\x5Cx"));
         for byte in chunk.invalid() {
             text.push_str(&format!("\\x{byte:02X}"));
         }
     }
-    text
 }
 
 /// Why a record could not be read. `at` is the offset of the byte in the decompressed file.
@@ -172,21 +209,35 @@ pub enum BadReason {
         /// The limit.
         depth_max: u64,
     },
-    /// It holds bytes that are not UTF-8.
-    #[error("byte {at}: 0x{byte:02X} is not UTF-8")]
-    InvalidUtf8 {
+    /// It holds bytes that the file's encoding has no character for.
+    #[error(
+        "byte {at}: 0x{byte:02X} is not {encoding}; if the file is in another encoding, set the option `encoding`"
+    )]
+    InvalidByte {
         /// The first such byte.
         at: u64,
         /// Its value.
         byte: u8,
+        /// The encoding.
+        encoding: String,
     },
-    /// It holds a reference that is not one of the five predefined entities or a character's number.
+    /// It holds a reference that is neither a character's number nor to an entity that is predefined or declared.
     #[error("byte {at}: `{text}` is not a known entity; a plain & is written &amp;")]
     UnknownEntity {
         /// The `&`.
         at: u64,
         /// The reference, cut.
         text: String,
+    },
+    /// It refers to a declared entity that is not put in.
+    #[error("byte {at}: `{text}` {what}")]
+    Entity {
+        /// The `&`.
+        at: u64,
+        /// The reference, cut.
+        text: String,
+        /// Why.
+        what: String,
     },
     /// A value does not fit its column.
     #[error("byte {at}: `{found}` in `{path}` is not {expected}")]
@@ -226,8 +277,9 @@ impl BadReason {
             | Self::Truncated { at }
             | Self::Unclosed { at, .. }
             | Self::TooDeep { at, .. }
-            | Self::InvalidUtf8 { at, .. }
+            | Self::InvalidByte { at, .. }
             | Self::UnknownEntity { at, .. }
+            | Self::Entity { at, .. }
             | Self::Value { at, .. }
             | Self::Repeated { at, .. }
             | Self::Endless { at, .. } => Some(*at),
@@ -250,7 +302,7 @@ mod tests {
             (b"\xC3", "\\xC3"),
         ];
         for (bytes, text) in cases {
-            assert_eq!(escape(bytes), *text);
+            assert_eq!(escape(bytes, None), *text);
         }
     }
 }

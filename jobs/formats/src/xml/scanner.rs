@@ -7,15 +7,15 @@ use memchr::memchr;
 
 use super::bytes::count_newlines;
 use super::columns::RecordAt;
-use super::lex::{self, Doctype, Head, Stretch};
-use super::prologue::check_encoding;
+use super::head::{self, Declared, Head, HeadState};
+use super::lex::{self, Doctype, Markup, Stretch};
 use super::record::{Parsed, RecordParser};
 use super::recover::{Passed, Recovery, pass, recover};
 use super::shape::Shape;
 use super::tape::Tape;
 use super::{
-    BadReason, BadRecord, OnBadRecord, ReadFailure, Split, SplitReport, Start, SyncKind, SyncPoint,
-    XmlOptions,
+    BadReason, BadRecord, Conflict, OnBadRecord, ReadFailure, Split, SplitReport, Start, SyncKind,
+    SyncPoint, XmlOptions,
 };
 
 /// How many times `sync_bytes_max` a guess may lead through one comment or the like before it is given up.
@@ -50,6 +50,12 @@ pub(crate) struct Scanner {
     pub(crate) report: SplitReport,
     first: Option<SyncPoint>,
     options: ScannerOptions,
+    /// The option of that name.
+    encoding: Option<String>,
+    /// What the file's beginning says, once that is known.
+    head: Option<Head>,
+    /// Whether shape and parser go by the head.
+    begun: bool,
     /// Line of the record at hand.
     record_line: u64,
 }
@@ -85,7 +91,7 @@ enum Mode {
 
 impl Scanner {
     pub(crate) fn new(options: &XmlOptions, split: Split) -> Self {
-        let (limits, trim) = (&options.limits, options.trim);
+        let (limits, trim, encoding) = (&options.limits, options.trim, options.encoding.clone());
         let options = ScannerOptions {
             on_bad_record: options.on_bad_record,
             raw_bytes_max: limits.raw_bytes_max,
@@ -93,17 +99,30 @@ impl Scanner {
             recovery_bytes_max: limits.recovery_bytes_max.min(limits.record_bytes_max),
             sync_bytes_max: limits.sync_bytes_max,
         };
-        Self::at_start(options, split, RecordParser::new(limits, trim))
+        Self::at_start(options, split, RecordParser::new(limits, trim), encoding)
     }
 
-    /// Stands at the start of another split, of this file or of another.
+    /// Says how the file begins. To be called at the start of a split, which is otherwise taken to be of a file that
+    /// declares nothing, or, if the file begins with it, is looked at.
+    pub(crate) fn set_head(&mut self, head: Head) {
+        self.head = Some(head);
+        self.begun = false;
+    }
+
+    /// Stands at the start of another split, of this file or of another, whose head is not known.
     pub(crate) fn restart(&mut self, split: Split) {
         let mut parser = std::mem::take(&mut self.parser);
         parser.forget_place();
-        *self = Self::at_start(self.options, split, parser);
+        let encoding = self.encoding.take();
+        *self = Self::at_start(self.options, split, parser, encoding);
     }
 
-    fn at_start(options: ScannerOptions, split: Split, parser: RecordParser) -> Self {
+    fn at_start(
+        options: ScannerOptions,
+        split: Split,
+        parser: RecordParser,
+        encoding: Option<String>,
+    ) -> Self {
         let position = split.start.offset();
         let lost = SyncPoint {
             offset: position,
@@ -126,6 +145,9 @@ impl Scanner {
             report: SplitReport::empty(split, first.unwrap_or(lost), lost),
             first,
             options,
+            encoding,
+            head: None,
+            begun: false,
             record_line: 0,
         }
     }
@@ -188,9 +210,8 @@ impl Scanner {
         eof: bool,
         from: usize,
     ) -> Result<Option<Step>, ReadFailure> {
-        if self.position == 0
-            && self.split.start == Start::File
-            && let Some(needed) = check_encoding(rest, eof)?
+        if !self.begun
+            && let Some(needed) = self.begin(shape, rest, eof)?
         {
             return Ok(Some(self.need(needed)));
         }
@@ -202,13 +223,13 @@ impl Scanner {
                 self.need(1)
             }));
         };
-        let head = lex::head(rest, lt, eof);
-        let tag = match head {
-            Head::Incomplete => {
+        let markup = lex::markup(rest, lt, eof);
+        let tag = match markup {
+            Markup::Incomplete => {
                 self.advance(rest, lt);
                 return Ok(Some(self.need_more(rest.len() - lt)));
             }
-            Head::Open { name_end } => shape
+            Markup::Open { name_end } => shape
                 .rows()
                 .find(rest.get(lt + 1..name_end).unwrap_or_default()),
             _ => None,
@@ -221,10 +242,15 @@ impl Scanner {
         if let Some(tag) = tag {
             return self.record(shape, rest, eof, from + lt, tag);
         }
-        let end = match head {
-            Head::Open { name_end } => lex::tag_end(rest, name_end - lt, eof).position(),
-            Head::Close { name_end } => lex::close_end(rest, name_end - lt, eof),
-            Head::Stretch(stretch) => {
+        if matches!(markup, Markup::Stretch(Stretch::Instruction) | Markup::Text)
+            && !self.declaration(rest, eof)
+        {
+            return Ok(Some(self.need_more(rest.len())));
+        }
+        let end = match markup {
+            Markup::Open { name_end } => lex::tag_end(rest, name_end - lt, eof).position(),
+            Markup::Close { name_end } => lex::close_end(rest, name_end - lt, eof),
+            Markup::Stretch(stretch) => {
                 let content = stretch.opening().len();
                 let end = stretch.end(rest, content);
                 if end.is_none() {
@@ -239,12 +265,16 @@ impl Scanner {
                 }
                 end
             }
-            Head::Doctype => match lex::doctype_end(rest, 0, eof) {
+            Markup::Doctype => match lex::doctype_end(rest, 0, eof) {
                 Doctype::Incomplete => None,
-                Doctype::End(end) => Some(end),
+                Doctype::End(end) => {
+                    let doctype = rest.get(..end).unwrap_or_default();
+                    self.conflict(|head| head.contradicts_doctype(doctype));
+                    Some(end)
+                }
                 Doctype::Endless => Some(1),
             },
-            Head::Text | Head::Incomplete => Some(1),
+            Markup::Text | Markup::Incomplete => Some(1),
         };
         match end {
             Some(end) => {
@@ -252,6 +282,58 @@ impl Scanner {
                 Ok(None)
             }
             None => Ok(Some(self.need_more(rest.len()))),
+        }
+    }
+
+    /// Makes shape and parser go by the file's head. `Some(n)`: at least `n` bytes are needed to know it.
+    fn begin(
+        &mut self,
+        shape: &mut Shape,
+        rest: &[u8],
+        eof: bool,
+    ) -> Result<Option<usize>, ReadFailure> {
+        let encoding = self.encoding.as_deref();
+        let head = match (self.head.take(), self.split.start) {
+            (Some(head), _) => head,
+            (None, Start::File) => match Head::look(rest, eof, encoding)? {
+                HeadState::NeedMore(needed) => return Ok(Some(needed)),
+                HeadState::Known(head) => head.read_as_it_is()?,
+            },
+            (None, _) => Head::of_option(encoding)?,
+        };
+        shape.set_table(head.charset().table());
+        self.parser.set_head(&head);
+        self.head = Some(head);
+        self.begun = true;
+        Ok(None)
+    }
+
+    /// Looks at what may be the beginning of another document. `false`: more bytes are needed.
+    fn declaration(&mut self, rest: &[u8], eof: bool) -> bool {
+        /// As it stands in UTF-16 of either order, from the byte of its `<` that is not zero.
+        const UTF16: &[u8] = b"<\0?\0x\0m";
+        if rest.starts_with(UTF16) {
+            self.conflict(|_| Some(head::utf16_begins()));
+        } else if !eof && UTF16.starts_with(rest) {
+            return false;
+        }
+        match head::declared(rest, eof) {
+            Declared::Incomplete => return false,
+            Declared::Nothing => {}
+            Declared::Name { name, .. } => self.conflict(|head| head.contradicts(name)),
+        }
+        true
+    }
+
+    /// Notes what the head rules out, at the position: if that lies in the part of the file of which this split is to
+    /// be believed, should it be believed at all.
+    fn conflict(&mut self, what: impl FnOnce(&Head) -> Option<String>) {
+        if self.first.is_some()
+            && self.report.conflict.is_none()
+            && let Some(what) = self.head.as_ref().and_then(what)
+        {
+            let at = self.position;
+            self.report.conflict = Some(Conflict { at, what });
         }
     }
 
@@ -302,8 +384,8 @@ impl Scanner {
             }
             Recovery::Pass(until) => {
                 let bad = self.bad_record(rest.get(..until).unwrap_or(rest), reason);
-                let own = match lex::head(rest, 0, eof) {
-                    Head::Open { name_end } => rest.get(1..name_end).unwrap_or_default().to_vec(),
+                let own = match lex::markup(rest, 0, eof) {
+                    Markup::Open { name_end } => rest.get(1..name_end).unwrap_or_default().to_vec(),
                     _ => Vec::new(),
                 };
                 self.mode = Mode::Passing {
@@ -479,6 +561,7 @@ impl Scanner {
             raw,
             reason,
             self.options.raw_bytes_max,
+            self.parser.table(),
         )
     }
 
@@ -495,6 +578,7 @@ impl Scanner {
             record,
             reason,
             self.options.raw_bytes_max,
+            self.parser.table(),
         ))
     }
 

@@ -5,14 +5,16 @@
 //! bytes. The tree starts from a schema and grows by the names that the schema lacks, up to a bound, so that counting
 //! those costs no more than reading the others.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use arrow::datatypes::{DataType, Field, Fields};
 
-use super::XmlOptions;
 use super::config::XmlConfig;
 use super::lex::{RowMatcher, local_name};
+use super::{RowTag, XmlOptions};
+use crate::charset::SingleByte;
 
 /// Index of a [`Node`] in its [`Shape`].
 pub(crate) type NodeId = u32;
@@ -49,7 +51,7 @@ pub(crate) struct Node {
     pub(crate) is_row: bool,
     /// The node of its text beside attributes and child elements, if the schema has one.
     pub(crate) value: NodeId,
-    /// Its name with its prefix, as last written.
+    /// Its name with its prefix, as last written, in the file's encoding.
     pub(crate) written: Vec<u8>,
     /// The child element that came first the last time.
     pub(crate) first: NodeId,
@@ -72,7 +74,10 @@ pub(crate) struct Shape {
     learning: bool,
     attribute_prefix: String,
     value_tag: String,
+    row_tags: Vec<RowTag>,
     rows: RowMatcher,
+    /// How the names of the file at hand become UTF-8, if they are not.
+    table: Option<SingleByte>,
 }
 
 impl Shape {
@@ -97,7 +102,7 @@ impl Shape {
     }
 
     fn empty(options: &XmlOptions, kind: Kind, learning: bool) -> Self {
-        let rows = RowMatcher::new(&options.row_tags);
+        let rows = RowMatcher::new(&options.row_tags, None);
         let root = Node::new(b"", NO_NODE, kind);
         let (attribute_prefix, value_tag) =
             (options.attribute_prefix.clone(), options.value_tag.clone());
@@ -107,7 +112,24 @@ impl Shape {
             learning,
             attribute_prefix,
             value_tag,
+            row_tags: options.row_tags.clone(),
             rows,
+            table: None,
+        }
+    }
+
+    /// Makes ready for a file in this encoding; `None` is UTF-8.
+    pub(crate) fn set_table(&mut self, table: Option<SingleByte>) {
+        if table == self.table {
+            return;
+        }
+        self.table = table;
+        self.rows = RowMatcher::new(&self.row_tags, table);
+        // Names as last written are bytes of the other encoding. They are looked at only where a guess leads.
+        for node in &mut self.nodes {
+            node.first = NO_NODE;
+            node.first_attribute = NO_NODE;
+            node.next = NO_NODE;
         }
     }
 
@@ -185,10 +207,10 @@ impl Shape {
     /// Finds a child element by its name as written, and remembers it for the next time. `prev` is the child before
     /// it. [`NO_NODE`] if there is no such node; if the parent is wanted, one is made unless there is no room.
     pub(crate) fn child(&mut self, parent: NodeId, prev: NodeId, name: &[u8]) -> NodeId {
-        let local = local_name(name);
-        let id = match self.node(parent).children.get(local) {
+        let local = in_utf8(local_name(name), self.table);
+        let id = match self.node(parent).children.get(local.as_ref()) {
             Some(id) => *id,
-            None if self.node(parent).wanted => self.add(parent, local, false),
+            None if self.node(parent).wanted => self.add(parent, &local, false),
             None => NO_NODE,
         };
         // An attribute's node is remembered by the attribute's name.
@@ -209,9 +231,9 @@ impl Shape {
 
     /// Finds an attribute by its name as written; as [`Shape::child`].
     pub(crate) fn attribute(&mut self, parent: NodeId, prev: NodeId, name: &[u8]) -> NodeId {
-        let local = local_name(name);
-        let found = self.node(parent).attributes.get(local).copied();
-        let id = found.unwrap_or_else(|| self.add(parent, local, true));
+        let local = in_utf8(local_name(name), self.table);
+        let found = self.node(parent).attributes.get(local.as_ref()).copied();
+        let id = found.unwrap_or_else(|| self.add(parent, &local, true));
         if id != NO_NODE {
             let node = self.node_mut(id);
             if node.written != name {
@@ -299,6 +321,17 @@ impl Shape {
         value
             .or_else(|| parent.children.get(name.as_bytes()).copied())
             .unwrap_or(NO_NODE)
+    }
+}
+
+fn in_utf8(name: &[u8], table: Option<SingleByte>) -> Cow<'_, [u8]> {
+    match table {
+        Some(table) if !name.is_ascii() => {
+            let mut utf8 = Vec::with_capacity(2 * name.len());
+            table.decode(name, &mut utf8);
+            Cow::Owned(utf8)
+        }
+        _ => Cow::Borrowed(name),
     }
 }
 

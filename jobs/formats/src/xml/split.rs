@@ -7,7 +7,9 @@
 //! # Why it is exact
 //!
 //! **Between records there is one state.** Outside a record the scanner keeps nothing in mind but its position: what
-//! it does from a byte on is a function of the bytes from there on (and of the configuration). The same holds for a
+//! it does from a byte on is a function of the bytes from there on, of the configuration, and of the file's *head*: its
+//! encoding and the entities declared before its first element ([`Head`](super::Head)). The head is a function of the
+//! file's first bytes, and all readers of a file are told the same one. The same holds for a
 //! record: where it ends, and whether it is good, depends on the bytes from its first one on, broken ones included
 //! (the rule of `recover` looks nowhere else). Call a position at which the scanner stands outside a record and sees
 //! a `<` a *token*. Two scanners that both stand at the same token do the same from there on.
@@ -32,6 +34,12 @@
 //! If the offsets differ, the guess was wrong, or led elsewhere: the split is read again from the true S(p) as
 //! [`Start::Known`], which assumes nothing, and so is right. Its result replaces the first one. The splits after it
 //! are then compared with the new *reached*.
+//!
+//! **Later documents.** A file may hold several documents, each with a declaration and a DOCTYPE of its own, which a
+//! reader further on does not see. So it is the head that counts for all of them, and one that declares anything else
+//! is a [`Conflict`](super::Conflict): the file is to be refused. A split notes what it sees from its *first* on, up to
+//! its *reached*: there it stands at the tokens of the single pass, if it is to be believed at all, and each of them is
+//! in one split's part. Before its *first* it notes nothing, since it may be looking into a comment.
 //!
 //! # What it costs
 //!

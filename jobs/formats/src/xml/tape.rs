@@ -4,7 +4,7 @@
 //! record that turns out to be broken leaves a tape that nobody reads.
 
 use super::shape::NodeId;
-use super::text::{Encoded, decode};
+use super::text::{Encoded, TextRules};
 
 /// What an entry says of its node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,10 @@ const JOINED_BYTES_KEPT_MAX: usize = 1 << 20;
 pub(crate) struct Tape {
     pub(crate) entries: Vec<Entry>,
     pub(crate) joined: Vec<u8>,
+    /// How the record's text is to be read.
+    pub(crate) rules: TextRules,
+    /// How much its entities expand to.
+    pub(crate) expanded_bytes: usize,
 }
 
 impl Tape {
@@ -48,6 +52,7 @@ impl Tape {
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
         self.entries.shrink_to(ENTRIES_KEPT_MAX);
+        self.expanded_bytes = 0;
         self.joined.clear();
         self.joined.shrink_to(JOINED_BYTES_KEPT_MAX);
     }
@@ -83,13 +88,24 @@ impl Tape {
     ) -> &'a [u8] {
         let range = entry.start as usize..entry.end as usize;
         match entry.encoded {
-            Encoded::Plain => record.get(range).unwrap_or_default(),
             Encoded::Joined => self.joined.get(range).unwrap_or_default(),
             encoded => {
-                scratch.clear();
-                decode(record.get(range).unwrap_or_default(), encoded, scratch);
-                scratch
+                let text = record.get(range).unwrap_or_default();
+                if encoded == Encoded::Plain && self.rules.table.is_none() {
+                    return text;
+                }
+                self.decoded(text, encoded, scratch)
             }
         }
+    }
+
+    #[inline(never)]
+    fn decoded<'a>(&self, text: &'a [u8], encoded: Encoded, scratch: &'a mut Vec<u8>) -> &'a [u8] {
+        if encoded == Encoded::Plain && text.is_ascii() {
+            return text;
+        }
+        scratch.clear();
+        self.rules.decode(text, encoded, scratch);
+        scratch
     }
 }

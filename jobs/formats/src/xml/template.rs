@@ -128,6 +128,17 @@ impl Template {
         self.pause == 0 && !self.full
     }
 
+    /// Forgets what was learned.
+    pub(crate) fn forget(&mut self) {
+        *self = Self {
+            #[cfg(test)]
+            off: self.off,
+            #[cfg(test)]
+            replayed: self.replayed,
+            ..Self::default()
+        };
+    }
+
     /// Learns nothing, so that the strict pass reads every record.
     #[cfg(test)]
     pub(crate) fn turn_off(&mut self) {

@@ -1,6 +1,11 @@
 //! Character data: references, line ends, and the bytes that call for a closer look.
 
+use std::sync::Arc;
+
 use super::bytes::find_special;
+use super::config::{is_name_byte, is_name_start};
+use super::doctype::{Entities, Refusal};
+use crate::charset::SingleByte;
 
 /// How far ahead to look at once for a byte that calls for a closer look.
 const LOOK_AHEAD_BYTES: usize = 4096;
@@ -75,21 +80,124 @@ impl Special {
     }
 }
 
-/// Checks every reference of a piece of text.
-///
-/// # Errors
-/// The position of the first `&` that begins no known reference.
-pub(crate) fn check_references(text: &[u8]) -> Result<(), usize> {
-    for at in memchr::memchr_iter(b'&', text) {
-        if reference(text.get(at..).unwrap_or_default()).is_none() {
-            return Err(at);
+/// What the head of a file says of its text.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TextRules {
+    /// How bytes of the upper half become characters, if they are not UTF-8.
+    pub(crate) table: Option<SingleByte>,
+    /// The entities that the file declares, if any.
+    pub(crate) entities: Option<Arc<Entities>>,
+    /// How much one of them may expand to.
+    pub(crate) entity_bytes_max: usize,
+}
+
+impl TextRules {
+    /// Checks every reference of a piece of text, and adds what the entities in it expand to to `expanded_bytes`, of
+    /// which a record may have `record_bytes_max`.
+    ///
+    /// # Errors
+    /// The position of the first `&` that begins no reference that can be replaced, and why that is so.
+    pub(crate) fn check(
+        &self,
+        text: &[u8],
+        encoded: Encoded,
+        expanded_bytes: &mut usize,
+        record_bytes_max: usize,
+    ) -> Result<(), (usize, Refusal)> {
+        let mut unused = Vec::new();
+        for at in memchr::memchr_iter(b'&', text) {
+            let found = text.get(at..).unwrap_or_default();
+            if reference(found).is_some() {
+                continue;
+            }
+            unused.clear();
+            let expanded = self.expand(found, encoded, &mut unused);
+            *expanded_bytes += expanded.map_err(|refusal| (at, refusal))?.1;
+            if *expanded_bytes > record_bytes_max {
+                let bytes_max = record_bytes_max;
+                return Err((at, Refusal::RecordTooLong { bytes_max }));
+            }
+        }
+        Ok(())
+    }
+
+    /// Expands the reference to a declared entity with which `text` begins: its length, and what the entity costs.
+    fn expand(
+        &self,
+        text: &[u8],
+        encoded: Encoded,
+        out: &mut Vec<u8>,
+    ) -> Result<(usize, usize), Refusal> {
+        let entities = self.entities.as_ref().ok_or(Refusal::Unknown)?;
+        let (name, length) = entity_name(text).ok_or(Refusal::Unknown)?;
+        let mut utf8 = Vec::new();
+        let name = match self.table {
+            Some(table) => {
+                table.decode(name, &mut utf8);
+                &utf8
+            }
+            None => name,
+        };
+        let name = std::str::from_utf8(name).map_err(|_| Refusal::Unknown)?;
+        let in_attribute = encoded == Encoded::Attribute;
+        let cost = entities.expand(name, self.entity_bytes_max, in_attribute, out)?;
+        Ok((length, cost))
+    }
+
+    /// Appends the value of a piece of text whose references were checked.
+    pub(crate) fn decode(&self, text: &[u8], encoded: Encoded, out: &mut Vec<u8>) {
+        if matches!(encoded, Encoded::Plain | Encoded::Joined) {
+            match self.table {
+                Some(table) if encoded == Encoded::Plain => table.decode(text, out),
+                _ => out.extend_from_slice(text),
+            }
+            return;
+        }
+        let mut i = 0;
+        while let Some(&byte) = text.get(i) {
+            i += 1;
+            match byte {
+                b'&' if encoded != Encoded::Lines => {
+                    let found = text.get(i - 1..).unwrap_or_default();
+                    let length = match reference(found) {
+                        Some((character, length)) => {
+                            out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                            length
+                        }
+                        None => self.expand(found, encoded, out).map_or(1, |done| done.0),
+                    };
+                    i += length - 1;
+                }
+                b'\r' => {
+                    // CR LF and a lone CR are one line end (XML 1.0, 2.11).
+                    i += usize::from(text.get(i) == Some(&b'\n'));
+                    out.push(if encoded == Encoded::Attribute {
+                        b' '
+                    } else {
+                        b'\n'
+                    });
+                }
+                b'\t' | b'\n' if encoded == Encoded::Attribute => out.push(b' '),
+                0x80.. => match self.table {
+                    Some(table) => table.decode(&[byte], out),
+                    None => out.push(byte),
+                },
+                _ => out.push(byte),
+            }
         }
     }
-    Ok(())
+}
+
+/// The name of the entity to which the reference at the start of `text` refers, and the reference's length.
+pub(crate) fn entity_name(text: &[u8]) -> Option<(&[u8], usize)> {
+    let rest = text.strip_prefix(b"&")?;
+    rest.first().filter(|byte| is_name_start(**byte))?;
+    let length = rest.iter().position(|byte| !is_name_byte(*byte))?;
+    (rest.get(length) == Some(&b';')).then_some((rest.get(..length)?, length + 2))
 }
 
 /// The character that a reference stands for, and the reference's length; `text` begins with its `&`.
-fn reference(text: &[u8]) -> Option<(char, usize)> {
+pub(crate) fn reference(text: &[u8]) -> Option<(char, usize)> {
     const PREDEFINED: [(&[u8], char); 5] = [
         (b"&amp;", '&'),
         (b"&lt;", '<'),
@@ -126,41 +234,8 @@ fn reference(text: &[u8]) -> Option<(char, usize)> {
 }
 
 /// Whether XML may hold the character (XML 1.0, production 2).
-fn is_xml_char(character: char) -> bool {
+pub(crate) fn is_xml_char(character: char) -> bool {
     matches!(character, '\t' | '\n' | '\r' | ' '..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
-}
-
-/// Appends the value of a piece of text whose references were checked.
-pub(crate) fn decode(text: &[u8], encoded: Encoded, out: &mut Vec<u8>) {
-    if matches!(encoded, Encoded::Plain | Encoded::Joined) {
-        out.extend_from_slice(text);
-        return;
-    }
-    let mut i = 0;
-    while let Some(&byte) = text.get(i) {
-        i += 1;
-        match byte {
-            b'&' if encoded != Encoded::Lines => {
-                let (character, length) = text
-                    .get(i - 1..)
-                    .and_then(reference)
-                    .unwrap_or((char::REPLACEMENT_CHARACTER, 1));
-                out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-                i += length - 1;
-            }
-            b'\r' => {
-                // CR LF and a lone CR are one line end (XML 1.0, 2.11).
-                i += usize::from(text.get(i) == Some(&b'\n'));
-                out.push(if encoded == Encoded::Attribute {
-                    b' '
-                } else {
-                    b'\n'
-                });
-            }
-            b'\t' | b'\n' if encoded == Encoded::Attribute => out.push(b' '),
-            _ => out.push(byte),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -179,12 +254,17 @@ mod tests {
             ("a&#10;b", Encoded::Attribute, "a\nb"),
             ("&amp;\r\n", Encoded::Lines, "&amp;\n"),
         ];
+        let rules = TextRules::default();
         for (text, encoded, expected) in cases {
             let mut out = Vec::new();
             if *encoded != Encoded::Lines {
-                assert_eq!(check_references(text.as_bytes()), Ok(()), "{text}");
+                assert_eq!(
+                    rules.check(text.as_bytes(), *encoded, &mut 0, 100),
+                    Ok(()),
+                    "{text}"
+                );
             }
-            decode(text.as_bytes(), *encoded, &mut out);
+            rules.decode(text.as_bytes(), *encoded, &mut out);
             assert_eq!(std::str::from_utf8(&out).unwrap(), *expected, "{text}");
         }
     }
@@ -205,7 +285,8 @@ mod tests {
             ("&AMP;", 0),
         ];
         for (text, at) in cases {
-            assert_eq!(check_references(text.as_bytes()), Err(*at), "{text}");
+            let found = TextRules::default().check(text.as_bytes(), Encoded::Escaped, &mut 0, 100);
+            assert_eq!(found, Err((*at, Refusal::Unknown)), "{text}");
         }
     }
 

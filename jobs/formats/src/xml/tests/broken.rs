@@ -120,7 +120,11 @@ fn bytes_that_are_not_utf8_are_named() {
     assert_eq!(outcome.rows, [json!({"a": "ok"})]);
     assert_eq!(
         outcome.bad[0].reason,
-        BadReason::InvalidUtf8 { at: 13, byte: 0xE9 }
+        BadReason::InvalidByte {
+            at: 13,
+            byte: 0xE9,
+            encoding: "UTF-8".to_string()
+        }
     );
     assert_eq!(outcome.bad[0].raw, "<r><a>caf\\xE9</a></r>");
     assert_eq!(outcome.bad[0].raw_bytes, 18);

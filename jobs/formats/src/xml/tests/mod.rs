@@ -1,8 +1,11 @@
 //! Tests of the whole reader: documents with known rows, a slow reader as the oracle, splits at every byte, damage.
 
 mod broken;
+mod charsets;
 mod damage;
 mod documents;
+mod entities;
+mod heads;
 mod oracle;
 mod output;
 mod real;

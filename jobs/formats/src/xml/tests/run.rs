@@ -7,8 +7,8 @@ use serde_json::Value;
 use super::rows::rows;
 use crate::schema_file;
 use crate::xml::{
-    BadRecord, Chain, FedState, Split, SplitReport, Start, XmlConfig, XmlOptions, XmlReader,
-    verify_chain,
+    BadRecord, Chain, Conflict, FedState, Head, HeadState, ReadFailure, Split, SplitReport, Start,
+    XmlConfig, XmlOptions, XmlReader, verify_chain,
 };
 
 /// How often a seeded test goes round: `HEADWORKS_TEST_ROUNDS=100` makes every such test a hundred times as long.
@@ -24,6 +24,7 @@ pub(super) fn rounds(usual: u64) -> u64 {
 pub(super) struct Outcome {
     pub(super) rows: Vec<Value>,
     pub(super) bad: Vec<BadRecord>,
+    pub(super) conflict: Option<Conflict>,
 }
 
 /// A configuration: row tags, and the lines below `fields:` of a schema file.
@@ -45,7 +46,15 @@ pub(super) fn config_with(
     Arc::new(XmlConfig::new(options, schema.clone(), schema).unwrap())
 }
 
-/// Reads one split with buffers of at first `chunk` bytes.
+/// The head of a file.
+pub(super) fn head(config: &Arc<XmlConfig>, bytes: &[u8]) -> Result<Head, ReadFailure> {
+    match Head::look(bytes, true, config.options().encoding.as_deref())? {
+        HeadState::Known(head) => Ok(head),
+        HeadState::NeedMore(_) => panic!("asks for more at the end of the file"),
+    }
+}
+
+/// Reads one split with buffers of at first `chunk` bytes. One in mid-file is told the file's head.
 pub(super) fn read_split(
     config: &Arc<XmlConfig>,
     bytes: &[u8],
@@ -53,6 +62,18 @@ pub(super) fn read_split(
     chunk: usize,
 ) -> (Outcome, SplitReport) {
     let mut reader = XmlReader::new(config.clone(), split);
+    if split.start != Start::File {
+        reader.set_head(head(config, bytes).unwrap());
+    }
+    read_with(reader, bytes, chunk)
+}
+
+/// Reads the split at whose start the reader stands.
+pub(super) fn read_with(
+    mut reader: XmlReader,
+    bytes: &[u8],
+    chunk: usize,
+) -> (Outcome, SplitReport) {
     let mut outcome = Outcome::default();
     let mut length = chunk;
     loop {
@@ -88,6 +109,7 @@ pub(super) fn read_split(
     );
     assert_eq!(report.emitted as usize, outcome.rows.len());
     assert_eq!(report.quarantined as usize, outcome.bad.len());
+    outcome.conflict.clone_from(&report.conflict);
     (outcome, report)
 }
 
@@ -137,6 +159,7 @@ pub(super) fn read_chain(
         }
         whole.rows.append(&mut outcome.rows);
         whole.bad.append(&mut outcome.bad);
+        whole.conflict = whole.conflict.or(outcome.conflict);
         lines += lines_here;
         lines_reached = base + report.newlines + report.newlines_past_end;
         prev = Some(report);
