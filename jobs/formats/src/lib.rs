@@ -22,10 +22,12 @@ pub mod xml;
 pub mod xsd;
 
 pub use charset::{Charset, EncodingError, Transcoder};
-pub use infer::{InferOptions, Inferrer, SchemaError, TypeTree};
+pub use infer::{InferOptions, Inferrer, SampleRatio, SchemaError, TypeTree, evolve};
+pub use values::Pattern;
 pub use xml::{
-    BadReason, BadRecord, Chain, ConfigError, Conflict, Fed, FedState, Head, HeadState, Limits,
-    OFFSET_COLUMN, OnBadRecord, OnBadValue, ROW_TAG_COLUMN, ReadFailure, RowTag, Split,
-    SplitReport, Start, SyncKind, SyncPoint, XmlConfig, XmlOptions, XmlReader, verify_chain,
+    BadReason, BadRecord, Chain, ConfigError, Conflict, Fed, FedState, Head, HeadState,
+    LeafPredicate, LeafTest, Limits, Literal, OFFSET_COLUMN, OnBadRecord, OnBadValue, OnUnknown,
+    RAW_KEY, ROW_TAG_COLUMN, ReadFailure, RowTag, Split, SplitReport, Start, SyncKind, SyncPoint,
+    XmlConfig, XmlOptions, XmlReader, verify_chain,
 };
 pub use xsd::{DateTimeAs, Xsd, XsdError, XsdOptions, XsdSchema};

@@ -19,7 +19,8 @@
 //!
 //! | Word | Arrow | Takes |
 //! | --- | --- | --- |
-//! | `text` | Utf8 | anything |
+//! | `text` | Utf8 | anything; child elements are not part of it |
+//! | `xml` | Utf8, field metadata `headworks.raw` = `true` | what stands between an element's tags, as it stands |
 //! | `int64` | Int64 | `-12` |
 //! | `decimal(p,s)` | Decimal128, p up to 38 | `-12.50`, exactly |
 //! | `float64` | Float64 | `-1.25e-3` |
@@ -28,6 +29,7 @@
 //! | `timestamp` | Timestamp(µs) | `2024-02-29T12:00:00.5`, `2024-02-29 12:00:00`, `2024-02-29` |
 //! | `timestamptz` | Timestamp(µs, UTC) | `2024-02-29T12:00:00Z`, `2024-02-29T12:00:00-05:00` |
 
+use std::collections::HashMap;
 use std::fmt;
 
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
@@ -36,6 +38,8 @@ use serde_saphyr::Spanned;
 use thiserror::Error;
 
 use crate::values::DECIMAL_DIGITS_MAX;
+use crate::xml::RAW_KEY;
+use crate::xml::config::is_raw;
 
 /// A schema file that cannot be read, or a schema that has no file (then line and column are 0).
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -54,15 +58,15 @@ const HEADER: &str = "\
 # The columns of a record, in the order in which they are read. This file may be edited.
 #
 # One field a line, `name: type`. Types: text, int64, decimal(precision,scale), float64, bool,
-# date, timestamp, timestamptz (with a zone). An element with attributes or child elements has
+# date, timestamp, timestamptz (with a zone), xml (raw, with tags). An element with attributes or child elements has
 # `fields:`; one that may occur several times has `list:` and the type of one occurrence.
 # A name that begins with `_` is an attribute; `_VALUE` is the text beside attributes.
 # A field that is left out is not read; the run reports it as unknown.
 ";
 
 /// The type words, for messages.
-const WORDS: &str = "text, int64, decimal(p,s), float64, bool, date, timestamp, timestamptz; or `fields:` or `list:` \
-                     with what it holds below";
+const WORDS: &str = "text, int64, decimal(p,s), float64, bool, date, timestamp, timestamptz, xml; or `fields:` or \
+                     `list:` with what it holds below";
 
 /// Writes a schema as YAML, with a header that explains it.
 ///
@@ -99,17 +103,17 @@ pub fn write_with_notes(schema: &Schema, notes: &[String]) -> Result<String, Sch
 
 fn write_field(field: &Field, indent: usize, out: &mut String) -> Result<(), SchemaFileError> {
     out.push_str(&format!("{:indent$}{}:", "", quoted(field.name())));
-    write_type(field.data_type(), field.name(), indent, out)
+    write_type(field, field.name(), indent, out)
 }
 
 fn write_type(
-    data_type: &DataType,
+    field: &Field,
     name: &str,
     indent: usize,
     out: &mut String,
 ) -> Result<(), SchemaFileError> {
     let inner = indent + 2;
-    match data_type {
+    match field.data_type() {
         DataType::Struct(fields) => {
             out.push_str(&format!("\n{:inner$}fields:\n", ""));
             for field in fields {
@@ -119,7 +123,11 @@ fn write_type(
         }
         DataType::List(item) => {
             out.push_str(&format!("\n{:inner$}list:", ""));
-            write_type(item.data_type(), name, inner, out)
+            write_type(item, name, inner, out)
+        }
+        DataType::Utf8 if is_raw(field) => {
+            out.push_str(" xml\n");
+            Ok(())
         }
         scalar => match word(scalar) {
             Some(word) => {
@@ -242,9 +250,17 @@ fn read_fields(node: &Spanned<Node>) -> Result<Vec<Field>, SchemaFileError> {
                 format!("the field `{}` is declared twice", name.value),
             ));
         }
-        fields.push(Field::new(&name.value, read_type(node)?, true));
+        fields.push(read_field(&name.value, node)?);
     }
     Ok(fields)
+}
+
+fn read_field(name: &str, node: &Spanned<Node>) -> Result<Field, SchemaFileError> {
+    if matches!(&node.value, Node::Word(word) if word == "xml") {
+        let raw = HashMap::from([(RAW_KEY.to_string(), "true".to_string())]);
+        return Ok(Field::new(name, DataType::Utf8, true).with_metadata(raw));
+    }
+    Ok(Field::new(name, read_type(node)?, true))
 }
 
 fn read_type(node: &Spanned<Node>) -> Result<DataType, SchemaFileError> {
@@ -260,16 +276,14 @@ fn read_type(node: &Spanned<Node>) -> Result<DataType, SchemaFileError> {
                 Ok(DataType::Struct(read.into()))
             }
             [(key, item)] if key.value == "list" => {
-                let data_type = read_type(item)?;
-                if matches!(data_type, DataType::List(_)) {
+                let field = read_field(Field::LIST_FIELD_DEFAULT_NAME, item)?;
+                if matches!(field.data_type(), DataType::List(_)) {
                     return Err(wrong(
                         item,
                         "a list holds no lists: its items are occurrences of one element",
                     ));
                 }
-                Ok(DataType::List(
-                    Field::new_list_field(data_type, true).into(),
-                ))
+                Ok(DataType::List(field.into()))
             }
             [] => Err(wrong(node, format!("a type is missing; allowed: {WORDS}"))),
             [(key, _), ..] => Err(wrong(
@@ -382,6 +396,12 @@ mod tests {
         ];
         let inner = DataType::Struct(fields.clone().into());
         let mut all = fields;
+        let raw = |field: Field| {
+            field.with_metadata(HashMap::from([(RAW_KEY.to_string(), "true".to_string())]))
+        };
+        all.push(raw(scalar("x", DataType::Utf8)));
+        let item = raw(Field::new_list_field(DataType::Utf8, true));
+        all.push(scalar("lx", DataType::List(item.into())));
         all.push(scalar("s", inner.clone()));
         all.push(scalar("l", list(DataType::Utf8)));
         all.push(scalar(

@@ -3,19 +3,24 @@
 //! An [`Inferrer`] is fed like the reader, split by split, and gives a [`TypeTree`]. Trees of many splits and files
 //! merge, in any order, into one; [`TypeTree::to_schema`] turns it into a schema by the rules in [`rules`].
 
+mod evolve;
 pub mod rules;
+mod sample;
 mod tree;
 
 use std::sync::Arc;
 
+pub use evolve::evolve;
+pub use sample::SampleRatio;
 pub use tree::{InferOptions, SchemaError, TypeNode, TypeTree};
 
-use crate::values::trim;
+use crate::values::{Cleaner, Forms, trim};
 use crate::xml::scanner::{Scanner, Step};
 use crate::xml::shape::{NO_NODE, NodeId, ROOT, Shape};
 use crate::xml::tape::{Op, Tape};
 use crate::xml::{Fed, FedState, Head, OnBadRecord, ReadFailure, Split, SplitReport, XmlOptions};
 use rules::Classes;
+use sample::is_sampled;
 
 /// How many different paths the records of a split may have.
 pub const PATHS_MAX: usize = 50_000;
@@ -32,6 +37,15 @@ pub struct Inferrer {
     instance: u64,
     open: Vec<(NodeId, u64)>,
     scratch: Vec<u8>,
+    sample: SampleRatio,
+    /// How texts are read, if not in the default way.
+    reading: Option<Box<Reading>>,
+}
+
+#[derive(Debug)]
+struct Reading {
+    forms: Forms,
+    cleaner: Cleaner,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -58,6 +72,8 @@ impl Inferrer {
             instance: 0,
             open: Vec::new(),
             scratch: Vec::new(),
+            sample: options.sample_ratio,
+            reading: Reading::new(&options),
         }
     }
 
@@ -88,21 +104,29 @@ impl Inferrer {
             match self.scanner.next(&mut self.shape, buf, base, eof)? {
                 Step::NeedInput(at_least) => break FedState::NeedInput { at_least },
                 Step::Done => break FedState::Done,
-                Step::Bad(_) => {}
-                Step::Record { start, end, .. } => {
-                    self.stats.resize(self.shape.len(), Stats::default());
+                Step::Bad(_) | Step::Kept { .. } => {}
+                Step::Record { at, start, end } => {
+                    self.scanner.report.emitted += 1;
                     let record = buf.get(start..end).unwrap_or_default();
+                    if self.sample != SampleRatio::ALL
+                        && !is_sampled(at.offset, record, self.sample)
+                    {
+                        continue;
+                    }
+                    self.stats.resize(self.shape.len(), Stats::default());
                     let Self {
                         scanner,
                         stats,
                         instance,
                         open,
                         scratch,
+                        reading,
                         ..
                     } = self;
-                    learn(scanner.tape(), record, stats, instance, open, scratch)?;
+                    let tape = scanner.tape();
+                    let reading = reading.as_deref();
+                    learn(tape, record, stats, instance, open, scratch, reading)?;
                     self.records += 1;
-                    self.scanner.report.emitted += 1;
                 }
             }
         };
@@ -112,7 +136,7 @@ impl Inferrer {
         })
     }
 
-    /// The counts so far, for [`verify_chain`](crate::verify_chain): records learned from are those emitted.
+    /// The counts so far, for [`verify_chain`](crate::verify_chain): good records, sampled or not, are those emitted.
     pub fn report(&self) -> SplitReport {
         self.scanner.report.clone()
     }
@@ -161,6 +185,24 @@ impl Inferrer {
     }
 }
 
+impl Reading {
+    fn new(options: &XmlOptions) -> Option<Box<Self>> {
+        let reading = Self {
+            forms: options.forms(),
+            cleaner: Cleaner::new(true, &options.null_values),
+        };
+        let is_default = reading.cleaner == Cleaner::Trims && !reading.forms.are_given();
+        (!is_default).then(|| Box::new(reading))
+    }
+
+    fn add(&self, text: &[u8], classes: &mut Classes) {
+        match self.cleaner.clean(text) {
+            None => classes.empty = true,
+            Some(text) => classes.add_by(text, &self.forms),
+        }
+    }
+}
+
 /// Takes in a record's tape.
 fn learn(
     tape: &Tape,
@@ -169,6 +211,7 @@ fn learn(
     instances: &mut u64,
     open: &mut Vec<(NodeId, u64)>,
     scratch: &mut Vec<u8>,
+    reading: Option<&Reading>,
 ) -> Result<(), ReadFailure> {
     open.clear();
     open.push((NO_NODE, 0));
@@ -200,7 +243,13 @@ fn learn(
                 *instances += 1;
                 open.push((entry.node, *instances));
             }
-            Op::Value => stats.text.add(trim(tape.text(entry, record, scratch))),
+            Op::Value => {
+                let text = tape.text(entry, record, scratch);
+                match reading {
+                    None => stats.text.add(trim(text)),
+                    Some(reading) => reading.add(text, &mut stats.text),
+                }
+            }
             _ => {}
         }
     }

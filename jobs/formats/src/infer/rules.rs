@@ -9,10 +9,13 @@
 //! | decimal | an integer part as above (it may be missing), `.`, digits; at most 38 digits in all |
 //! | float | integer or decimal, then `e` or `E`, `+` or `-`?, digits |
 //! | boolean | `true`, `false` |
-//! | date | `YYYY-MM-DD`, a day of the calendar |
-//! | timestamp | `YYYY-MM-DD`, `T` or a space, `HH:MM:SS`, `.` and digits?; exact in microseconds |
-//! | timestamp with zone | the same, then `Z` or `±HH:MM` |
+//! | date | `YYYY-MM-DD`, a day of the calendar; or the form of `date_format` in its place |
+//! | timestamp | `YYYY-MM-DD`, `T` or a space, `HH:MM:SS`, `.` and digits?; exact in microseconds; or the form of `timestamp_format` in its place, where it has no zone |
+//! | timestamp with zone | the same, then `Z` or `±HH:MM`; or the form of `timestamp_format`, where it has a zone |
 //! | text | anything else: `007`, `+5`, `5.`, `TRUE`, more than 38 digits |
+//!
+//! One of `null_values` counts as empty. (Where a pattern's dates look like numbers, `yyyyMMdd`, they are numbers here,
+//! as in Spark; the schema file can say otherwise.)
 //!
 //! All values of a column together decide its type, whatever their order:
 //!
@@ -29,14 +32,25 @@
 //! | timestamp with zone | timestamptz |
 //! | any other mixture | text |
 //!
-//! An element that ever has attributes or child elements is a struct, and text that it ever has beside them is the
-//! field `_VALUE`. An element that ever occurs twice in one parent is a list. The fields of a struct stand in this
-//! order, which does not depend on the order of the data: attributes by name, `_VALUE`, elements by name.
+//! And all occurrences of an element decide its shape, whatever their order:
+//!
+//! | Seen | Shape |
+//! | --- | --- |
+//! | text alone, or nothing | the type above |
+//! | attributes or child elements, once | struct |
+//! | both: here text alone, there attributes or child elements | struct, whose field `_VALUE` has the type of all the texts |
+//! | text beside attributes or child elements | the same; several pieces of text are one text |
+//! | twice in one parent, once | list of what one occurrence is |
+//! | two attributes of one element with one local name (prefixes left out) | list |
+//! | an attribute with `attribute_prefix`, or the text as `value_tag`, that has the name of another field | an error that names the option to change |
+//!
+//! The fields of a struct stand in this order, which does not depend on the order of the data: attributes by name,
+//! `_VALUE`, elements by name; then the columns that options ask for.
 
 use arrow::datatypes::{DataType, TimeUnit};
 use serde::{Deserialize, Serialize};
 
-use crate::values::{self, DECIMAL_DIGITS_MAX};
+use crate::values::{self, DECIMAL_DIGITS_MAX, Forms, Moment, leading_digits};
 
 /// What is known of the values of one column. Merging is a union, so the order of the data does not matter.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,6 +99,23 @@ impl Classes {
         }
     }
 
+    /// The same, where dates and timestamps have other forms.
+    pub fn add_by(&mut self, value: &[u8], forms: &Forms) {
+        if value.is_empty() {
+            self.empty = true;
+        } else if self.text {
+            // It will be text whatever else comes.
+        } else if value == b"true" || value == b"false" {
+            self.boolean = true;
+        } else if let Some(number) = number(value) {
+            self.add_number(number, value);
+        } else if forms.date(value).is_some() {
+            self.date = true;
+        } else {
+            self.add_timestamp(forms.timestamp(value));
+        }
+    }
+
     /// What was seen before the first text depends on the order, and nothing hangs on it: it is forgotten.
     fn set_text(&mut self) {
         *self = Self {
@@ -96,26 +127,36 @@ impl Classes {
 
     fn add_number_or_time(&mut self, value: &[u8]) {
         match number(value) {
-            Some(Number { float: true, .. }) => self.float = true,
-            Some(number) => {
-                self.digits_max = self.digits_max.max(number.digits);
-                match number.scale {
-                    Some(scale) => {
-                        self.decimal = true;
-                        self.scale_max = self.scale_max.max(scale);
-                    }
-                    None => {
-                        self.integer = true;
-                        self.beyond_int64 |= number.digits >= 19 && values::int64(value).is_none();
-                    }
-                }
-            }
+            Some(number) => self.add_number(number, value),
             None if values::date32(value).is_some() => self.date = true,
-            None => match values::timestamp(value) {
-                Some(moment) if moment.zoned => self.timestamptz = true,
-                Some(_) => self.timestamp = true,
-                None => self.set_text(),
-            },
+            None => self.add_timestamp(values::timestamp(value)),
+        }
+    }
+
+    #[inline(always)]
+    fn add_number(&mut self, number: Number, value: &[u8]) {
+        if number.float {
+            self.float = true;
+            return;
+        }
+        self.digits_max = self.digits_max.max(number.digits);
+        match number.scale {
+            Some(scale) => {
+                self.decimal = true;
+                self.scale_max = self.scale_max.max(scale);
+            }
+            None => {
+                self.integer = true;
+                self.beyond_int64 |= number.digits >= 19 && values::int64(value).is_none();
+            }
+        }
+    }
+
+    fn add_timestamp(&mut self, moment: Option<Moment>) {
+        match moment {
+            Some(moment) if moment.zoned => self.timestamptz = true,
+            Some(_) => self.timestamp = true,
+            None => self.set_text(),
         }
     }
 
@@ -187,6 +228,7 @@ struct Number {
     float: bool,
 }
 
+#[inline(always)]
 fn number(value: &[u8]) -> Option<Number> {
     let value = value.strip_prefix(b"-").unwrap_or(value);
     let digits = leading_digits(value);
@@ -228,10 +270,6 @@ fn number(value: &[u8]) -> Option<Number> {
         scale: scale.map(narrow),
         float,
     })
-}
-
-fn leading_digits(text: &[u8]) -> usize {
-    text.iter().take_while(|b| b.is_ascii_digit()).count()
 }
 
 #[cfg(test)]

@@ -93,14 +93,44 @@ fn a_tree_without_records_has_no_schema() {
 }
 
 #[test]
-fn two_things_of_one_name_are_refused() {
-    let clash = Err(SchemaError::NameClash {
-        path: "a._x".to_string(),
-    });
-    assert_eq!(
-        tree("<r><a x='1'><_x>2</_x></a></r>").to_schema(&InferOptions::default()),
-        clash
-    );
+fn two_things_of_one_name_are_refused_with_a_way_out() {
+    let with = |set: fn(&mut XmlOptions)| {
+        let mut options = XmlOptions::new(&["r"]).unwrap();
+        set(&mut options);
+        InferOptions::from(&options)
+    };
+    let cases: &[(&str, InferOptions, &str)] = &[
+        (
+            "<r><a x='1'><_x>2</_x></a></r>",
+            InferOptions::default(),
+            "an attribute and an element would both be the column `a._x`; choose another attribute_prefix, or leave \
+             attributes out (exclude_attributes)",
+        ),
+        (
+            "<r>text<_VALUE>2</_VALUE></r>",
+            InferOptions::default(),
+            "the text and an element would both be the column `_VALUE`; choose another value_tag",
+        ),
+        (
+            "<r VALUE='1'>text</r>",
+            InferOptions::default(),
+            "the text and an attribute would both be the column `_VALUE`; choose another value_tag",
+        ),
+        (
+            "<r><rest>2</rest></r>",
+            with(|options| options.wildcard_column = Some("rest".to_string())),
+            "what the option asks for and what the records hold would both be the column `rest`; choose another \
+             wildcard_column",
+        ),
+    ];
+    for (document, options, message) in cases {
+        let error = tree(document).to_schema(options).unwrap_err();
+        assert_eq!(error.to_string(), *message, "{document}");
+    }
+    // The way out.
+    let options = with(|options| options.attribute_prefix = "@".to_string());
+    let schema = tree("<r><a x='1'><_x>2</_x></a></r>").to_schema(&options);
+    assert!(schema.is_ok());
 }
 
 const RECORDS: [&str; 12] = [

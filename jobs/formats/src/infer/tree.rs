@@ -16,6 +16,8 @@ pub struct InferOptions {
     pub attribute_prefix: String,
     /// The column of the text beside attributes or child elements.
     pub value_tag: String,
+    /// Columns that stand at the end: the option that asks for each, and its field.
+    pub own_columns: Vec<(&'static str, Field)>,
 }
 
 impl Default for InferOptions {
@@ -23,15 +25,20 @@ impl Default for InferOptions {
         Self {
             attribute_prefix: "_".to_string(),
             value_tag: "_VALUE".to_string(),
+            own_columns: Vec::new(),
         }
     }
 }
 
 impl From<&XmlOptions> for InferOptions {
     fn from(options: &XmlOptions) -> Self {
+        let own = options.own_columns().into_iter();
         Self {
             attribute_prefix: options.attribute_prefix.clone(),
             value_tag: options.value_tag.clone(),
+            own_columns: own
+                .map(|own| (own.option, Field::new(own.name, own.data_type, true)))
+                .collect(),
         }
     }
 }
@@ -40,15 +47,21 @@ impl From<&XmlOptions> for InferOptions {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SchemaError {
     /// No record was seen, so there is nothing to infer from.
-    #[error("no record was found, so there is no schema to infer; check the row tag")]
+    #[error(
+        "no record was found, so there is no schema to infer; check the row tag (and sample_ratio, if it is given)"
+    )]
     NoRecords,
     /// Two things in one element would get the same column.
-    #[error(
-        "two things would be the column `{path}`; choose another attribute_prefix or value_tag"
-    )]
+    #[error("{what} and {other} would both be the column `{path}`; choose another {option}")]
     NameClash {
         /// The column.
         path: String,
+        /// The one.
+        what: &'static str,
+        /// The other.
+        other: &'static str,
+        /// The option that tells them apart.
+        option: &'static str,
     },
 }
 
@@ -98,7 +111,19 @@ impl TypeTree {
         if self.records == 0 {
             return Err(SchemaError::NoRecords);
         }
-        Ok(Schema::new(self.root.fields(options, "")?))
+        let mut fields: Vec<_> = self.root.fields(options, "")?.iter().cloned().collect();
+        for (option, own) in &options.own_columns {
+            if fields.iter().any(|field| field.name() == own.name()) {
+                return Err(SchemaError::NameClash {
+                    path: own.name().clone(),
+                    what: "what the option asks for",
+                    other: "what the records hold",
+                    option,
+                });
+            }
+            fields.push(own.clone().into());
+        }
+        Ok(Schema::new(fields))
     }
 }
 
@@ -121,18 +146,30 @@ impl TypeNode {
             let name = format!("{}{name}", options.attribute_prefix);
             fields.push(node.field(name, options, path)?);
         }
+        let clash = |name: &str, what, other, option| SchemaError::NameClash {
+            path: format!("{path}{name}"),
+            what,
+            other,
+            option,
+        };
         if self.text.any() {
-            fields.push(Field::new(&options.value_tag, self.text.data_type(), true));
+            let name = &options.value_tag;
+            if fields.iter().any(|field| field.name() == name) {
+                return Err(clash(name, "the text", "an attribute", "value_tag"));
+            }
+            fields.push(Field::new(name, self.text.data_type(), true));
         }
+        let before = fields.len();
         for (name, node) in &self.elements {
+            if fields[..before].iter().any(|field| field.name() == name) {
+                return Err(if self.text.any() && *name == options.value_tag {
+                    clash(name, "the text", "an element", "value_tag")
+                } else {
+                    let option = "attribute_prefix, or leave attributes out (exclude_attributes)";
+                    clash(name, "an attribute", "an element", option)
+                });
+            }
             fields.push(node.field(name.clone(), options, path)?);
-        }
-        let mut names: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
-        names.sort_unstable();
-        if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(SchemaError::NameClash {
-                path: format!("{path}{}", twice[0]),
-            });
         }
         Ok(fields.into())
     }

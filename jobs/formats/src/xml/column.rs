@@ -11,10 +11,10 @@ use arrow::array::{
     Int64Array, NullBufferBuilder, StringArray, TimestampMicrosecondArray,
 };
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
-use arrow::datatypes::{DataType, Field, TimeUnit};
+use arrow::datatypes::{DataType, TimeUnit};
 use arrow::error::ArrowError;
 
-use crate::values;
+use crate::values::{self, Forms};
 
 /// A column: its values (or, of a list, the items), and the lists around them.
 #[derive(Debug)]
@@ -48,9 +48,13 @@ enum Values {
         values: Vec<i128>,
     },
     Boolean(BooleanBufferBuilder),
-    Date32(Vec<i32>),
+    Date32 {
+        forms: Arc<Forms>,
+        values: Vec<i32>,
+    },
     Timestamp {
         utc: bool,
+        forms: Arc<Forms>,
         values: Vec<i64>,
     },
     /// Only the validity: the fields are columns of their own.
@@ -59,7 +63,7 @@ enum Values {
 
 impl Column {
     /// An empty column of a type that [`XmlConfig`](super::XmlConfig) has checked.
-    pub(crate) fn new(data_type: &DataType) -> Self {
+    pub(crate) fn new(data_type: &DataType, forms: &Arc<Forms>) -> Self {
         let (list, data_type) = match data_type {
             DataType::List(item) => (
                 Some(Lists {
@@ -82,10 +86,17 @@ impl Column {
                 16,
             ),
             DataType::Boolean => (Values::Boolean(BooleanBufferBuilder::new(0)), 1),
-            DataType::Date32 => (Values::Date32(Vec::new()), 4),
+            DataType::Date32 => (
+                Values::Date32 {
+                    forms: forms.clone(),
+                    values: Vec::new(),
+                },
+                4,
+            ),
             DataType::Timestamp(TimeUnit::Microsecond, zone) => (
                 Values::Timestamp {
                     utc: zone.is_some(),
+                    forms: forms.clone(),
                     values: Vec::new(),
                 },
                 8,
@@ -171,19 +182,25 @@ impl Column {
                 values.push(values::decimal128(text, *precision, *scale).ok_or(DoesNotFit)?);
             }
             Values::Boolean(values) => values.append(values::boolean(text).ok_or(DoesNotFit)?),
-            Values::Date32(values) => values.push(values::date32(text).ok_or(DoesNotFit)?),
-            Values::Timestamp { utc, values } => {
-                let moment = values::timestamp(text)
-                    .or_else(|| values::date_as_timestamp(text))
-                    .filter(|moment| moment.zoned == *utc)
-                    .ok_or(DoesNotFit)?;
-                values.push(moment.micros);
+            Values::Date32 { forms, values } => values.push(forms.date(text).ok_or(DoesNotFit)?),
+            Values::Timestamp { utc, forms, values } => {
+                values.push(forms.micros(text, *utc).ok_or(DoesNotFit)?);
             }
             Values::Struct => return Err(DoesNotFit),
         }
         self.valid.append_non_null();
         self.len += 1;
         Ok(())
+    }
+
+    /// Adds to the text that was appended last.
+    pub(crate) fn extend_text(&mut self, text: &[u8]) {
+        if let Values::Text { offsets, bytes } = &mut self.values {
+            bytes.extend_from_slice(text);
+            if let Some(end) = offsets.last_mut() {
+                *end = bytes.len() as i32;
+            }
+        }
     }
 
     /// Fills up with NULLs to a length.
@@ -198,7 +215,7 @@ impl Column {
             Values::Float64(values) => values.resize(to, 0.0),
             Values::Decimal { values, .. } => values.resize(to, 0),
             Values::Boolean(values) => values.append_n(missing, false),
-            Values::Date32(values) => values.resize(to, 0),
+            Values::Date32 { values, .. } => values.resize(to, 0),
             Values::Struct => {}
         }
         self.valid.append_n_nulls(missing);
@@ -223,7 +240,7 @@ impl Column {
                 Values::Float64(values) => values.truncate(to),
                 Values::Decimal { values, .. } => values.truncate(to),
                 Values::Boolean(values) => values.truncate(to),
-                Values::Date32(values) => values.truncate(to),
+                Values::Date32 { values, .. } => values.truncate(to),
                 Values::Struct => {}
             }
             self.valid.truncate(to);
@@ -263,11 +280,11 @@ impl Column {
                 Arc::new(array.with_precision_and_scale(*precision, *scale)?)
             }
             Values::Boolean(values) => Arc::new(BooleanArray::new(values.finish(), valid)),
-            Values::Date32(values) => Arc::new(Date32Array::try_new(
+            Values::Date32 { values, .. } => Arc::new(Date32Array::try_new(
                 replace(values, Vec::new()).into(),
                 valid,
             )?),
-            Values::Timestamp { utc, values } => {
+            Values::Timestamp { utc, values, .. } => {
                 let array =
                     TimestampMicrosecondArray::try_new(replace(values, Vec::new()).into(), valid)?;
                 Arc::new(array.with_timezone_opt(utc.then_some("UTC")))
@@ -295,13 +312,8 @@ impl Column {
                 )
             }
             Values::Boolean(_) => "true or false".to_string(),
-            Values::Date32(_) => "a date (YYYY-MM-DD)".to_string(),
-            Values::Timestamp { utc: true, .. } => {
-                "a timestamp with a zone (YYYY-MM-DDThh:mm:ssZ)".to_string()
-            }
-            Values::Timestamp { utc: false, .. } => {
-                "a timestamp without a zone (YYYY-MM-DDThh:mm:ss)".to_string()
-            }
+            Values::Date32 { forms, .. } => forms.date_shown(),
+            Values::Timestamp { utc, forms, .. } => forms.timestamp_shown(*utc),
             Values::Struct => "an element with fields".to_string(),
         }
     }
@@ -337,12 +349,4 @@ pub(crate) struct DoesNotFit;
 fn replace<T>(values: &mut Vec<T>, mut empty: Vec<T>) -> Vec<T> {
     empty.reserve(values.len());
     std::mem::replace(values, empty)
-}
-
-/// The type of a column that is a list's item, or the column's own.
-pub(crate) fn item_field(field: &Field) -> &Field {
-    match field.data_type() {
-        DataType::List(item) => item,
-        _ => field,
-    }
 }

@@ -8,13 +8,14 @@ use arrow::array::{
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use arrow::error::ArrowError;
 
-use super::column::{Column, item_field};
-use super::config::{OFFSET_COLUMN, OnBadValue, ROW_TAG_COLUMN, XmlConfig};
+use super::column::Column;
+use super::config::{OFFSET_COLUMN, OnBadValue, ROW_TAG_COLUMN, XmlConfig, item_field};
 use super::drift::{Drift, cut_text};
-use super::shape::{NO_NODE, NodeId, ROOT, Shape};
+use super::report::raw_text;
+use super::shape::{Kind, NO_NODE, NodeId, ROOT, Shape};
 use super::tape::{Entry, Op, Tape};
 use super::{BadReason, RowTag};
-use crate::values;
+use crate::values::{Cleaner, Forms};
 
 /// The columns of a batch under construction.
 #[derive(Debug)]
@@ -28,8 +29,13 @@ pub(crate) struct Columns {
     /// Input of the rows at hand, and the fixed width of list items.
     bytes: usize,
     bytes_max: usize,
-    trim: bool,
+    cleaner: Cleaner,
     on_bad_value: OnBadValue,
+    /// Whether what the schema lacks is counted here.
+    counts_unknown: bool,
+    /// The column of the raw text of records that cannot be read, if it is wanted.
+    corrupt: NodeId,
+    raw_bytes_max: usize,
     row_tags: Vec<RowTag>,
     offsets: Vec<i64>,
     tags: Vec<usize>,
@@ -69,6 +75,7 @@ pub(crate) struct RecordAt {
 impl Columns {
     pub(crate) fn new(config: &XmlConfig, shape: &Shape) -> Self {
         let options = config.options();
+        let forms = Arc::new(options.forms());
         let mut columns: Vec<Option<Column>> = Vec::new();
         columns.resize_with(shape.len(), || None);
         let mut outputs = Vec::new();
@@ -77,7 +84,7 @@ impl Columns {
             outputs.push(match field.name().as_str() {
                 OFFSET_COLUMN => Output::Offset,
                 ROW_TAG_COLUMN => Output::RowTag,
-                _ => output(field, ROOT, shape, &mut columns, &mut row_width),
+                _ => output(field, ROOT, shape, &forms, &mut columns, &mut row_width),
             });
         }
         let limits = &options.limits;
@@ -93,8 +100,15 @@ impl Columns {
             rows_max,
             bytes: 0,
             bytes_max: limits.batch_bytes_max,
-            trim: options.trim,
+            cleaner: Cleaner::new(options.trim, &options.null_values),
             on_bad_value: options.on_bad_value,
+            counts_unknown: !options.on_unknown.forbids(),
+            corrupt: if shape.node(shape.corrupt).wanted {
+                shape.corrupt
+            } else {
+                NO_NODE
+            },
+            raw_bytes_max: limits.raw_bytes_max,
             row_tags: options.row_tags.clone(),
             offsets: Vec::new(),
             tags: Vec::new(),
@@ -133,10 +147,10 @@ impl Columns {
             }
             return Err(reason);
         }
-        self.rows += 1;
-        self.bytes += record.len() + tape.expanded_bytes;
-        self.offsets.push(at.offset as i64);
-        self.tags.push(at.tag);
+        if self.corrupt != NO_NODE && self.noted.iter().any(|noted| noted.bad_value) {
+            self.fill_corrupt(&raw_text(record, self.raw_bytes_max, tape.rules.table));
+        }
+        self.end_row(record.len() + tape.expanded_bytes, at);
         for noted in &self.noted {
             let text = |scratch: &mut Vec<u8>| cut_text(tape.text(&noted.entry, record, scratch));
             drift.count(noted.entry.node, noted.bad_value, at.offset, || {
@@ -144,6 +158,30 @@ impl Columns {
             });
         }
         Ok(())
+    }
+
+    /// Appends a record that cannot be read as a row that has nothing but its raw text.
+    pub(crate) fn append_raw(&mut self, raw: &str, at: RecordAt) {
+        if self.corrupt != NO_NODE {
+            self.fill_corrupt(raw);
+        }
+        self.end_row(raw.len(), at);
+    }
+
+    fn fill_corrupt(&mut self, raw: &str) {
+        if let Ok(column) = column(&mut self.columns, self.corrupt)
+            && column.begin(self.rows).is_some()
+            && column.push_text(raw.as_bytes()).is_ok()
+        {
+            self.bytes += raw.len();
+        }
+    }
+
+    fn end_row(&mut self, bytes: usize, at: RecordAt) {
+        self.rows += 1;
+        self.bytes += bytes;
+        self.offsets.push(at.offset as i64);
+        self.tags.push(at.tag);
     }
 
     fn append_entries(
@@ -171,10 +209,12 @@ impl Columns {
                     continue;
                 }
                 Op::Unknown => {
-                    self.noted.push(Noted {
-                        entry: *entry,
-                        bad_value: false,
-                    });
+                    if self.counts_unknown {
+                        self.noted.push(Noted {
+                            entry: *entry,
+                            bad_value: false,
+                        });
+                    }
                     continue;
                 }
                 Op::Enter if entry.node == ROOT => {
@@ -188,9 +228,15 @@ impl Columns {
                 .get_mut(entry.node as usize)
                 .and_then(Option::as_mut)
             else {
+                // Read for a filter or a contract alone.
+                passing = usize::from(entry.op == Op::Enter);
                 continue;
             };
             let Some(index) = column.begin(instance) else {
+                if shape.node(entry.node).kind == Kind::Outer {
+                    column.extend_text(tape.text(entry, record, &mut self.scratch));
+                    continue;
+                }
                 if self.on_bad_value == OnBadValue::Quarantine {
                     let at = at.offset + Tape::place(entry);
                     return Err(BadReason::Repeated {
@@ -217,7 +263,10 @@ impl Columns {
                 Op::Null => column.push_null(),
                 _ => {
                     let text = tape.text(entry, record, &mut self.scratch);
-                    let text = if self.trim { values::trim(text) } else { text };
+                    let Some(text) = self.cleaner.clean(text) else {
+                        column.push_null();
+                        continue;
+                    };
                     if column.push_text(text).is_err() {
                         if self.on_bad_value == OnBadValue::Quarantine {
                             return Err(BadReason::Value {
@@ -277,11 +326,12 @@ fn output(
     field: &FieldRef,
     parent: NodeId,
     shape: &Shape,
+    forms: &Arc<Forms>,
     columns: &mut [Option<Column>],
     width: &mut usize,
 ) -> Output {
     let node = shape.column(parent, field.name());
-    let column = Column::new(field.data_type());
+    let column = Column::new(field.data_type(), forms);
     let is_list = column.list.is_some();
     *width += if is_list { 4 } else { column.width };
     // What lies inside a list is counted as it comes.
@@ -291,7 +341,7 @@ fn output(
         let width = if is_list { &mut item_width } else { width };
         fields = inner
             .iter()
-            .map(|field| output(field, node, shape, columns, width))
+            .map(|field| output(field, node, shape, forms, columns, width))
             .collect();
     }
     if let Some(slot) = columns.get_mut(node as usize) {

@@ -6,12 +6,19 @@ use arrow::datatypes::{DataType, Field, Fields, SchemaRef, TimeUnit};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::filter::Leaf;
+use super::gate::OnUnknown;
+use super::own_columns::check_own_column;
 use crate::charset::{ENCODINGS_SHOWN, Named};
+use crate::infer::SampleRatio;
+use crate::values::{Forms, Pattern};
 
 /// Name of the meta column that holds the offset (64-bit, in decompressed bytes) of the record's first byte.
 pub const OFFSET_COLUMN: &str = "_hw_offset";
 /// Name of the meta column that holds the local name of the record's tag.
 pub const ROW_TAG_COLUMN: &str = "_hw_row_tag";
+/// The key of a text field's metadata that says (`true`) that its element is taken as raw inner XML.
+pub const RAW_KEY: &str = "headworks.raw";
 
 /// One tag whose elements are rows.
 ///
@@ -85,6 +92,9 @@ pub enum OnBadRecord {
     /// Stop with an error that names its byte. A split that began with a guess ([`Start::Guess`](super::Start)) cannot
     /// know that the record is one: it quarantines, and whoever audits the file fails it.
     Fail,
+    /// It becomes a row that has its raw text in [`XmlOptions::corrupt_record_column`], and NULL in all others.
+    /// (Markup that never ends is no record, and is quarantined.)
+    Keep,
 }
 
 /// What to do with a value that does not fit the type of its column.
@@ -158,6 +168,26 @@ pub struct XmlOptions {
     pub on_bad_record: OnBadRecord,
     /// What to do with a value that does not fit its column.
     pub on_bad_value: OnBadValue,
+    /// What to do with a record that holds what the schema lacks.
+    pub on_unknown: OnUnknown,
+    /// Whether attributes are left out: no columns, and not unknown either.
+    pub exclude_attributes: bool,
+    /// Whether columns have local names; else those of the file, prefix and all.
+    pub ignore_namespaces: bool,
+    /// Values that are NULL in a column of any type, and tell inference nothing.
+    pub null_values: Vec<String>,
+    /// How dates are written, in place of `YYYY-MM-DD`.
+    pub date_format: Option<Pattern>,
+    /// How timestamps are written, in place of `YYYY-MM-DDThh:mm:ss`.
+    pub timestamp_format: Option<Pattern>,
+    /// How many of the records inference looks at.
+    pub sample_ratio: SampleRatio,
+    /// The column that holds the raw text of a record that is kept although it cannot be read
+    /// ([`OnBadRecord::Keep`]), or in which a value was made NULL.
+    pub corrupt_record_column: Option<String>,
+    /// The column that holds the child elements of a record that the schema lacks, each as raw XML. They are not
+    /// unknown then.
+    pub wildcard_column: Option<String>,
     /// The bounds.
     pub limits: Limits,
 }
@@ -183,8 +213,25 @@ impl XmlOptions {
             encoding: None,
             on_bad_record: OnBadRecord::default(),
             on_bad_value: OnBadValue::default(),
+            on_unknown: OnUnknown::default(),
+            exclude_attributes: false,
+            ignore_namespaces: true,
+            null_values: Vec::new(),
+            date_format: None,
+            timestamp_format: None,
+            sample_ratio: SampleRatio::ALL,
+            corrupt_record_column: None,
+            wildcard_column: None,
             limits: Limits::default(),
         })
+    }
+
+    /// How dates and timestamps are written.
+    pub(crate) fn forms(&self) -> Forms {
+        Forms {
+            date: self.date_format.clone(),
+            timestamp: self.timestamp_format.clone(),
+        }
     }
 
     /// Checks what the fields' types cannot say.
@@ -203,6 +250,10 @@ impl XmlOptions {
         {
             return Err(ConfigError::Encoding(name.clone()));
         }
+        if (self.on_bad_record == OnBadRecord::Keep) != self.corrupt_record_column.is_some() {
+            return Err(ConfigError::Keep);
+        }
+        self.check_own_names()?;
         let limits = &self.limits;
         let bounds = [
             ("record_bytes_max", limits.record_bytes_max),
@@ -227,12 +278,21 @@ impl XmlOptions {
                 allowed: "at most 1 GiB",
             });
         }
+        if self.corrupt_record_column.is_some() && limits.raw_bytes_max > KEPT_BYTES_LARGEST {
+            return Err(ConfigError::Limit {
+                name: "raw_bytes_max",
+                value: limits.raw_bytes_max,
+                allowed: "at most 256 MiB where there is a corrupt_record_column",
+            });
+        }
         Ok(())
     }
 }
 
 /// The largest `record_bytes_max`: the text of a batch must fit 32-bit offsets.
 pub(crate) const RECORD_BYTES_LARGEST: usize = 1 << 30;
+/// The largest `raw_bytes_max` where raw text is kept in a column: escaped, each byte may become four.
+const KEPT_BYTES_LARGEST: usize = 1 << 28;
 
 /// What to read, checked.
 #[derive(Debug, Clone)]
@@ -240,6 +300,7 @@ pub struct XmlConfig {
     options: XmlOptions,
     schema: SchemaRef,
     output: SchemaRef,
+    pub(super) filter: Vec<Leaf>,
 }
 
 impl XmlConfig {
@@ -260,6 +321,9 @@ impl XmlConfig {
     ) -> Result<Self, ConfigError> {
         options.validate()?;
         check_fields(schema.fields(), "")?;
+        for own in options.own_columns() {
+            check_own_column(&own, &schema)?;
+        }
         for field in output.fields() {
             if let Some(expected) = meta_type(field.name()) {
                 if *field.data_type() != expected {
@@ -281,6 +345,7 @@ impl XmlConfig {
             options,
             schema,
             output,
+            filter: Vec::new(),
         })
     }
 
@@ -309,6 +374,23 @@ pub(crate) fn meta_type(name: &str) -> Option<DataType> {
     }
 }
 
+/// Whether the element of this text column is taken as raw inner XML.
+pub(crate) fn is_raw(field: &Field) -> bool {
+    let field = item_field(field);
+    field
+        .metadata()
+        .get(RAW_KEY)
+        .is_some_and(|raw| raw == "true")
+}
+
+/// The type of a column that is a list's item, or the column's own.
+pub(crate) fn item_field(field: &Field) -> &Field {
+    match field.data_type() {
+        DataType::List(item) => item,
+        _ => field,
+    }
+}
+
 fn check_fields(fields: &Fields, parent: &str) -> Result<(), ConfigError> {
     for (i, field) in fields.iter().enumerate() {
         let path = if parent.is_empty() {
@@ -334,6 +416,9 @@ fn check_fields(fields: &Fields, parent: &str) -> Result<(), ConfigError> {
 fn check_type(field: &Field, path: &str) -> Result<(), ConfigError> {
     if !field.is_nullable() {
         return Err(ConfigError::NotNullable(path.to_string()));
+    }
+    if is_raw(field) && *item_field(field).data_type() != DataType::Utf8 {
+        return Err(ConfigError::Raw(path.to_string()));
     }
     match field.data_type() {
         DataType::Utf8
@@ -410,6 +495,44 @@ pub enum ConfigError {
         known = ENCODINGS_SHOWN
     )]
     Encoding(String),
+    /// A share of records that is none.
+    #[error("sample_ratio is {0}; it must be more than 0 and at most 1")]
+    SampleRatio(String),
+    /// One of two options that need each other.
+    #[error(
+        "on_bad_record: keep and corrupt_record_column need each other: name the column that holds the raw text of \
+         what is kept, or leave out both"
+    )]
+    Keep,
+    /// An option's column with a name that another column has.
+    #[error("{option} is `{name}`; it must be a name that no other column has")]
+    OwnColumnName {
+        /// The option.
+        option: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// An option's column that the schema lacks, or has with another type.
+    #[error("{option} is `{name}`; the schema must have that column with the type {expected}")]
+    OwnColumnType {
+        /// The option.
+        option: &'static str,
+        /// The column.
+        name: String,
+        /// Its type, in the words of a schema file.
+        expected: &'static str,
+    },
+    /// Raw XML in a column that is no text.
+    #[error("column `{0}` is declared as raw XML; only text can be")]
+    Raw(String),
+    /// A filter that the reader cannot apply.
+    #[error("the reader cannot filter by `{path}`: {message}")]
+    Filter {
+        /// The path, `/` between names.
+        path: String,
+        /// Why not.
+        message: String,
+    },
     /// A limit out of its range.
     #[error("{name} is {value}; it must be {allowed}")]
     Limit {

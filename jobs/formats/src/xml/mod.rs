@@ -4,7 +4,7 @@
 //!
 //! | Module | What it does |
 //! | --- | --- |
-//! | [`config`] | what to read: row tags, schema, projection, limits |
+//! | [`config`], `own_columns` | what to read: row tags, schema, projection, limits, columns that options ask for |
 //! | [`reader`] | [`XmlReader`]: the parts below, put together |
 //! | [`split`] | which records of a file are ours, and the proof that the splits of a file fit together |
 //! | `scanner` | what stands between records, and where each record begins and ends |
@@ -13,6 +13,7 @@
 //! | `recover` | the rule that says where a broken record ends |
 //! | `record`, `attributes`, `input`, `text`, `bytes` | the strict pass over one record |
 //! | `template`, `trace`, `replay` | what records have in common, learned, so that most markup is only compared |
+//! | [`gate`], [`filter`] | what may keep a record from becoming a row: the contract about unknown names, a filter |
 //! | `shape` | the names that a record may hold, and a guess at which comes next |
 //! | `tape` | what the pass leaves behind: a record's values in document order |
 //! | `columns`, `column` | tapes to Arrow |
@@ -30,6 +31,7 @@
 //! | element that occurs again | the next item, if the column is a `List`; else the record is bad (`on_bad_value: null`: the first one stays, and the rest are counted) |
 //! | one element of a `List` column | a list of one |
 //! | element that is absent | NULL |
+//! | value that is one of `null_values` | NULL |
 //! | empty or blank element, type text | the empty string |
 //! | empty or blank element, any other type | NULL |
 //! | element of `Struct` type without attributes, child elements and text | NULL |
@@ -41,7 +43,11 @@
 //! | any other `&` | the record is bad |
 //! | attribute with a default value in a DOCTYPE | not added |
 //! | line end (CR LF, CR) | line feed; in an attribute a space (XML 1.0, 2.11 and 3.3.3) |
-//! | element, attribute or text that the schema lacks | counted by path, with an example |
+//! | element of type raw XML (`xml`) | what stands between its tags, as it stands: references, CDATA and comments untouched |
+//! | child element of the record that the schema lacks, if there is a `wildcard_column` | an item of that column (of type text: a part of it), from its start tag to its end tag, as it stands |
+//! | element, attribute or text that the schema lacks otherwise | counted by path, with an example; `on_unknown` says what becomes of the record |
+//! | child element of an element of type text | the same: unknown; the text around it is the value |
+//! | element that differs from a column in case alone | not that column |
 //! | bytes that the file's encoding has no character for | the record is bad |
 //! | `]]>` in text; control characters, U+FFFE and U+FFFF as such | let through: to look for them costs 2 to 6 % of the time (as references they make the record bad) |
 //! | record inside a record | belongs to the outer one |
@@ -50,7 +56,7 @@
 //!
 //! What encodings there are, and how they are read, is said in [`charset`](crate::charset); what follows from marks and
 //! declarations that contradict one another, in [`Head::look`].
-//! What the types take is said in [`values`](crate::values).
+//! What the types take is said in [`values`](crate::values); how the options are called in Spark, in `SPARK.md`.
 
 mod attributes;
 mod bytes;
@@ -59,9 +65,12 @@ mod columns;
 pub mod config;
 mod doctype;
 mod drift;
+pub mod filter;
+pub mod gate;
 pub mod head;
 mod input;
 mod lex;
+mod own_columns;
 pub mod reader;
 mod record;
 mod recover;
@@ -76,9 +85,11 @@ mod text;
 mod trace;
 
 pub use config::{
-    ConfigError, Limits, OFFSET_COLUMN, OnBadRecord, OnBadValue, ROW_TAG_COLUMN, RowTag, XmlConfig,
-    XmlOptions,
+    ConfigError, Limits, OFFSET_COLUMN, OnBadRecord, OnBadValue, RAW_KEY, ROW_TAG_COLUMN, RowTag,
+    XmlConfig, XmlOptions,
 };
+pub use filter::{LeafPredicate, LeafTest, Literal};
+pub use gate::OnUnknown;
 pub use head::{Head, HeadState};
 pub use reader::{Fed, FedState, ReadFailure, XmlReader};
 pub use report::{BadReason, BadRecord, Conflict, PathCount, SplitReport};

@@ -6,8 +6,9 @@ use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use thiserror::Error;
 
-use super::columns::Columns;
+use super::columns::{Columns, RecordAt};
 use super::drift::Drift;
+use super::gate::{Gate, Unknown, Verdict};
 use super::scanner::{Scanner, Step};
 use super::shape::Shape;
 use super::{BadRecord, Head, Split, SplitReport, XmlConfig};
@@ -50,6 +51,19 @@ pub enum ReadFailure {
     /// A record is bad and the configuration says to fail.
     #[error("bad record at byte {}: {}", .0.offset, .0.reason)]
     BadRecord(Box<BadRecord>),
+    /// A record holds what the schema lacks and the configuration says to fail.
+    #[error(
+        "byte {at}: the schema lacks `{path}` (here `{example}`), and on_unknown says freeze; add it to the schema, or \
+         say evolve, discard_value or discard_row"
+    )]
+    Unknown {
+        /// Where it stands.
+        at: u64,
+        /// Its path from the record, `/` between names.
+        path: String,
+        /// Its text, cut.
+        example: String,
+    },
     /// More different paths than a record may have.
     #[error(
         "the records have more than {paths_max} different paths; name a row tag deeper in the file"
@@ -82,10 +96,20 @@ pub struct XmlReader {
     scanner: Scanner,
     shape: Shape,
     columns: Columns,
+    gate: Option<Box<Gate>>,
     drift: Drift,
     bad: Vec<BadRecord>,
     bad_bytes: usize,
+    counts: Counts,
+}
+
+/// What became of the records that were not simply bad.
+#[derive(Debug, Default)]
+struct Counts {
     emitted: u64,
+    kept_bad: u64,
+    filtered: u64,
+    discarded_rows: u64,
 }
 
 impl XmlReader {
@@ -95,11 +119,12 @@ impl XmlReader {
         Self {
             scanner: Scanner::new(config.options(), split),
             columns: Columns::new(&config, &shape),
+            gate: Gate::new(&config, &shape),
             shape,
             drift: Drift::default(),
             bad: Vec::new(),
             bad_bytes: 0,
-            emitted: 0,
+            counts: Counts::default(),
         }
     }
 
@@ -120,7 +145,7 @@ impl XmlReader {
         self.scanner.restart(split);
         self.drift = Drift::default();
         self.take_bad();
-        self.emitted = 0;
+        self.counts = Counts::default();
     }
 
     /// How many rows the next batch has so far.
@@ -148,20 +173,24 @@ impl XmlReader {
             match self.scanner.next(&mut self.shape, buf, base, eof)? {
                 Step::NeedInput(at_least) => break FedState::NeedInput { at_least },
                 Step::Done => break FedState::Done,
-                Step::Bad(bad) => self.keep(bad),
+                Step::Bad(bad) => self.hold(bad),
+                Step::Kept { at, bad } => self.keep(at, &bad),
                 Step::Record { at, start, end } => {
                     let record = buf.get(start..end).unwrap_or_default();
+                    if self.gate.is_some() && !self.judge(record, at)? {
+                        continue;
+                    }
                     let tape = self.scanner.tape();
                     match self
                         .columns
                         .append(&self.shape, tape, record, at, &mut self.drift)
                     {
-                        Ok(()) => self.emitted += 1,
-                        Err(reason) => {
-                            if let Some(Step::Bad(bad)) = self.scanner.refuse(at, record, reason)? {
-                                self.keep(bad);
-                            }
-                        }
+                        Ok(()) => self.counts.emitted += 1,
+                        Err(reason) => match self.scanner.refuse(at, record, reason)? {
+                            Some(Step::Bad(bad)) => self.hold(bad),
+                            Some(Step::Kept { at, bad }) => self.keep(at, &bad),
+                            _ => {}
+                        },
                     }
                 }
             }
@@ -190,7 +219,10 @@ impl XmlReader {
     /// The counts so far; final once [`FedState::Done`] was returned.
     pub fn report(&self) -> SplitReport {
         SplitReport {
-            emitted: self.emitted,
+            emitted: self.counts.emitted,
+            kept_bad: self.counts.kept_bad,
+            filtered: self.counts.filtered,
+            discarded_rows: self.counts.discarded_rows,
             bad_values: self.drift.bad_values(&self.shape),
             unknown: self.drift.unknown(&self.shape),
             unknown_more: self.drift.unknown_more,
@@ -204,7 +236,39 @@ impl XmlReader {
         self.scanner.template()
     }
 
-    fn keep(&mut self, bad: BadRecord) {
+    /// Whether a record goes on to the columns; counts it if not.
+    fn judge(&mut self, record: &[u8], at: RecordAt) -> Result<bool, ReadFailure> {
+        let Some(gate) = &mut self.gate else {
+            return Ok(true);
+        };
+        let guesses = self.scanner.guesses();
+        let tape = self.scanner.tape();
+        match gate.judge(&self.shape, tape, record, at, guesses, &mut self.drift) {
+            Verdict::Pass => return Ok(true),
+            Verdict::Filtered => self.counts.filtered += 1,
+            Verdict::Discarded => {
+                self.counts.discarded_rows += 1;
+                self.scanner.report.dropped += 1;
+            }
+            Verdict::Frozen(Unknown { at, path, example }) => {
+                return Err(ReadFailure::Unknown { at, path, example });
+            }
+        }
+        Ok(false)
+    }
+
+    /// A bad record becomes a row, unless the filter leaves out a row of NULLs.
+    fn keep(&mut self, at: RecordAt, bad: &BadRecord) {
+        if self.gate.as_ref().is_some_and(|gate| !gate.passes_nulls()) {
+            self.counts.filtered += 1;
+            return;
+        }
+        self.columns.append_raw(&bad.raw, at);
+        self.counts.emitted += 1;
+        self.counts.kept_bad += 1;
+    }
+
+    fn hold(&mut self, bad: BadRecord) {
         self.bad_bytes += bad.raw.len() + std::mem::size_of::<BadRecord>();
         self.bad.push(bad);
     }

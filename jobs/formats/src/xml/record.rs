@@ -7,7 +7,7 @@
 //! A record may be cut off by the end of the buffer. Then the caller comes again with more bytes, and the pass begins
 //! anew: buffers are large and records small, so that costs next to nothing.
 
-use memchr::memchr;
+use memchr::{memchr, memrchr};
 
 use super::BadReason;
 use super::bytes::{find_lt, skip_space, stands_at};
@@ -332,18 +332,25 @@ impl RecordParser {
                 (node.known, node.wanted, node.kind)
             }
         };
-        let entered = (read && kind != Kind::Leaf).then_some(self.tape.entries.len());
-        if read && kind != Kind::Leaf {
+        let fields = read && matches!(kind, Kind::Struct | Kind::Any);
+        let raw = matches!(kind, Kind::Inner | Kind::Outer);
+        let entered = fields.then_some(self.tape.entries.len());
+        if fields {
             self.tape.push(Op::Enter, node, name, Encoded::Plain);
+        }
+        if raw {
+            self.trace.spoil(); // its value goes beyond what a slot holds
         }
         if self.trace.is_on() {
             self.trace.enter(input.slice(name));
         }
-        let tag = self.attributes(shape, input, if read { node } else { NO_NODE }, name.1)?;
+        let attributes = read && kind != Kind::Outer && shape.reads_attributes;
+        let owner = if attributes { node } else { NO_NODE };
+        let tag = self.attributes(shape, input, owner, name.1)?;
         self.frames.push(Frame {
             node,
-            descend: known,
-            collect: read,
+            descend: known && !raw,
+            collect: read && !raw,
             layout: !read || (self.trim && kind != Kind::Leaf),
             has_attributes: tag.has_attributes,
             has_elements: false,
@@ -354,7 +361,7 @@ impl RecordParser {
             pieces: self.pieces.len(),
         });
         if tag.empty {
-            self.close(shape, input, tag.end);
+            self.close(shape, input, tag.end, tag.end);
             self.trace.leave();
         }
         Ok(tag.end)
@@ -384,14 +391,15 @@ impl RecordParser {
                 end + 1
             }
         };
-        self.close_tagged(shape, input, lt);
+        self.close_tagged(shape, input, (lt, end));
         Ok(end)
     }
 
     /// Ends the innermost element, which has an end tag, and notes its text for the template.
-    fn close_tagged(&mut self, shape: &mut Shape, input: &Input<'_>, content_end: usize) {
+    fn close_tagged(&mut self, shape: &mut Shape, input: &Input<'_>, end_tag: (usize, usize)) {
+        let content_end = end_tag.0;
         if !self.trace.is_on() {
-            return self.close(shape, input, content_end);
+            return self.close(shape, input, end_tag.0, end_tag.1);
         }
         let Some(frame) = self.frames.last() else {
             return;
@@ -402,13 +410,13 @@ impl RecordParser {
             if has_text {
                 self.trace.spoil();
             }
-            self.close(shape, input, content_end);
+            self.close(shape, input, end_tag.0, end_tag.1);
         } else if !frame.has_attributes {
             self.trace.spoil();
-            self.close(shape, input, content_end);
+            self.close(shape, input, end_tag.0, end_tag.1);
         } else {
             let before = self.tape.entries.len();
-            self.close(shape, input, content_end);
+            self.close(shape, input, end_tag.0, end_tag.1);
             // What it puts behind its value, if anything, is its `Leave`.
             let leaves = self
                 .tape
@@ -423,8 +431,8 @@ impl RecordParser {
         self.trace.leave();
     }
 
-    /// Ends the innermost element; its content ends at `content_end`.
-    fn close(&mut self, shape: &mut Shape, input: &Input<'_>, content_end: usize) {
+    /// Ends the innermost element; its content ends at `content_end`, and its end tag at `end`.
+    fn close(&mut self, shape: &mut Shape, input: &Input<'_>, content_end: usize, end: usize) {
         let Some(frame) = self.frames.pop() else {
             return;
         };
@@ -446,6 +454,14 @@ impl RecordParser {
         }
         match node.kind {
             Kind::Leaf => self.value(input, frame.node, frame.pieces, content_end),
+            Kind::Inner => {
+                let range = (frame.content, content_end);
+                self.tape.push(Op::Value, frame.node, range, Encoded::Plain);
+            }
+            Kind::Outer => {
+                let range = (frame.name.0 - 1, end);
+                self.tape.push(Op::Value, frame.node, range, Encoded::Plain);
+            }
             Kind::Any => {
                 self.value(input, frame.node, frame.pieces, content_end);
                 self.tape
@@ -459,7 +475,9 @@ impl RecordParser {
                 if !blank {
                     let value = node.value;
                     self.struct_text(shape, input, frame.node, value, frame.pieces, content_end);
-                } else if !frame.has_attributes && !frame.has_elements && frame.node != ROOT {
+                } else if !(frame.has_elements || frame.has_attributes && shape.reads_attributes)
+                    && frame.node != ROOT
+                {
                     self.tape
                         .entries
                         .truncate(frame.entered.unwrap_or(self.tape.entries.len()));
@@ -546,18 +564,28 @@ impl RecordParser {
         if !node.known {
             self.tape.push(Op::Unknown, id, range, encoded);
         } else if node.wanted {
-            if node.kind != Kind::Struct {
-                self.tape.push(Op::Value, id, range, encoded);
-            } else if is_blank(input.slice(range)) {
-                self.tape.push(Op::Null, id, range, Encoded::Plain);
-            } else {
-                let value = node.value;
-                let from = self.pieces.len();
-                self.tape.push(Op::Enter, id, range, Encoded::Plain);
-                self.pieces.push(Piece { range, encoded });
-                self.struct_text(shape, input, id, value, from, range.1);
-                self.pieces.truncate(from);
-                self.tape.push(Op::Leave, id, (0, 0), Encoded::Plain);
+            match node.kind {
+                Kind::Leaf | Kind::Any => self.tape.push(Op::Value, id, range, encoded),
+                Kind::Struct if is_blank(input.slice(range)) => {
+                    self.tape.push(Op::Null, id, range, Encoded::Plain);
+                }
+                Kind::Struct => {
+                    let value = node.value;
+                    let from = self.pieces.len();
+                    self.tape.push(Op::Enter, id, range, Encoded::Plain);
+                    self.pieces.push(Piece { range, encoded });
+                    self.struct_text(shape, input, id, value, from, range.1);
+                    self.pieces.truncate(from);
+                    self.tape.push(Op::Leave, id, (0, 0), Encoded::Plain);
+                }
+                Kind::Inner => self.tape.push(Op::Value, id, range, Encoded::Plain),
+                Kind::Outer => {
+                    // Its tags hold nothing but its name.
+                    let before = input.slice((0, range.0));
+                    let lt = memrchr(b'<', before).unwrap_or(range.0);
+                    let range = (lt, range.1 + "/".len() + range.0 - lt);
+                    self.tape.push(Op::Value, id, range, Encoded::Plain);
+                }
             }
         }
     }

@@ -116,7 +116,9 @@ impl RecordParser {
                     self.struct_text(shape, input, id, value, 0, lt);
                     self.pieces.clear();
                 }
-                Kind::Struct => {}
+                Kind::Struct if shape.reads_attributes => {}
+                // Without its attributes it is NULL; raw ones are not learned.
+                Kind::Struct | Kind::Inner | Kind::Outer => return None,
             }
         }
         Some(lt)

@@ -11,8 +11,8 @@ use super::{Split, Start, SyncPoint};
 
 /// The counts of one split. Those of splits that [`verify_chain`](super::verify_chain) accepts add up to the file's.
 ///
-/// In records: `read = emitted + quarantined + dropped`. Each of the four is counted where it happens; none is
-/// computed from the others.
+/// In records: `read = emitted + quarantined + dropped + filtered`. Each of the five is counted where it happens; none
+/// is computed from the others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SplitReport {
     /// What the split's start was taken to be.
@@ -31,8 +31,19 @@ pub struct SplitReport {
     pub emitted: u64,
     /// Records that became bad records.
     pub quarantined: u64,
-    /// Bad records left out by option.
+    /// Records left out by option: bad ones (`on_bad_record: drop`), and those with what the schema lacks
+    /// (`on_unknown: discard_row`).
     pub dropped: u64,
+    /// Well-formed records that the configuration's filter leaves out. Values that it does not look at are not looked
+    /// at, so one that does not fit its column goes unnoticed in such a record.
+    #[serde(default)]
+    pub filtered: u64,
+    /// Those among `emitted` that could not be read and have nothing but their raw text (`on_bad_record: keep`).
+    #[serde(default)]
+    pub kept_bad: u64,
+    /// Those among `dropped` that `on_unknown: discard_row` left out.
+    #[serde(default)]
+    pub discarded_rows: u64,
     /// Line feeds in `[start, end)`; right even if the start was a wrong guess (unless that was
     /// [`SyncKind::Lost`](super::SyncKind::Lost)).
     pub newlines: u64,
@@ -42,7 +53,8 @@ pub struct SplitReport {
     /// Values made NULL because they did not fit their column, by column path.
     pub bad_values: BTreeMap<String, PathCount>,
     /// Elements, attributes and texts that the schema lacks, by path from the record (`/` between names). What lies
-    /// inside a column that is not read, or inside an unknown element, is not looked at.
+    /// inside a column that is not read, or inside an unknown element, is not looked at, nor is a record that is not
+    /// emitted; but `on_unknown: discard_row` and `freeze` look at every well-formed record and at all columns.
     pub unknown: BTreeMap<String, PathCount>,
     /// How many more unknown ones there were, on paths beyond `unknown_paths_max`.
     pub unknown_more: u64,
@@ -75,6 +87,9 @@ impl SplitReport {
             emitted: 0,
             quarantined: 0,
             dropped: 0,
+            filtered: 0,
+            kept_bad: 0,
+            discarded_rows: 0,
             newlines: 0,
             newlines_past_end: 0,
             bad_values: BTreeMap::new(),
@@ -82,6 +97,16 @@ impl SplitReport {
             unknown_more: 0,
             conflict: None,
         }
+    }
+
+    /// Of what the schema lacks, the path that was met in the earliest record, and its count. Under `on_unknown:
+    /// freeze` a split that began with a guess goes on, and whoever audits the file fails it with this.
+    pub fn first_unknown(&self) -> Option<(&str, &PathCount)> {
+        let earliest = self
+            .unknown
+            .iter()
+            .min_by_key(|(_, count)| count.record_offset)?;
+        Some((earliest.0.as_str(), earliest.1))
     }
 }
 
@@ -125,15 +150,19 @@ impl BadRecord {
         raw_bytes_max: usize,
         table: Option<SingleByte>,
     ) -> Self {
-        let raw = escape(text.get(..raw_bytes_max).unwrap_or(text), table);
         Self {
             offset,
             line_in_split,
             reason,
-            raw,
+            raw: raw_text(text, raw_bytes_max, table),
             raw_bytes: text.len() as u64,
         }
     }
+}
+
+/// The text of a bad record, cut.
+pub(crate) fn raw_text(text: &[u8], raw_bytes_max: usize, table: Option<SingleByte>) -> String {
+    escape(text.get(..raw_bytes_max).unwrap_or(text), table)
 }
 
 /// Bytes as text from which they can be had back.

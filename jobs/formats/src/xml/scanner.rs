@@ -30,8 +30,10 @@ pub(crate) enum Step {
         start: usize,
         end: usize,
     },
-    /// A bad record that is to be kept.
+    /// A bad record that is to be put into quarantine.
     Bad(BadRecord),
+    /// A bad record that is to become a row.
+    Kept { at: RecordAt, bad: BadRecord },
     /// The buffer is used up but for its tail: at least this many bytes, from the position on, are needed.
     NeedInput(usize),
     /// The split is finished.
@@ -84,6 +86,8 @@ enum Mode {
     /// Inside a bad record that is too long to be held.
     Passing {
         bad: Box<BadRecord>,
+        /// Its row tag.
+        tag: usize,
         own: Vec<u8>,
     },
     Done,
@@ -366,7 +370,7 @@ impl Scanner {
         };
         match recover(rest, eof, shape.rows(), self.options.recovery_bytes_max) {
             Recovery::Incomplete => Ok(Some(self.need_more(rest.len()))),
-            Recovery::Closed(end) | Recovery::Eof(end) => self.bad_ends(rest, end, reason),
+            Recovery::Closed(end) | Recovery::Eof(end) => self.bad_ends(rest, end, reason, tag),
             Recovery::Before(end) => {
                 // Whatever was found after the next record's start is a consequence.
                 let at = self.position + end as u64;
@@ -380,6 +384,7 @@ impl Scanner {
                     } else {
                         BadReason::Unclosed { at, bytes_max }
                     },
+                    tag,
                 )
             }
             Recovery::Pass(until) => {
@@ -390,6 +395,7 @@ impl Scanner {
                 };
                 self.mode = Mode::Passing {
                     bad: Box::new(bad),
+                    tag,
                     own,
                 };
                 self.advance(rest, until);
@@ -405,9 +411,10 @@ impl Scanner {
         rest: &[u8],
         eof: bool,
     ) -> Result<Option<Step>, ReadFailure> {
-        let Mode::Passing { bad, own } = &self.mode else {
+        let Mode::Passing { bad, tag, own } = &self.mode else {
             return Ok(None);
         };
+        let tag = *tag;
         match pass(
             rest,
             0,
@@ -422,7 +429,7 @@ impl Scanner {
                 bad.raw_bytes = self.position - bad.offset;
                 self.mode = Mode::Between;
                 self.report.read += 1;
-                self.settle(bad)
+                self.settle(bad, Some(tag))
             }
             Passed::Until(end) => {
                 self.advance(rest, end);
@@ -468,13 +475,14 @@ impl Scanner {
             let reason = BadReason::Endless { at, what };
             let raw = String::from_utf8_lossy(stretch.opening()).into_owned();
             self.report.read += 1;
-            return self.settle(BadRecord {
+            let bad = BadRecord {
                 offset: at,
                 line_in_split: newlines.0,
                 reason,
                 raw,
                 raw_bytes,
-            });
+            };
+            return self.settle(bad, None);
         }
         // The terminator may have begun.
         let keep = rest.len().min(stretch.terminator().len() - 1);
@@ -546,11 +554,12 @@ impl Scanner {
         rest: &[u8],
         end: usize,
         reason: BadReason,
+        tag: usize,
     ) -> Result<Option<Step>, ReadFailure> {
         let bad = self.bad_record(rest.get(..end).unwrap_or(rest), reason);
         self.advance(rest, end);
         self.report.read += 1;
-        self.settle(bad)
+        self.settle(bad, Some(tag))
     }
 
     /// A bad record that begins at the position.
@@ -572,27 +581,36 @@ impl Scanner {
         record: &[u8],
         reason: BadReason,
     ) -> Result<Option<Step>, ReadFailure> {
-        self.settle(BadRecord::new(
+        let bad = BadRecord::new(
             at.offset,
             self.record_line,
             record,
             reason,
             self.options.raw_bytes_max,
             self.parser.table(),
-        ))
+        );
+        self.settle(bad, Some(at.tag))
     }
 
-    /// Does with a bad record what the configuration says.
-    fn settle(&mut self, bad: BadRecord) -> Result<Option<Step>, ReadFailure> {
-        match self.options.on_bad_record {
-            OnBadRecord::Fail if !matches!(self.split.start, Start::Guess(_)) => {
-                Err(ReadFailure::BadRecord(Box::new(bad)))
+    /// Whether the split's start is a guess, so that what is found may be no record at all.
+    pub(crate) fn guesses(&self) -> bool {
+        matches!(self.split.start, Start::Guess(_))
+    }
+
+    /// Does with a bad record what the configuration says. `tag` is its row tag; it has none if it is no element.
+    fn settle(&mut self, bad: BadRecord, tag: Option<usize>) -> Result<Option<Step>, ReadFailure> {
+        match (self.options.on_bad_record, tag) {
+            (OnBadRecord::Fail, _) if !self.guesses() => Err(ReadFailure::BadRecord(Box::new(bad))),
+            (OnBadRecord::Keep, Some(tag)) => {
+                let offset = bad.offset;
+                let at = RecordAt { offset, tag };
+                Ok(Some(Step::Kept { at, bad }))
             }
-            OnBadRecord::Fail | OnBadRecord::Quarantine => {
+            (OnBadRecord::Fail | OnBadRecord::Quarantine | OnBadRecord::Keep, _) => {
                 self.report.quarantined += 1;
                 Ok(Some(Step::Bad(bad)))
             }
-            OnBadRecord::Drop => {
+            (OnBadRecord::Drop, _) => {
                 self.report.dropped += 1;
                 Ok(None)
             }

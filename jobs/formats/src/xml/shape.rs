@@ -9,9 +9,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use arrow::datatypes::{DataType, Field, Fields};
+use arrow::datatypes::{DataType, Fields};
 
-use super::config::XmlConfig;
+use super::config::{XmlConfig, is_raw, item_field};
 use super::lex::{RowMatcher, local_name};
 use super::{RowTag, XmlOptions};
 use crate::charset::SingleByte;
@@ -28,10 +28,14 @@ pub(crate) const ROOT: NodeId = 0;
 pub(crate) enum Kind {
     /// Its text is its value.
     Leaf,
+    /// Both this and a `Struct`, for inference, which does not know yet.
+    Any,
     /// Its attributes and child elements are its fields.
     Struct,
-    /// Both, for inference, which does not know yet.
-    Any,
+    /// What stands between its tags is its value, as it stands.
+    Inner,
+    /// All of it is its value, tags included, as it stands.
+    Outer,
 }
 
 /// An element, an attribute, or the text of an element with a `value_tag` column.
@@ -78,20 +82,58 @@ pub(crate) struct Shape {
     rows: RowMatcher,
     /// How the names of the file at hand become UTF-8, if they are not.
     table: Option<SingleByte>,
+    /// Whether names keep their prefixes.
+    prefixes: bool,
+    /// Whether attributes are read.
+    pub(crate) reads_attributes: bool,
+    /// The node of child elements of the record that the schema lacks, if they have a column.
+    wildcard: NodeId,
+    /// The node of the column of records that cannot be read. Nothing in a file leads to it.
+    pub(crate) corrupt: NodeId,
 }
 
 impl Shape {
-    /// The shape of a schema: what `output` has is wanted, what `schema` has beyond that is known.
+    /// The shape of a schema: what `output` has is wanted, what `schema` has beyond that is known. Under a contract
+    /// with a record's every name, and for what a filter looks at, more is wanted than has columns.
     pub(crate) fn of_schema(config: &XmlConfig) -> Self {
-        let mut shape = Self::empty(config.options(), Kind::Struct, false);
+        let options = config.options();
+        let mut shape = Self::empty(options, Kind::Struct, false);
         shape.room = usize::MAX;
-        shape.add_fields(
-            ROOT,
-            config.schema().fields(),
-            Some(config.output().fields()),
-        );
-        shape.room = config.options().limits.unknown_paths_max;
+        let (schema, output) = (config.schema().fields(), config.output().fields());
+        let own = |name: &str| options.own_columns().iter().any(|own| own.name == name);
+        let fields: Fields = schema
+            .iter()
+            .filter(|field| !own(field.name()))
+            .cloned()
+            .collect();
+        if options.on_unknown.forbids() {
+            shape.add_fields(ROOT, &fields, Some(&fields));
+        } else {
+            shape.add_fields(ROOT, &fields, Some(output));
+        }
+        let wanted = |name: &String| output.iter().any(|field| field.name() == name);
+        if let Some(name) = &options.wildcard_column {
+            shape.wildcard = shape.own_column(name, Kind::Outer, wanted(name));
+        }
+        if let Some(name) = &options.corrupt_record_column {
+            shape.corrupt = shape.own_column(name, Kind::Leaf, wanted(name));
+        }
+        for leaf in &config.filter {
+            let mut at = shape.at_path(&leaf.path);
+            while at != NO_NODE {
+                shape.node_mut(at).wanted = true;
+                at = shape.node(at).parent;
+            }
+        }
+        shape.room = options.limits.unknown_paths_max;
         shape
+    }
+
+    /// A node that no name leads to.
+    fn own_column(&mut self, name: &str, kind: Kind, wanted: bool) -> NodeId {
+        let mut node = Node::new(name.as_bytes(), ROOT, kind);
+        node.wanted = wanted;
+        self.push(node)
     }
 
     /// A shape that knows nothing and takes in what comes, up to `paths_max` names.
@@ -115,7 +157,21 @@ impl Shape {
             row_tags: options.row_tags.clone(),
             rows,
             table: None,
+            prefixes: !options.ignore_namespaces,
+            reads_attributes: !options.exclude_attributes,
+            wildcard: NO_NODE,
+            corrupt: NO_NODE,
         }
+    }
+
+    /// The name of a column, in UTF-8, for a name as written.
+    fn column_name<'a>(&self, name: &'a [u8]) -> Cow<'a, [u8]> {
+        let name = if self.prefixes {
+            name
+        } else {
+            local_name(name)
+        };
+        in_utf8(name, self.table)
     }
 
     /// Makes ready for a file in this encoding; `None` is UTF-8.
@@ -137,8 +193,9 @@ impl Shape {
         for field in fields {
             let out =
                 output.and_then(|fields| fields.iter().find(|out| out.name() == field.name()));
-            let (kind, fields) = match element_type(field) {
+            let (kind, fields) = match item_field(field).data_type() {
                 DataType::Struct(fields) => (Kind::Struct, Some(fields)),
+                _ if is_raw(field) => (Kind::Inner, None),
                 _ => (Kind::Leaf, None),
             };
             let name = field.name();
@@ -170,7 +227,7 @@ impl Shape {
                     .insert(name.as_bytes().into(), id);
             }
             if let Some(fields) = fields {
-                let out = out.and_then(|out| match element_type(out) {
+                let out = out.and_then(|out| match item_field(out).data_type() {
                     DataType::Struct(fields) => Some(fields),
                     _ => None,
                 });
@@ -207,9 +264,10 @@ impl Shape {
     /// Finds a child element by its name as written, and remembers it for the next time. `prev` is the child before
     /// it. [`NO_NODE`] if there is no such node; if the parent is wanted, one is made unless there is no room.
     pub(crate) fn child(&mut self, parent: NodeId, prev: NodeId, name: &[u8]) -> NodeId {
-        let local = in_utf8(local_name(name), self.table);
+        let local = self.column_name(name);
         let id = match self.node(parent).children.get(local.as_ref()) {
             Some(id) => *id,
+            None if parent == ROOT && self.wildcard != NO_NODE => self.wildcard,
             None if self.node(parent).wanted => self.add(parent, &local, false),
             None => NO_NODE,
         };
@@ -231,7 +289,7 @@ impl Shape {
 
     /// Finds an attribute by its name as written; as [`Shape::child`].
     pub(crate) fn attribute(&mut self, parent: NodeId, prev: NodeId, name: &[u8]) -> NodeId {
-        let local = in_utf8(local_name(name), self.table);
+        let local = self.column_name(name);
         let found = self.node(parent).attributes.get(local.as_ref()).copied();
         let id = found.unwrap_or_else(|| self.add(parent, &local, true));
         if id != NO_NODE {
@@ -314,8 +372,24 @@ impl Shape {
             .map(|(name, id)| (name.as_ref(), *id))
     }
 
+    /// The node of the column at a path of names from the record; [`NO_NODE`] if there is none.
+    pub(crate) fn at_path(&self, path: &[String]) -> NodeId {
+        let mut at = ROOT;
+        for name in path {
+            if at != NO_NODE {
+                at = self.column(at, name);
+            }
+        }
+        at
+    }
+
     /// The child of a node that has the name of this column of the schema.
     pub(crate) fn column(&self, parent: NodeId, name: &str) -> NodeId {
+        for own in [self.wildcard, self.corrupt] {
+            if parent == ROOT && own != NO_NODE && *self.node(own).name == *name.as_bytes() {
+                return own;
+            }
+        }
         let parent = self.node(parent);
         let value = (name == self.value_tag).then_some(parent.value);
         value
@@ -332,14 +406,6 @@ fn in_utf8(name: &[u8], table: Option<SingleByte>) -> Cow<'_, [u8]> {
             Cow::Owned(utf8)
         }
         _ => Cow::Borrowed(name),
-    }
-}
-
-/// The type of one element of the column: a list's items', else the column's.
-fn element_type(field: &Field) -> &DataType {
-    match field.data_type() {
-        DataType::List(item) => item.data_type(),
-        other => other,
     }
 }
 

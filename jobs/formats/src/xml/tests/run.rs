@@ -105,7 +105,7 @@ pub(super) fn read_with(
     assert!(report.done);
     assert_eq!(
         report.read,
-        report.emitted + report.quarantined + report.dropped
+        report.emitted + report.quarantined + report.dropped + report.filtered
     );
     assert_eq!(report.emitted as usize, outcome.rows.len());
     assert_eq!(report.quarantined as usize, outcome.bad.len());

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use super::rows::rows;
 use super::run::{config_with, rounds};
 use crate::infer::Inferrer;
-use crate::xml::{BadRecord, FedState, OnBadValue, Split, SplitReport, XmlConfig, XmlReader};
+use crate::xml::{
+    BadRecord, FedState, LeafPredicate, LeafTest, OnBadRecord, OnBadValue, OnUnknown, Split,
+    SplitReport, XmlConfig, XmlReader,
+};
 
 /// Elements of a record, some of which are left out in each. `#` stands for a value.
 const PARTS: [&str; 18] = [
@@ -121,7 +124,31 @@ fn configs() -> Vec<Arc<XmlConfig>> {
         all.schema().clone(),
         Arc::new(arrow::datatypes::Schema::empty()),
     );
-    vec![all, few, untrimmed, narrow, Arc::new(nothing.unwrap())]
+    let bare = config_with(&["r"], fields, |options| {
+        options.exclude_attributes = true;
+        options.ignore_namespaces = false;
+        options.null_values = vec!["22".to_string()];
+    });
+    let raw = "{_k: text, b: {list: xml}, c: xml, rest: {list: text}, bad: text}";
+    let raw = config_with(&["r"], raw, |options| {
+        options.wildcard_column = Some("rest".to_string());
+        options.on_bad_record = OnBadRecord::Keep;
+        options.corrupt_record_column = Some("bad".to_string());
+    });
+    let strict = config_with(&["r"], fields, |options| {
+        options.on_unknown = OnUnknown::DiscardRow;
+    });
+    let path = vec!["e".to_string(), "f".to_string()];
+    let filter = vec![LeafPredicate {
+        path,
+        test: LeafTest::IsNull,
+    }];
+    let filtered = all.as_ref().clone().with_filter(filter).unwrap();
+    let nothing = Arc::new(nothing.unwrap());
+    let filtered = Arc::new(filtered);
+    vec![
+        all, few, untrimmed, narrow, nothing, bare, raw, strict, filtered,
+    ]
 }
 
 type Outcome = (Vec<serde_json::Value>, Vec<BadRecord>, SplitReport);

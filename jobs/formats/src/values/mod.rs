@@ -3,6 +3,16 @@
 //! One set of rules for reading a column of a known type and for inferring a type, so that what inference accepts,
 //! the reader reads. The reader accepts a little more where a person has pinned the type: a leading `+`, leading
 //! zeros, and `1` and `0` as truth values. Nothing here rounds: a value that a type cannot hold exactly does not fit.
+//!
+//! Dates and timestamps have the forms said here, or those of a [`Pattern`] that the user gives instead.
+
+mod cleaner;
+mod forms;
+mod pattern;
+
+pub use cleaner::Cleaner;
+pub use forms::Forms;
+pub use pattern::{Pattern, PatternError};
 
 /// Microseconds of a day.
 const DAY_US: i64 = 86_400_000_000;
@@ -209,19 +219,17 @@ pub fn timestamp(text: &[u8]) -> Option<Moment> {
     }
 }
 
-/// A date as the moment at which it begins.
-pub fn date_as_timestamp(text: &[u8]) -> Option<Moment> {
-    Some(Moment {
-        micros: i64::from(date32(text)?) * DAY_US,
-        zoned: false,
-    })
+/// How many digits the text begins with.
+#[inline]
+pub(crate) fn leading_digits(text: &[u8]) -> usize {
+    text.iter().take_while(|b| b.is_ascii_digit()).count()
 }
 
 fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
     let [b'.', rest @ ..] = text else {
         return Some((0, text));
     };
-    let digits = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+    let digits = leading_digits(rest);
     if digits == 0 {
         return None;
     }
