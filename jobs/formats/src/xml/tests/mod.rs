@@ -13,5 +13,6 @@ mod output;
 mod real;
 mod rows;
 mod run;
+mod spark;
 mod splits;
 mod template;
