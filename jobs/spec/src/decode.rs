@@ -212,6 +212,16 @@ impl Decoder<'_> {
                 None => self.wrong(node, schema, ""),
             };
         }
+        if allows(schema, "number") {
+            let number = text
+                .parse::<f64>()
+                .ok()
+                .filter(|number| may_be_other && is_number(text) && is_in_range(*number, schema));
+            return match number.and_then(Number::from_f64) {
+                Some(number) => Some(Value::Number(number)),
+                None => self.wrong(node, schema, ""),
+            };
+        }
         if !allows(schema, "string") {
             return self.wrong(node, schema, "");
         }
@@ -301,6 +311,15 @@ fn allows(schema: &Value, kind: &str) -> bool {
     }
 }
 
+/// Whether a number is within the bounds that the schema has for it.
+fn is_in_range(number: f64, schema: &Value) -> bool {
+    let above = schema["exclusiveMinimum"]
+        .as_f64()
+        .is_none_or(|least| number > least);
+    let below = schema["maximum"].as_f64().is_none_or(|most| number <= most);
+    above && below
+}
+
 /// The words of an enumeration.
 fn words(schema: &Value) -> impl Iterator<Item = &str> {
     let documented = schema["oneOf"]
@@ -365,6 +384,16 @@ fn wanted(root: &Value, schema: &Value) -> String {
             "a whole number, at least {}",
             schema["minimum"].as_u64().unwrap_or(0)
         );
+    }
+    if allows(schema, "number") {
+        let bound =
+            |key: &str, words: &str| schema[key].as_f64().map(|bound| format!("{words} {bound}"));
+        let bounds = [
+            bound("exclusiveMinimum", "more than"),
+            bound("maximum", "at most"),
+        ];
+        let bounds: Vec<String> = bounds.into_iter().flatten().collect();
+        return format!("a number, {}", bounds.join(" and "));
     }
     if allows(schema, "object") {
         "a map".to_owned()

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use crate::job_file::{Distribute, Format, Source};
+use crate::job_file::{Distribute, Format, OnUnknown, Source};
 use crate::job_spec::{JobSpec, ModelSpec, SourceSpec};
 
 /// The sources, then the models in the order in which they run.
@@ -29,6 +29,9 @@ fn source_line(job: &JobSpec, source: &SourceSpec) -> String {
         parts.push(schema_words(options));
         parts.push(format!("bad records: {}", word(&options.on_bad_record)));
         parts.push(format!("bad values: {}", word(&options.on_bad_value)));
+        if options.on_unknown != OnUnknown::default() {
+            parts.push(format!("unknown names: {}", word(&options.on_unknown)));
+        }
     }
     if !job
         .models
@@ -41,10 +44,13 @@ fn source_line(job: &JobSpec, source: &SourceSpec) -> String {
 }
 
 fn schema_words(source: &Source) -> String {
+    let records = source.sample_ratio.map_or_else(String::new, |ratio| {
+        format!("a share of {ratio} of the records of ")
+    });
     match (source.infers_schema(), source.sample_files) {
         (false, _) => format!("schema {}", source.schema),
-        (true, None) => "schema inferred from all files".to_owned(),
-        (true, Some(files)) => format!("schema inferred from {files} files"),
+        (true, None) => format!("schema inferred from {records}all files"),
+        (true, Some(files)) => format!("schema inferred from {records}{files} files"),
     }
 }
 

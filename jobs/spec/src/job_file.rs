@@ -73,12 +73,53 @@ pub struct Source {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub sample_files: Option<u32>,
+    /// Infer the schema from that share of the records only, more than 0 and at most 1; without it from all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1), extend("exclusiveMinimum" = 0))]
+    pub sample_ratio: Option<f64>,
     /// What becomes of a record that is malformed.
     #[serde(default)]
     pub on_bad_record: OnBadRecord,
     /// What becomes of a value that does not fit its column.
     #[serde(default)]
     pub on_bad_value: OnBadValue,
+    /// What becomes of a record that holds an element or attribute which the schema lacks; it is reported in any case.
+    #[serde(default)]
+    pub on_unknown: OnUnknown,
+    /// The column that holds the text of a record which is kept although it is malformed; goes with `on_bad_record:
+    /// keep`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub corrupt_record_column: Option<String>,
+    /// A column for the child elements of a record that the schema lacks, each as raw XML: a list of text, unless the
+    /// schema file says `text`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub wildcard_column: Option<String>,
+    /// Whether attributes are left out.
+    #[serde(default)]
+    pub exclude_attributes: bool,
+    /// Whether columns have the local names of elements and attributes, or those of the file, prefix and all.
+    #[serde(default = "yes")]
+    pub ignore_namespaces: bool,
+    /// Whether white space around a value is left out.
+    #[serde(default = "yes")]
+    pub ignore_surrounding_spaces: bool,
+    /// A list of values that mean NULL, in columns of any type, such as `[NA, '-']`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub null_values: Vec<String>,
+    /// How dates are written if not as `yyyy-MM-dd`, in Spark's letters, such as `dd/MM/yyyy`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub date_format: Option<String>,
+    /// How timestamps are written if not as in ISO 8601, in Spark's letters, such as `dd/MM/yyyy HH:mm[XXX]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub timestamp_format: Option<String>,
+    /// The encoding of the files, if it is not the one that they declare.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub encoding: Option<String>,
     /// What the names of columns made from attributes begin with.
     #[serde(default = "attribute_prefix")]
     pub attribute_prefix: String,
@@ -103,8 +144,19 @@ impl Source {
             row_tag: Vec::new(),
             schema: infer(),
             sample_files: None,
+            sample_ratio: None,
             on_bad_record: OnBadRecord::default(),
             on_bad_value: OnBadValue::default(),
+            on_unknown: OnUnknown::default(),
+            corrupt_record_column: None,
+            wildcard_column: None,
+            exclude_attributes: false,
+            ignore_namespaces: true,
+            ignore_surrounding_spaces: true,
+            null_values: Vec::new(),
+            date_format: None,
+            timestamp_format: None,
+            encoding: None,
             attribute_prefix: attribute_prefix(),
             value_tag: value_tag(),
             record_bytes_max: record_bytes_max(),
@@ -140,6 +192,8 @@ pub enum OnBadRecord {
     Drop,
     /// The job fails and names the byte.
     Fail,
+    /// It becomes a row with its text in `corrupt_record_column`, and NULL in all other columns.
+    Keep,
 }
 
 /// What becomes of a value that does not fit its column.
@@ -151,6 +205,21 @@ pub enum OnBadValue {
     Quarantine,
     /// The value becomes NULL, and is counted with an example.
     Null,
+}
+
+/// What becomes of a record that holds what the schema lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnUnknown {
+    /// It is read without that.
+    #[default]
+    DiscardValue,
+    /// It is left out, and counted as dropped.
+    DiscardRow,
+    /// The job fails and names the path.
+    Freeze,
+    /// The schema is widened before the job begins, so that there is nothing it lacks.
+    Evolve,
 }
 
 /// One table of the lake, made by one query.
@@ -275,6 +344,10 @@ const INFER: &str = "infer";
 
 fn infer() -> String {
     INFER.to_owned()
+}
+
+fn yes() -> bool {
+    true
 }
 
 fn attribute_prefix() -> String {

@@ -53,6 +53,40 @@ pub fn match_name<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> N
     }
 }
 
+/// The letters of patterns of dates and times, as the reader of XML knows them (`values/pattern` in its crate, which
+/// checks how often each may stand).
+const PATTERN_LETTERS: &str = "yMLdDHhKkamsSXxZz";
+
+/// What stands in the way of a pattern of dates or times, or `None` when its letters and quotes are fine.
+pub(crate) fn pattern_fault(pattern: &str) -> Option<String> {
+    let mut open = 0_u32;
+    let mut quoted = false;
+    let mut letters = 0;
+    for c in pattern.chars() {
+        match c {
+            '\'' => quoted = !quoted,
+            _ if quoted => {}
+            '[' => open += 1,
+            ']' if open == 0 => return Some("its `]` has no `[`".to_owned()),
+            ']' => open -= 1,
+            c if c.is_ascii_alphabetic() && !PATTERN_LETTERS.contains(c) => {
+                let known: Vec<String> = PATTERN_LETTERS.chars().map(String::from).collect();
+                return Some(format!(
+                    "`{c}` is no letter of it; there are {}; other text stands in quotes, '...'",
+                    known.join(" ")
+                ));
+            }
+            c => letters += u32::from(c.is_ascii_alphabetic()),
+        }
+    }
+    match (quoted, open, letters) {
+        (true, _, _) => Some("a quote does not end".to_owned()),
+        (_, 1.., _) => Some("its `[` has no `]`".to_owned()),
+        (_, _, 0) => Some("it has no letters".to_owned()),
+        _ => None,
+    }
+}
+
 /// What stands in the way of a row tag, or `None` when it is fine: `name` or `prefix:name`.
 pub(crate) fn row_tag_fault(tag: &str) -> Option<String> {
     let is_name = |part: &str| {

@@ -10,9 +10,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::error::{Mark, SpecError, hint, nearest, quoted_list};
-use crate::job_file::{Distribute, Format, Model, Source, Tuning};
+use crate::job_file::{Distribute, Format, Model, OnBadRecord, OnUnknown, Source, Tuning};
 use crate::job_spec::{JOB_SPEC_VERSION, JobSpec, ModelSpec, SourceSpec, TextFile};
-use crate::names::{NameMatch, match_name, name_fault, row_tag_fault};
+use crate::names::{NameMatch, match_name, name_fault, pattern_fault, row_tag_fault};
 use crate::order::order;
 use crate::paths::{Folders, read_text};
 use crate::sql::{TableRef, table_references};
@@ -200,6 +200,8 @@ impl<'a> Resolver<'a> {
             );
             self.errors.push(key.at.error(message));
         }
+        self.check_patterns(key, node, source);
+        self.check_own_columns(key, node, source);
         let Some(tags) = node.find(&["row_tag"]) else {
             return;
         };
@@ -210,6 +212,65 @@ impl<'a> Resolver<'a> {
             };
             if let Some(fault) = row_tag_fault(tag) {
                 self.errors.push(mark.error(fault));
+            }
+        }
+    }
+
+    fn check_patterns(&mut self, key: &Key, node: &Node, source: &Source) {
+        let patterns = [
+            ("date_format", &source.date_format),
+            ("timestamp_format", &source.timestamp_format),
+        ];
+        for (option, pattern) in patterns {
+            let fault = pattern.as_deref().and_then(pattern_fault);
+            if let Some((fault, written)) = fault.zip(node.find(&[option])) {
+                let message = format!(
+                    "`{option}` in source `{}` is not a pattern of dates and times: {fault}",
+                    key.text
+                );
+                self.errors.push(written.at.error(message));
+            }
+        }
+    }
+
+    /// The columns that options ask for.
+    fn check_own_columns(&mut self, key: &Key, node: &Node, source: &Source) {
+        let keeps = source.on_bad_record == OnBadRecord::Keep;
+        let fault = match (keeps, &source.corrupt_record_column) {
+            (true, None) => Some((
+                "on_bad_record",
+                "`on_bad_record: keep`",
+                "needs `corrupt_record_column`, the column for the text of what is kept",
+            )),
+            (false, Some(_)) => Some((
+                "corrupt_record_column",
+                "`corrupt_record_column`",
+                "has no meaning without `on_bad_record: keep`",
+            )),
+            _ => None,
+        };
+        if let Some((option, what, fault)) = fault {
+            let at = node.find(&[option]).map_or(&key.at, |written| &written.at);
+            let message = format!("{what} in source `{}` {fault}", key.text);
+            self.errors.push(at.error(message));
+        }
+        let own = [
+            ("corrupt_record_column", &source.corrupt_record_column),
+            ("wildcard_column", &source.wildcard_column),
+        ];
+        for (at, (option, name)) in own.iter().enumerate() {
+            let Some((name, written)) = name.as_ref().zip(node.find(&[option])) else {
+                continue;
+            };
+            let twice = own[..at]
+                .iter()
+                .any(|(_, other)| other.as_ref() == Some(name));
+            if twice || *name == source.value_tag {
+                let message = format!(
+                    "`{option}` in source `{}` is `{name}`, as another column; each column has a name of its own",
+                    key.text
+                );
+                self.errors.push(written.at.error(message));
             }
         }
     }
@@ -236,16 +297,15 @@ impl<'a> Resolver<'a> {
             return None;
         }
         let at = node.find(&["schema"]).map_or(&key.at, |schema| &schema.at);
-        if let Some((sample, _)) = node
-            .entries()
-            .iter()
-            .find(|(key, _)| key.text == "sample_files")
-        {
-            let message = format!(
-                "`sample_files` in source `{}` has no meaning without `schema: infer`",
-                key.text
-            );
-            self.errors.push(sample.at.error(message));
+        let evolves = source.on_unknown == OnUnknown::Evolve;
+        for (sample, _) in node.entries() {
+            if !evolves && ["sample_files", "sample_ratio"].contains(&sample.text.as_str()) {
+                let message = format!(
+                    "`{}` in source `{}` has no meaning without `schema: infer` or `on_unknown: evolve`",
+                    sample.text, key.text
+                );
+                self.errors.push(sample.at.error(message));
+            }
         }
         let absolute = self.folders.absolute(at, &source.schema);
         let path = self.folders.shown(at, &source.schema);

@@ -15,13 +15,15 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, displayable};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement as DfStatement;
-use headworks_formats::infer::InferOptions;
-use headworks_formats::xml::{OnBadRecord, OnBadValue, XmlOptions};
+use headworks_formats::infer::{InferOptions, SampleRatio, SchemaError, evolve};
+use headworks_formats::values::Pattern;
+use headworks_formats::xml::{OnBadRecord, OnBadValue, OnUnknown, XmlOptions};
 use headworks_lake::{Compression, TableLocation};
 use headworks_sources::cut::{CutOptions, cut};
 use headworks_sources::scan::QuarantineTarget;
 use headworks_sources::{
-    SPLIT_COLUMN, ScanSpec, SourceError, SourceSchema, SourceTable, SplitSpec, discover, infer,
+    InputFile, SPLIT_COLUMN, ScanSpec, SourceError, SourceSchema, SourceTable, SplitSpec, discover,
+    infer,
 };
 use headworks_spec::{Distribute, Format, SourceSpec};
 
@@ -55,17 +57,27 @@ fn settle_blocking(spec: SourceSpec) -> Result<SettledSource, EngineError> {
     let options = xml_options(&spec)?;
     let schema = match &spec.schema_file {
         Some(file) => {
-            SourceSchema::from_yaml(&file.path, file.text.as_str()).map_err(source_error)?
+            let pinned =
+                SourceSchema::from_yaml(&file.path, file.text.as_str()).map_err(source_error)?;
+            let written = pinned.arrow().map_err(source_error)?;
+            let mut schema = options.complete_schema(&written);
+            if options.on_unknown == OnUnknown::Evolve {
+                match inferred_schema(&spec, &files, &options)? {
+                    Ok(inferred) => schema = evolve(&schema, &inferred).0,
+                    // Nothing was found that the schema could lack.
+                    Err(SchemaError::NoRecords) => {}
+                    Err(e) => return Err(not_inferred(&spec, &e)),
+                }
+            }
+            if schema == *written {
+                pinned
+            } else {
+                SourceSchema::from_arrow(&Arc::new(schema)).map_err(source_error)?
+            }
         }
         None => {
-            let tree =
-                infer::infer(&files, &options, spec.options.sample_files).map_err(source_error)?;
-            let schema = tree.to_schema(&InferOptions::from(&options)).map_err(|e| {
-                EngineError::Configuration(format!(
-                    "source `{}`: no schema can be inferred: {e}",
-                    spec.name
-                ))
-            })?;
+            let schema = inferred_schema(&spec, &files, &options)?;
+            let schema = schema.map_err(|e| not_inferred(&spec, &e))?;
             SourceSchema::from_arrow(&Arc::new(schema)).map_err(source_error)?
         }
     };
@@ -76,22 +88,71 @@ fn settle_blocking(spec: SourceSpec) -> Result<SettledSource, EngineError> {
     })
 }
 
+/// The schema that the files, or a sample of them, have.
+fn inferred_schema(
+    spec: &SourceSpec,
+    files: &[InputFile],
+    options: &XmlOptions,
+) -> Result<Result<Schema, SchemaError>, EngineError> {
+    let tree = infer::infer(files, options, spec.options.sample_files).map_err(source_error)?;
+    Ok(tree.to_schema(&InferOptions::from(options)))
+}
+
+fn not_inferred(spec: &SourceSpec, error: &SchemaError) -> EngineError {
+    EngineError::Configuration(format!(
+        "source `{}`: no schema can be inferred: {error}",
+        spec.name
+    ))
+}
+
 /// The parser's options, from the job file's words.
 fn xml_options(spec: &SourceSpec) -> Result<XmlOptions, EngineError> {
     let own = &spec.options;
-    let mut options = XmlOptions::new(&own.row_tag)
-        .map_err(|e| EngineError::Configuration(format!("source `{}`: {e}", spec.name)))?;
+    let failed = |what: &dyn std::fmt::Display| {
+        EngineError::Configuration(format!("source `{}`: {what}", spec.name))
+    };
+    let pattern = |option: &str, text: &Option<String>| {
+        let pattern = text.as_deref().map(Pattern::new).transpose();
+        pattern.map_err(|e| failed(&format!("{option}: {e}")))
+    };
+    let mut options = XmlOptions::new(&own.row_tag).map_err(|e| failed(&e))?;
     options.attribute_prefix.clone_from(&own.attribute_prefix);
     options.value_tag.clone_from(&own.value_tag);
     options.on_bad_record = match own.on_bad_record {
         headworks_spec::OnBadRecord::Quarantine => OnBadRecord::Quarantine,
         headworks_spec::OnBadRecord::Drop => OnBadRecord::Drop,
         headworks_spec::OnBadRecord::Fail => OnBadRecord::Fail,
+        headworks_spec::OnBadRecord::Keep => OnBadRecord::Keep,
     };
     options.on_bad_value = match own.on_bad_value {
         headworks_spec::OnBadValue::Quarantine => OnBadValue::Quarantine,
         headworks_spec::OnBadValue::Null => OnBadValue::Null,
     };
+    options.on_unknown = match own.on_unknown {
+        headworks_spec::OnUnknown::DiscardValue => OnUnknown::DiscardValue,
+        headworks_spec::OnUnknown::DiscardRow => OnUnknown::DiscardRow,
+        headworks_spec::OnUnknown::Freeze => OnUnknown::Freeze,
+        headworks_spec::OnUnknown::Evolve => OnUnknown::Evolve,
+    };
+    options.exclude_attributes = own.exclude_attributes;
+    options.ignore_namespaces = own.ignore_namespaces;
+    options.trim = own.ignore_surrounding_spaces;
+    options.null_values.clone_from(&own.null_values);
+    options.date_format = pattern("date_format", &own.date_format)?;
+    options.timestamp_format = pattern("timestamp_format", &own.timestamp_format)?;
+    if let Some(ratio) = own.sample_ratio {
+        options.sample_ratio = SampleRatio::new(ratio).map_err(|e| failed(&e))?;
+    }
+    options
+        .corrupt_record_column
+        .clone_from(&own.corrupt_record_column);
+    options.wildcard_column.clone_from(&own.wildcard_column);
+    if let Some(encoding) = &own.encoding {
+        let what = format!(
+            "encoding: `{encoding}` cannot be given: files are read in the encoding that they declare"
+        );
+        return Err(failed(&what));
+    }
     let size = |size: headworks_spec::ByteSize| usize::try_from(size.bytes()).unwrap_or(usize::MAX);
     options.limits.record_bytes_max = size(own.record_bytes_max);
     options.limits.recovery_bytes_max = options
@@ -99,6 +160,7 @@ fn xml_options(spec: &SourceSpec) -> Result<XmlOptions, EngineError> {
         .recovery_bytes_max
         .min(options.limits.record_bytes_max);
     options.limits.raw_bytes_max = size(own.raw_bytes_max);
+    options.validate().map_err(|e| failed(&e))?;
     Ok(options)
 }
 

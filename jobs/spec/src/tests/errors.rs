@@ -45,8 +45,10 @@ const LISTS: [(&str, &str); 5] = [
     ("JOB_KEYS", "`job`, `lake`, `models`, `sources`, `tuning`"),
     (
         "SOURCE_KEYS",
-        "`attribute_prefix`, `format`, `on_bad_record`, `on_bad_value`, `path`, `raw_bytes_max`, `record_bytes_max`, \
-         `row_tag`, `sample_files`, `schema`, `value_tag`",
+        "`attribute_prefix`, `corrupt_record_column`, `date_format`, `encoding`, `exclude_attributes`, `format`, \
+         `ignore_namespaces`, `ignore_surrounding_spaces`, `null_values`, `on_bad_record`, `on_bad_value`, `on_unknown`, \
+         `path`, `raw_bytes_max`, `record_bytes_max`, `row_tag`, `sample_files`, `sample_ratio`, `schema`, \
+         `timestamp_format`, `value_tag`, `wildcard_column`",
     ),
     (
         "MODEL_KEYS",
@@ -270,7 +272,7 @@ fn wrong_words_and_types() {
             "row_tag: award",
             "row_tag: award\n    on_bad_record: quarentine",
             &[
-                "job.yaml:8:20: `on_bad_record` in source `awards` cannot be the text `quarentine`; did you mean `quarantine`? Allowed: `quarantine`, `drop`, `fail`",
+                "job.yaml:8:20: `on_bad_record` in source `awards` cannot be the text `quarentine`; did you mean `quarantine`? Allowed: `quarantine`, `drop`, `fail`, `keep`",
             ],
         ),
         (
@@ -358,6 +360,158 @@ fn wrong_words_and_types() {
         ),
         (
             "row_tag: award",
+            "row_tag: award\n    sample_ratio: 0",
+            &[
+                "job.yaml:8:19: `sample_ratio` in source `awards` must be a number, more than 0 and at most 1, found the number `0`",
+            ],
+        ),
+        (
+            "row_tag: award",
+            "row_tag: award\n    sample_ratio: 1.5",
+            &[
+                "job.yaml:8:19: `sample_ratio` in source `awards` must be a number, more than 0 and at most 1, found the number `1.5`",
+            ],
+        ),
+        (
+            "row_tag: award",
+            "row_tag: award\n    sample_ratio: -0.1",
+            &[
+                "job.yaml:8:19: `sample_ratio` in source `awards` must be a number, more than 0 and at most 1, found the number `-0.1`",
+            ],
+        ),
+        (
+            "row_tag: award",
+            "row_tag: award\n    sample_ratio: half",
+            &[
+                "job.yaml:8:19: `sample_ratio` in source `awards` must be a number, more than 0 and at most 1, found the text `half`",
+            ],
+        ),
+        (
+            "row_tag: award",
+            "row_tag: award\n    sample_ratio: '0.5'",
+            &[
+                "job.yaml:8:19: `sample_ratio` in source `awards` must be a number, more than 0 and at most 1, found the text `0.5`",
+            ],
+        ),
+        (
+            "row_tag: award",
+            "row_tag: award\n    schema: own.schema.yaml\n    sample_ratio: 0.5",
+            &[
+                "job.yaml:9:5: `sample_ratio` in source `awards` has no meaning without `schema: infer` or `on_unknown: evolve`",
+            ],
+        ),
+        (
+            "row_tag: award",
+            "row_tag: award\n    schema: own.schema.yaml\n    sample_ratio: 0.5\n    on_unknown: evolve\n    on_bad_value: x",
+            &[
+                "job.yaml:11:19: `on_bad_value` in source `awards` cannot be the text `x`. Allowed: `quarantine`, `null`",
+            ],
+        ),
+        (
+            "row_tag: award",
+            "row_tag: award\n    on_unknown: freez",
+            &[
+                "job.yaml:8:17: `on_unknown` in source `awards` cannot be the text `freez`; did you mean `freeze`? Allowed: `discard_value`, `discard_row`, `freeze`, `evolve`",
+            ],
+        ),
+        (
+            "row_tag: award",
+            "row_tag: award\n    on_bad_record: keep",
+            &[
+                "job.yaml:8:20: `on_bad_record: keep` in source `awards` needs `corrupt_record_column`, the column for the text of what is kept",
+            ],
+        ),
+        (
+            "row_tag: award",
+            "row_tag: award\n    corrupt_record_column: bad",
+            &[
+                "job.yaml:8:28: `corrupt_record_column` in source `awards` has no meaning without `on_bad_record: keep`",
+            ],
+        ),
+        (
+            "row_tag: award",
+            "row_tag: award\n    wildcard_column: ''",
+            &["job.yaml:8:22: `wildcard_column` in source `awards` is empty"],
+        ),
+        (
+            "row_tag: award",
+            "row_tag: award\n    wildcard_column: _VALUE",
+            &[
+                "job.yaml:8:22: `wildcard_column` in source `awards` is `_VALUE`, as another column; each column has a name of its own",
+            ],
+        ),
+        (
+            "row_tag: award",
+            "row_tag: award\n    on_bad_record: keep\n    corrupt_record_column: bad\n    wildcard_column: bad",
+            &[
+                "job.yaml:10:22: `wildcard_column` in source `awards` is `bad`, as another column; each column has a name of its own",
+            ],
+        ),
+        (
+            "row_tag: award",
+            "row_tag: award\n    null_values: NA",
+            &[
+                "job.yaml:8:18: `null_values` in source `awards` must be a list of text, found the text `NA`",
+            ],
+        ),
+        (
+            "row_tag: award",
+            "row_tag: award\n    null_values: [0]",
+            &[
+                "job.yaml:8:19: `null_values` in source `awards` must be text, found the number `0`; put it in quotes to make it text",
+            ],
+        ),
+        (
+            "row_tag: award",
+            "row_tag: award\n    exclude_attributes: all",
+            &[
+                "job.yaml:8:25: `exclude_attributes` in source `awards` must be `true` or `false`, found the text `all`",
+            ],
+        ),
+        (
+            "row_tag: award",
+            "row_tag: award\n    date_format: \"dd-MMM-yyyy E\"",
+            &[
+                "job.yaml:8:18: `date_format` in source `awards` is not a pattern of dates and times: `E` is no letter of it; there are y M L d D H h K k a m s S X x Z z; other text stands in quotes, '...'",
+            ],
+        ),
+        (
+            "row_tag: award",
+            "row_tag: award\n    timestamp_format: \"yyyy-MM-ddTHH:mm\"",
+            &[
+                "job.yaml:8:23: `timestamp_format` in source `awards` is not a pattern of dates and times: `T` is no letter of it; there are y M L d D H h K k a m s S X x Z z; other text stands in quotes, '...'",
+            ],
+        ),
+        (
+            "row_tag: award",
+            "row_tag: award\n    timestamp_format: \"yyyy 'at HH\"",
+            &[
+                "job.yaml:8:23: `timestamp_format` in source `awards` is not a pattern of dates and times: a quote does not end",
+            ],
+        ),
+        (
+            "row_tag: award",
+            "row_tag: award\n    timestamp_format: \"yyyy [HH\"",
+            &[
+                "job.yaml:8:23: `timestamp_format` in source `awards` is not a pattern of dates and times: its `[` has no `]`",
+            ],
+        ),
+        (
+            "row_tag: award",
+            "row_tag: award\n    timestamp_format: \"yyyy] HH\"",
+            &[
+                "job.yaml:8:23: `timestamp_format` in source `awards` is not a pattern of dates and times: its `]` has no `[`",
+            ],
+        ),
+        (
+            "row_tag: award",
+            "row_tag: award\n    date_format: \"--\"",
+            &[
+                "job.yaml:8:18: `date_format` in source `awards` is not a pattern of dates and times: it has no letters",
+            ],
+        ),
+        (
+            "row_tag: award",
             "row_tag: award\n    record_bytes_max: 64 apples",
             &[&record],
         ),
@@ -436,7 +590,7 @@ fn names_and_options_that_do_not_go_together() {
             "row_tag: award\n    schema: owm.schema.yaml\n    sample_files: 2",
             &[
                 "job.yaml:8:13: schema file `owm.schema.yaml` of source `awards`: there is no such file; did you mean `own.schema.yaml`? Allowed: `infer`, or the path of a schema file",
-                "job.yaml:9:5: `sample_files` in source `awards` has no meaning without `schema: infer`",
+                "job.yaml:9:5: `sample_files` in source `awards` has no meaning without `schema: infer` or `on_unknown: evolve`",
             ],
         ),
         (

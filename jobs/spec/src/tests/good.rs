@@ -3,7 +3,7 @@
 use super::Folder;
 use crate::{
     ByteSize, Compression, Distribute, Format, JobSpec, JobSpecError, OnBadRecord, OnBadValue,
-    Source, WriteMode, explain, load,
+    OnUnknown, Source, WriteMode, explain, load,
 };
 
 /// Every key of every type, none at its default.
@@ -17,8 +17,19 @@ sources:
     row_tag: [award, ns1:IDV]
     schema: infer
     sample_files: 3
-    on_bad_record: drop
+    sample_ratio: 0.25
+    on_bad_record: keep
     on_bad_value: null
+    on_unknown: discard_row
+    corrupt_record_column: _corrupt
+    wildcard_column: rest
+    exclude_attributes: true
+    ignore_namespaces: false
+    ignore_surrounding_spaces: false
+    null_values: [NA, '', '0']
+    date_format: dd/MM/yyyy
+    timestamp_format: 'dd/MM/yyyy''T''HH:mm[XXX]'
+    encoding: ISO-8859-1
     attribute_prefix: ''
     value_tag: text
     record_bytes_max: 1MiB
@@ -78,7 +89,37 @@ fn every_key_is_read_and_every_path_is_absolute() {
             awards.on_bad_record,
             awards.on_bad_value
         ),
-        (Some(3), OnBadRecord::Drop, OnBadValue::Null)
+        (Some(3), OnBadRecord::Keep, OnBadValue::Null)
+    );
+    assert_eq!(
+        (awards.sample_ratio, awards.on_unknown),
+        (Some(0.25), OnUnknown::DiscardRow)
+    );
+    assert_eq!(
+        (
+            awards.exclude_attributes,
+            awards.ignore_namespaces,
+            awards.ignore_surrounding_spaces
+        ),
+        (true, false, false)
+    );
+    assert_eq!(awards.null_values, ["NA", "", "0"]);
+    let words = [
+        &awards.corrupt_record_column,
+        &awards.wildcard_column,
+        &awards.date_format,
+        &awards.timestamp_format,
+        &awards.encoding,
+    ];
+    assert_eq!(
+        words.map(|word| word.as_deref().unwrap()),
+        [
+            "_corrupt",
+            "rest",
+            "dd/MM/yyyy",
+            "dd/MM/yyyy'T'HH:mm[XXX]",
+            "ISO-8859-1"
+        ]
     );
     assert_eq!(
         (awards.attribute_prefix.as_str(), awards.value_tag.as_str()),
@@ -284,7 +325,7 @@ fn a_job_is_explained_in_a_few_lines() {
     let expected = "\
 job fpds, lake s3://bucket/prefix
 sources
-  awards: /f/data/**/*.xml, /data/*.xml.gz, s3://bucket/in/; xml; rows award, ns1:IDV; schema inferred from 3 files; bad records: drop; bad values: null
+  awards: /f/data/**/*.xml, /data/*.xml.gz, s3://bucket/in/; xml; rows award, ns1:IDV; schema inferred from a share of 0.25 of the records of 3 files; bad records: keep; bad values: null; unknown names: discard_row
   agencies: /f/agencies.parquet; parquet
 models, in order
   1. contracts: sql/contracts.sql reads awards; append; partitioned by fiscal_year, agency_id (not shuffled); files of 64MiB, snappy
