@@ -147,12 +147,7 @@ fn xml_options(spec: &SourceSpec) -> Result<XmlOptions, EngineError> {
         .corrupt_record_column
         .clone_from(&own.corrupt_record_column);
     options.wildcard_column.clone_from(&own.wildcard_column);
-    if let Some(encoding) = &own.encoding {
-        let what = format!(
-            "encoding: `{encoding}` cannot be given: files are read in the encoding that they declare"
-        );
-        return Err(failed(&what));
-    }
+    options.encoding.clone_from(&own.encoding);
     let size = |size: headworks_spec::ByteSize| usize::try_from(size.bytes()).unwrap_or(usize::MAX);
     options.limits.record_bytes_max = size(own.record_bytes_max);
     options.limits.recovery_bytes_max = options

@@ -311,6 +311,33 @@ fn raw_xml_is_what_stands_between_the_tags() {
     assert_eq!(report.unknown["t/i"].count, 1);
 }
 
+#[test]
+fn raw_xml_is_utf8_whatever_the_file_is_in() {
+    let text = "<?xml version='1.0' encoding='ISO-8859-1'?><rs><r><t>\u{e9} <i k='\u{fc}'/>&amp;</t>\
+                <n\u{e9}w>\u{f6}</n\u{e9}w></r><r><n\u{e9}w k='1'>\u{f6}</n\u{e9}w><t>\u{e9}</t></r>\
+                <r><t>&bad;\u{e9}</t></r></rs>";
+    let bytes: Vec<u8> = text
+        .chars()
+        .map(|c| u8::try_from(u32::from(c)).unwrap())
+        .collect();
+    let config = config_with(
+        &["r"],
+        "{t: xml, rest: {list: text}, bad: text}",
+        |options| {
+            options.wildcard_column = Some("rest".to_string());
+            options.on_bad_record = OnBadRecord::Keep;
+            options.corrupt_record_column = Some("bad".to_string());
+        },
+    );
+    let (outcome, _) = read_every_way(&config, &bytes, "latin-1");
+    let rows = json!([
+        {"t": "\u{e9} <i k='\u{fc}'/>&amp;", "rest": ["<n\u{e9}w>\u{f6}</n\u{e9}w>"]},
+        {"t": "\u{e9}", "rest": ["<n\u{e9}w k='1'>\u{f6}</n\u{e9}w>"]},
+        {"bad": "<r><t>&bad;\u{e9}</t></r>"},
+    ]);
+    assert_eq!(Value::Array(outcome.rows), rows);
+}
+
 const DRIFTED: &str = "<rs><r><a>1</a></r><r><a>2</a><new>x</new></r><r><s><b>1</b><c>deep</c></s></r>\
                        <r><a>&x;</a><new/></r><r><a>3</a></r></rs>";
 

@@ -43,7 +43,7 @@ pub(super) fn read(files: &Path, case: &Answer) -> Option<Ours> {
         .options
         .get("mode")
         .is_some_and(|mode| mode == "DROPMALFORMED");
-    if (validates && !drops) || case.options.contains_key("charset") {
+    if validates && !drops {
         return None;
     }
     let bytes = decompressed(&files.join(&case.file));
@@ -149,6 +149,7 @@ fn options(case: &Answer) -> Result<XmlOptions, String> {
                 options.sample_ratio = SampleRatio::new(value.parse().unwrap()).unwrap();
             }
             "columnNameOfCorruptRecord" => {}
+            "charset" => options.encoding = Some(value.clone()),
             "rowValidationXSDPath" => options.on_unknown = OnUnknown::DiscardRow,
             "mode" => match value.as_str() {
                 "DROPMALFORMED" => options.on_bad_record = OnBadRecord::Drop,
