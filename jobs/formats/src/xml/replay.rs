@@ -3,7 +3,7 @@
 use memchr::memchr2;
 
 use super::bytes::{find_lt, find_value_end, skip_space};
-use super::input::Input;
+use super::input::{Input, Stop};
 use super::record::{Piece, RecordParser, is_blank};
 use super::shape::{Kind, NO_NODE, NodeId, Shape};
 use super::tape::Op;
@@ -47,7 +47,7 @@ impl RecordParser {
                 Slot::Attribute { quote, push } => self.attribute_slot(input, at, quote, push)?,
                 Slot::Leaf(node) => {
                     let lt = find_lt(input.bytes, at)?;
-                    let encoded = self.encoding(input, (at, lt)).ok()?;
+                    let encoded = unless_stopped(self.encoding(input, (at, lt)))?;
                     self.leaf(shape, input, node, (at, lt), encoded);
                     lt
                 }
@@ -75,7 +75,7 @@ impl RecordParser {
             if input.bytes.get(end) != Some(&quote) {
                 return None;
             }
-            encoded = self.attribute_encoding(input, (at, end)).ok()?;
+            encoded = unless_stopped(self.attribute_encoding(input, (at, end)))?;
         }
         if let Some((op, node)) = push {
             self.tape.push(op, node, (at, end), encoded);
@@ -98,7 +98,7 @@ impl RecordParser {
             at
         };
         let lt = find_lt(input.bytes, from)?;
-        let encoded = self.encoding(input, (from, lt)).ok()?;
+        let encoded = unless_stopped(self.encoding(input, (from, lt)))?;
         if id == NO_NODE {
             return Some(lt);
         }
@@ -124,3 +124,19 @@ impl RecordParser {
         Some(lt)
     }
 }
+
+/// What was found, if the pass need not stop. (`Result::ok` is a call on the hot path, for what there is to drop.)
+#[inline(always)]
+fn unless_stopped(found: Result<Encoded, Stop>) -> Option<Encoded> {
+    match found {
+        Ok(encoded) => Some(encoded),
+        Err(stop) => {
+            give_up(stop);
+            None
+        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn give_up(_stop: Stop) {}

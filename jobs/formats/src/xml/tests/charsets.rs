@@ -190,6 +190,33 @@ fn names_in_other_encodings() {
 }
 
 #[test]
+fn the_same_bytes_are_other_names_in_another_encoding() {
+    // What one reader learned of the markup of a file must not be believed in the next.
+    let config = config(&["r"], "{а: text, б: text, Б: text, В: text}");
+    let records = b"<r><\xC1>1</\xC1><\xC2>2</\xC2></r>".repeat(4);
+    let mut reader = XmlReader::new(config, Split::whole());
+    for (name, names) in [
+        ("KOI8-R", ["а", "б"]),
+        ("windows-1251", ["Б", "В"]),
+        ("KOI8-R", ["а", "б"]),
+    ] {
+        let file = [
+            format!("<?xml version='1.0' encoding='{name}'?>").as_bytes(),
+            &records,
+        ]
+        .concat();
+        reader.next_split(Split::whole());
+        assert_eq!(reader.feed(&file, true).unwrap().state, FedState::Done);
+        let found = super::rows::rows(&reader.take_batch().unwrap().unwrap());
+        assert_eq!(
+            found,
+            vec![json!({names[0]: "1", names[1]: "2"}); 4],
+            "{name}"
+        );
+    }
+}
+
+#[test]
 fn a_row_tag_is_looked_for_in_the_files_encoding() {
     // In Latin-1 the bytes of UTF-8's `é` are another name, `Ã©`.
     let config = config(&["é", "п:é"], "{a: text}");

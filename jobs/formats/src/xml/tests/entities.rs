@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::run::{config, config_with, read_every_way, read_split, read_whole};
-use crate::xml::{BadReason, Split, Start};
+use crate::xml::{BadReason, FedState, Split, Start, XmlReader};
 
 const FIELDS: &str = "{_k: text, a: text, b: {fields: {_VALUE: text, c: text}}}";
 
@@ -129,6 +129,32 @@ fn the_entities_of_a_record_count_towards_its_length() {
 }
 
 #[test]
+fn a_batch_is_bounded_by_what_entities_expand_to() {
+    let config = config_with(&["r"], FIELDS, |options| {
+        options.limits.batch_bytes_max = 10_000
+    });
+    let subset = format!("<!ENTITY e '{}'>", "x".repeat(1000));
+    let records = "<r><a>&e;</a></r>".repeat(100);
+    let document = format!("<!DOCTYPE rs [{subset}]><rs>{records}</rs>");
+    let mut reader = XmlReader::new(config, Split::whole());
+    let mut rows = 0;
+    loop {
+        let at = reader.position() as usize;
+        let fed = reader.feed(&document.as_bytes()[at..], true).unwrap();
+        let batch = reader
+            .take_batch()
+            .unwrap()
+            .map_or(0, |batch| batch.num_rows());
+        assert!(batch <= 10, "{batch}");
+        rows += batch;
+        if fed.state == FedState::Done {
+            break;
+        }
+    }
+    assert_eq!(rows, 100);
+}
+
+#[test]
 fn several_documents_with_marks_and_declarations_of_their_own() {
     let one = |n: u8| {
         format!(
@@ -225,7 +251,7 @@ fn entities_are_not_known_without_the_head() {
         start: Start::Known(at as u64),
         end: u64::MAX,
     };
-    let mut reader = crate::xml::XmlReader::new(config, split);
+    let mut reader = XmlReader::new(config, split);
     reader.feed(&document.as_bytes()[at..], true).unwrap();
     let reason = reader.take_bad().remove(0).reason;
     assert!(
