@@ -4,20 +4,23 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use flate2::read::MultiGzDecoder;
+use bytes::Bytes;
 use headworks_formats::infer::{Inferrer, TypeTree};
 use headworks_formats::xml::{Chain, FedState, Split, SplitReport, XmlOptions, verify_chain};
 
 use crate::cut::{CutOptions, cut};
+use crate::decompress::pipe::Pipe;
+use crate::decompress::{Failure, Input};
 use crate::error::SourceError;
+use crate::plain;
 use crate::split::{InputFile, SplitSpec};
 
 /// Bytes of one read.
-const READ_BYTES: usize = 1024 * 1024;
+const READ_BYTES: u64 = 1024 * 1024;
 /// Bytes that one thread takes at a time.
 const PIECE_BYTES: u64 = 16 * 1024 * 1024;
 
@@ -128,23 +131,12 @@ fn infer_piece(
             end: if piece.is_last() { u64::MAX } else { piece.end },
         },
     );
-    let io = |e: &std::io::Error| SourceError::io(&piece.path, e);
-    let mut file = File::open(&piece.path).map_err(|e| io(&e))?;
-    let mut input: Box<dyn Read> = if crate::split::is_gzip(&piece.path) {
-        Box::new(MultiGzDecoder::new(file))
-    } else {
-        std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(inferrer.position()))
-            .map_err(|e| io(&e))?;
-        Box::new(file)
-    };
+    let mut bytes = PieceBytes::open(piece, inferrer.position())?;
     let (mut buffer, mut consumed, mut end) = (Vec::new(), 0, false);
     loop {
         let fed = inferrer
             .feed(&buffer[consumed..], end)
-            .map_err(|e| SourceError::Input {
-                path: piece.path.clone(),
-                message: e.to_string(),
-            })?;
+            .map_err(|e| input_error(&piece.path, &e))?;
         consumed += fed.consumed;
         match fed.state {
             FedState::Done => {
@@ -155,14 +147,101 @@ fn infer_piece(
             FedState::NeedInput { at_least } => {
                 buffer.drain(..consumed);
                 consumed = 0;
-                let want = at_least.saturating_sub(buffer.len()).max(READ_BYTES) as u64;
-                let got = input
-                    .by_ref()
-                    .take(want)
-                    .read_to_end(&mut buffer)
-                    .map_err(|e| io(&e))?;
-                end = got == 0;
+                while buffer.len() < at_least && !end {
+                    end = !bytes.read_on(&mut buffer)?;
+                }
             }
         }
+    }
+}
+
+/// The bytes of a piece, as the parser reads them.
+struct PieceBytes<'a> {
+    piece: &'a SplitSpec,
+    source: Source,
+    /// Whether nothing was read yet.
+    first: bool,
+}
+
+enum Source {
+    Stored(File),
+    Piped(Pipe),
+}
+
+impl<'a> PieceBytes<'a> {
+    /// Begins at byte `from` of the file (of the decompressed bytes: 0).
+    fn open(piece: &'a SplitSpec, from: u64) -> Result<Self, SourceError> {
+        let otherwise = plain::is_stored_otherwise(piece);
+        let from = match &piece.member {
+            Some(member) => member.header_at,
+            None if otherwise => 0,
+            None => from,
+        };
+        let open = || {
+            let mut file = File::open(piece.stored_path())?;
+            file.seek(SeekFrom::Start(from))?;
+            Ok(file)
+        };
+        let file = open().map_err(|e| SourceError::io(&piece.path, &e))?;
+        let source = if otherwise {
+            Source::Piped(Pipe::start(plain::open(Box::new(Stored(file)), piece)))
+        } else {
+            Source::Stored(file)
+        };
+        Ok(Self {
+            piece,
+            source,
+            first: from == 0,
+        })
+    }
+
+    /// Puts more bytes behind those in the buffer; `false` at the end.
+    fn read_on(&mut self, buffer: &mut Vec<u8>) -> Result<bool, SourceError> {
+        let path = &self.piece.path;
+        let before = buffer.len();
+        match &mut self.source {
+            Source::Stored(file) => {
+                let read = file.take(READ_BYTES).read_to_end(buffer);
+                read.map_err(|e| SourceError::io(path, &e))?;
+                if std::mem::take(&mut self.first) {
+                    plain::refuse_other_kinds(buffer).map_err(|e| failed(path, e))?;
+                }
+            }
+            Source::Piped(pipe) => {
+                if let Some(bytes) = pipe.next_blocking().map_err(|e| failed(path, e))? {
+                    buffer.extend_from_slice(&bytes);
+                }
+            }
+        }
+        Ok(buffer.len() > before)
+    }
+}
+
+fn failed(path: &str, failure: Failure) -> SourceError {
+    match failure {
+        Failure::Read(error) => match error.downcast::<std::io::Error>() {
+            Ok(error) => SourceError::io(path, &error),
+            Err(error) => input_error(path, &error),
+        },
+        other => input_error(path, &other),
+    }
+}
+
+fn input_error(path: &str, error: &dyn std::fmt::Display) -> SourceError {
+    SourceError::Input {
+        path: path.to_owned(),
+        message: error.to_string(),
+    }
+}
+
+/// A file, from where it stands on.
+struct Stored(File);
+
+impl Input for Stored {
+    fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+        let mut bytes = Vec::new();
+        let read = (&mut self.0).take(READ_BYTES).read_to_end(&mut bytes);
+        read.map_err(|e| Failure::Read(Box::new(e)))?;
+        Ok((!bytes.is_empty()).then(|| bytes.into()))
     }
 }

@@ -314,6 +314,9 @@ async fn lines_before(
     split: &SplitSpec,
 ) -> Result<u64> {
     let from = split.reader_start().offset();
+    if from == 0 {
+        return Ok(0);
+    }
     let head = SplitSpec {
         start: 0,
         end: from,

@@ -138,6 +138,7 @@ impl World {
                 size: file.size,
                 modified_ms: 1,
                 etag: None,
+                member: None,
             })
             .collect()
     }
@@ -257,6 +258,7 @@ pub(crate) fn split(path: &str, file_size: u64, start: u64, end: u64) -> SplitSp
         start,
         end,
         known_start: None,
+        member: None,
         pack: 0,
     }
 }

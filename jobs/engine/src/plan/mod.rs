@@ -326,6 +326,7 @@ fn scan_spec(
         options: xml_options(&source.spec)?,
         schema: source.schema.clone(),
         known_starts: BTreeMap::new(),
+        members: BTreeMap::new(),
         quarantine,
     })
 }
