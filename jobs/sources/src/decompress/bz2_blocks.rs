@@ -420,7 +420,7 @@ impl Piece {
     /// Takes in the piece that follows.
     fn join(&mut self, next: &Piece) {
         // A byte that holds bits of both stands in both.
-        if self.end % 8 != 0 {
+        if !self.end.is_multiple_of(8) {
             self.bytes.pop();
         }
         self.bytes.extend_from_slice(&next.bytes);

@@ -61,7 +61,7 @@ impl Seeded {
             match self.below(10) {
                 0 => text.extend((0..self.below(300)).map(|_| b' ')),
                 1 => (0..self.below(400)).for_each(|_| text.push(self.below(256) as u8)),
-                n => write!(text, "<row id=\"{}\">{}</row>\n", self.below(100_000), n).unwrap(),
+                n => writeln!(text, "<row id=\"{}\">{n}</row>", self.below(100_000)).unwrap(),
             }
         }
         text.truncate(len);
