@@ -8,6 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use datafusion::error::{DataFusionError, Result};
 use futures::future::BoxFuture;
+use headworks_formats::xml::{Head, HeadState};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use tokio::sync::mpsc;
@@ -16,7 +17,8 @@ use crate::archive::{self, Member};
 use crate::decompress::Failure;
 use crate::decompress::pipe::{Fetched, Pipe};
 use crate::error::{ErrorClass, TaskError, storage_error};
-use crate::plain;
+use crate::heads;
+use crate::plain::{self, HeadSlot};
 use crate::split::SplitSpec;
 
 /// Bytes of one request inside a split.
@@ -37,30 +39,52 @@ const BACKOFF_MS: u64 = 50;
 /// Yields the bytes of a file from a split's start on, without end at the
 /// split's end: the caller stops when its parser is done.
 pub struct Chunks {
-    path: String,
+    split: SplitSpec,
+    encoding: Option<String>,
     source: Source,
+    /// Whether nothing was read yet.
+    first: bool,
 }
 
 enum Source {
-    /// The stored bytes are those that the caller reads.
-    Stored(Stored),
+    /// The stored bytes are those that the caller reads; the head of the file
+    /// was looked at if they begin inside it.
+    Stored(Stored, Option<Head>),
     /// They are not.
-    Piped(Pipe),
+    Piped(Pipe, HeadSlot),
 }
 
 impl Chunks {
     /// Begins at byte `from` of the split's file (of the decompressed bytes:
-    /// 0 for a file that is compressed). To be called inside a runtime.
+    /// 0 for a file that is compressed). `encoding` is the option. To be called
+    /// inside a runtime.
     #[must_use]
-    pub fn new(store: Arc<dyn ObjectStore>, location: Path, split: &SplitSpec, from: u64) -> Self {
+    pub fn new(
+        store: Arc<dyn ObjectStore>,
+        location: Path,
+        split: &SplitSpec,
+        from: u64,
+        encoding: Option<&str>,
+    ) -> Self {
         let stored = Stored::new(store, location, split, from);
         Self {
-            path: split.path.clone(),
             source: if plain::is_stored_otherwise(split) {
-                Source::Piped(pipe(stored, split))
+                pipe(stored, split, encoding)
             } else {
-                Source::Stored(stored)
+                Source::Stored(stored, None)
             },
+            split: split.clone(),
+            encoding: encoding.map(str::to_owned),
+            first: true,
+        }
+    }
+
+    /// What is known of the file's head, once bytes have come.
+    #[must_use]
+    pub fn head(&self) -> Option<&Head> {
+        match &self.source {
+            Source::Stored(_, head) => head.as_ref(),
+            Source::Piped(_, head) => head.get(),
         }
     }
 
@@ -70,22 +94,48 @@ impl Chunks {
     /// An input error if the file is gone, shorter than it was, or not what its
     /// name says; an `IoError`, which the engine tries again, for what passes.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
-        match &mut self.source {
-            Source::Stored(stored) => {
-                let first = stored.next == 0;
-                let bytes = stored.next_chunk().await?;
-                if first && let Some(bytes) = &bytes {
-                    plain::refuse_other_kinds(bytes).map_err(|e| failed(&self.path, e))?;
-                }
-                Ok(bytes)
-            }
-            Source::Piped(pipe) => pipe.next().await.map_err(|e| failed(&self.path, e)),
+        if std::mem::take(&mut self.first) {
+            return self.begin().await;
         }
+        match &mut self.source {
+            Source::Stored(stored, _) => stored.next_chunk().await,
+            Source::Piped(pipe, _) => {
+                let piece = pipe.next().await;
+                piece.map_err(|e| failed(&self.split.path, e))
+            }
+        }
+    }
+
+    /// The first bytes, and the file's head.
+    async fn begin(&mut self) -> Result<Option<Bytes>> {
+        let path = &self.split.path;
+        let encoding = self.encoding.as_deref();
+        let Source::Stored(stored, head) = &mut self.source else {
+            return Box::pin(self.next()).await;
+        };
+        if stored.next > 0 {
+            *head = Some(stored.head(path, encoding).await?);
+            return stored.next_chunk().await;
+        }
+        let Some(bytes) = stored.next_chunk().await? else {
+            return Ok(None);
+        };
+        let eof = stored.next >= stored.file_size;
+        let as_it_is = plain::is_read_as_it_is(&bytes, eof, encoding);
+        if as_it_is.map_err(|e| failed(path, e))? {
+            return Ok(Some(bytes));
+        }
+        // From the start again, this time to be made text.
+        let (store, location) = (Arc::clone(&stored.store), stored.location.clone());
+        let stored = Stored::new(store, location, &self.split, 0);
+        self.source = pipe(stored, &self.split, encoding);
+        Box::pin(self.next()).await
     }
 }
 
-/// Starts what fetches and what decompresses. Both end when the pipe is dropped.
-fn pipe(mut stored: Stored, split: &SplitSpec) -> Pipe {
+/// Starts what fetches and what makes text of it. Both end when the pipe is
+/// dropped.
+fn pipe(mut stored: Stored, split: &SplitSpec, encoding: Option<&str>) -> Source {
     let (sender, fetched) = mpsc::channel(CHUNKS_WAITING);
     tokio::spawn(async move {
         loop {
@@ -97,7 +147,8 @@ fn pipe(mut stored: Stored, split: &SplitSpec) -> Pipe {
             }
         }
     });
-    Pipe::start(plain::open(Box::new(Fetched(fetched)), split))
+    let (text, head) = plain::open(Box::new(Fetched(fetched)), split, encoding);
+    Source::Piped(Pipe::start(text), head)
 }
 
 fn failed(path: &str, failure: Failure) -> DataFusionError {
@@ -110,8 +161,8 @@ fn failed(path: &str, failure: Failure) -> DataFusionError {
     }
 }
 
-/// The stored bytes of a file.
-struct Stored {
+/// The stored bytes of a file, from some place on.
+pub(crate) struct Stored {
     store: Arc<dyn ObjectStore>,
     location: Path,
     path: String,
@@ -125,7 +176,12 @@ struct Stored {
 }
 
 impl Stored {
-    fn new(store: Arc<dyn ObjectStore>, location: Path, split: &SplitSpec, from: u64) -> Self {
+    pub(crate) fn new(
+        store: Arc<dyn ObjectStore>,
+        location: Path,
+        split: &SplitSpec,
+        from: u64,
+    ) -> Self {
         let (next, split_end, file_size) = match &split.member {
             None => (from, split.end, split.file_size),
             Some(member) => {
@@ -146,7 +202,22 @@ impl Stored {
         }
     }
 
-    async fn next_chunk(&mut self) -> Result<Option<Bytes>> {
+    /// What the file's first bytes say, wherever this begins.
+    async fn head(&self, path: &str, encoding: Option<&str>) -> Result<Head> {
+        let mut wanted = heads::HEAD_BYTES;
+        loop {
+            let range = 0..wanted.min(self.file_size);
+            let first = fetch(self.store.as_ref(), &self.location, path, range).await?;
+            let eof = first.len() as u64 >= self.file_size;
+            match heads::look(&first, eof, encoding).map_err(|e| failed(path, e))? {
+                HeadState::Known(head) => return Ok(head),
+                HeadState::NeedMore(at_least) => wanted = at_least as u64,
+            }
+        }
+    }
+
+    /// The next bytes, or `None` at the file's end.
+    pub(crate) async fn next_chunk(&mut self) -> Result<Option<Bytes>> {
         let current = match self.ahead.take() {
             Some(ahead) => ahead,
             None => match self.request() {
@@ -263,7 +334,7 @@ mod tests {
         split: &SplitSpec,
         from: u64,
     ) -> Result<Vec<u8>> {
-        let mut chunks = Chunks::new(store, location, split, from);
+        let mut chunks = Chunks::new(store, location, split, from, None);
         let mut all = Vec::new();
         while let Some(bytes) = chunks.next().await? {
             all.extend_from_slice(&bytes);

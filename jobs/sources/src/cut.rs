@@ -106,6 +106,7 @@ mod tests {
             modified_ms: 0,
             etag: None,
             member: None,
+            whole: false,
         }
     }
 
@@ -205,6 +206,10 @@ mod tests {
         let paths = ["a.xml.gz", "a.xml.ZST", "a.xz", "a.xml.bz2"];
         let mut files: Vec<_> = paths.iter().map(|p| file(p, 100 * MB)).collect();
         files.push(in_archive);
+        files.push(InputFile {
+            whole: true,
+            ..file("utf-16.xml", 100 * MB)
+        });
         for file in files {
             assert!(why_one_task(&file).is_some(), "{}", file.path);
             let waves = cut(

@@ -79,6 +79,7 @@ pub fn discover(source: &str, patterns: &[String]) -> Result<Vec<InputFile>, Sou
                     modified_ms,
                     etag: None,
                     member: None,
+                    whole: false,
                 },
             );
         }
@@ -115,6 +116,7 @@ fn members_of(archive: &str, size: u64, modified_ms: i64) -> Result<Vec<InputFil
         modified_ms,
         etag: Some(file.member.content_tag()),
         member: Some(file.member),
+        whole: false,
     });
     Ok(files.collect())
 }

@@ -17,6 +17,7 @@ pub mod cut;
 mod decompress;
 pub mod discover;
 pub mod error;
+pub mod heads;
 pub mod infer;
 mod pack;
 mod plain;
@@ -24,6 +25,8 @@ pub mod scan;
 pub mod schema;
 pub mod split;
 pub mod table;
+#[cfg(test)]
+mod tests;
 mod window;
 
 pub use archive::Member;

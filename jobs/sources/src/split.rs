@@ -22,6 +22,9 @@ pub struct InputFile {
     /// Where it lies, if that is inside an archive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member: Option<Member>,
+    /// Whether its encoding does not let it be read from the middle.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub whole: bool,
 }
 
 /// Why a file is one split, however large it is; `None` if it can be cut.
@@ -34,6 +37,7 @@ pub fn why_one_task(file: &InputFile) -> Option<&'static str> {
         Some(Compression::Xz) => Some("xz cannot be split"),
         Some(Compression::Bzip2) => Some("bzip2 is decompressed on all cores, for one reader"),
         _ if file.member.is_some() => Some("a file in an archive cannot be split"),
+        _ if file.whole => Some("its encoding cannot be read from the middle"),
         _ => None,
     }
 }

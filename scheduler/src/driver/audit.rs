@@ -32,6 +32,8 @@ pub struct FileAccount {
     pub quarantined: u64,
     /// The first record that could not be read: where, and what is wrong.
     pub first_bad: Option<String>,
+    /// What a later part of the file says against its beginning, if anything.
+    pub conflict: Option<String>,
     /// Rows that filters removed.
     pub filtered: u64,
     /// Rows that the writer wrote.
@@ -306,6 +308,9 @@ fn add_scan(account: &mut FileAccount, end: u64, scan: &ScannedSplit) {
     let report = &scan.report;
     if account.first_bad.is_none() {
         account.first_bad.clone_from(&scan.first_bad);
+    }
+    if account.conflict.is_none() {
+        account.conflict = report.conflict.as_ref().map(ToString::to_string);
     }
     account.covered = end;
     account.ended = report.reached.kind == SyncKind::Eof;

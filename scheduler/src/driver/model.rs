@@ -192,12 +192,21 @@ fn bad_record_forbidden(state: &JobState, run: &ModelRun) -> Option<String> {
     ))
 }
 
+/// A later document of a file may contradict what its beginning says of all of
+/// it. Like a bad record, it is one for certain only now.
+fn conflict(run: &ModelRun) -> Option<String> {
+    run.accounts.iter().find_map(|((_, path), account)| {
+        let conflict = account.conflict.as_ref()?;
+        Some(format!("{path}: {conflict}"))
+    })
+}
+
 /// All waves are in: the audit, then the commit.
 pub(super) fn commit(state: &mut JobState, model: usize, now_ms: u64) -> Vec<Action> {
     let Some(run) = &state.run else {
         return Vec::new();
     };
-    if let Some(error) = bad_record_forbidden(state, run) {
+    if let Some(error) = conflict(run).or_else(|| bad_record_forbidden(state, run)) {
         return fail(state, ErrorClass::Input, error, now_ms);
     }
     let inputs: BTreeMap<_, _> = run

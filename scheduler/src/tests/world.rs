@@ -139,6 +139,7 @@ impl World {
                 modified_ms: 1,
                 etag: None,
                 member: None,
+                whole: false,
             })
             .collect()
     }

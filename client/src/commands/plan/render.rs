@@ -216,6 +216,7 @@ mod tests {
             modified_ms: 0,
             etag: None,
             member: None,
+            whole: false,
         };
         assert_eq!(
             files_text(&[file("/d/a.xml"), file("/d/b.xml.gz")]),

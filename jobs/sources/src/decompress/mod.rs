@@ -101,6 +101,9 @@ pub(crate) enum Failure {
     Data(DataError),
     /// They are of a kind that is not read: what, and what to do.
     Kind(&'static str),
+    /// They are not in the encoding that they are said to be in, or that is not
+    /// read: all that is to be told.
+    Encoding(String),
 }
 
 impl Failure {
@@ -133,6 +136,7 @@ impl fmt::Display for Failure {
                 f,
                 "it begins like {what}, or leave it out of the source's path"
             ),
+            Self::Encoding(what) => f.write_str(what),
         }
     }
 }
