@@ -107,7 +107,7 @@ impl PhysicalExtensionCodec for HeadworksCodec {
             let base = serialize_file_scan_config(config, self, converter)?;
             let mut spec = source.spec().clone();
             let here = split_ids(config);
-            spec.known_starts.retain(|id, _| here.contains(id));
+            spec.retain_splits(|id| here.contains(id));
             Node::SourceScan(SourceScanNode {
                 base_config: base.encode_to_vec(),
                 scan_json: json(&spec)?,

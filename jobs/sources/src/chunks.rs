@@ -1,25 +1,36 @@
 //! A split's bytes, in chunks, from an object store: the next chunk is fetched
-//! while the caller parses the last; gzip is decompressed on the way.
+//! while the caller parses the last. What is compressed is decompressed by a
+//! thread beside the caller.
 
-use std::io::Write;
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use datafusion::error::{DataFusionError, Result};
-use flate2::write::MultiGzDecoder;
 use futures::future::BoxFuture;
+use headworks_formats::xml::{Head, HeadState};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
+use tokio::sync::mpsc;
 
+use crate::archive::{self, Member};
+use crate::decompress::Failure;
+use crate::decompress::pipe::{Fetched, Pipe};
 use crate::error::{ErrorClass, TaskError, storage_error};
-use crate::split::{SplitSpec, is_gzip};
+use crate::heads;
+use crate::plain::{self, HeadSlot};
+use crate::split::SplitSpec;
 
 /// Bytes of one request inside a split.
 pub const CHUNK_BYTES: u64 = 1024 * 1024;
 /// Bytes of one request behind a split's end, where only the rest of one
 /// record is wanted.
 pub const TAIL_CHUNK_BYTES: u64 = 128 * 1024;
+/// Bytes of a request that are for the header before a file in an archive; a
+/// longer one costs a request more.
+const MEMBER_HEADER_BYTES: u64 = 512;
+/// Chunks that wait to be decompressed.
+const CHUNKS_WAITING: usize = 2;
 /// How often a request that failed for a passing reason is tried in all.
 const TRIES_MAX: u32 = 4;
 /// Wait before the second try, in milliseconds; doubled for each further one.
@@ -28,61 +39,185 @@ const BACKOFF_MS: u64 = 50;
 /// Yields the bytes of a file from a split's start on, without end at the
 /// split's end: the caller stops when its parser is done.
 pub struct Chunks {
-    store: Arc<dyn ObjectStore>,
-    location: Path,
-    path: String,
-    next: u64,
-    split_end: u64,
-    file_size: u64,
-    ahead: Option<BoxFuture<'static, Result<Bytes>>>,
-    gzip: Option<Box<MultiGzDecoder<Vec<u8>>>>,
-    /// Stored bytes handed out so far.
-    stored: u64,
+    split: SplitSpec,
+    encoding: Option<String>,
+    source: Source,
+    /// Whether nothing was read yet.
+    first: bool,
+}
+
+enum Source {
+    /// The stored bytes are those that the caller reads; the head of the file
+    /// was looked at if they begin inside it.
+    Stored(Stored, Option<Head>),
+    /// They are not.
+    Piped(Pipe, HeadSlot),
 }
 
 impl Chunks {
     /// Begins at byte `from` of the split's file (of the decompressed bytes:
-    /// 0 for gzip).
+    /// 0 for a file that is compressed). `encoding` is the option. To be called
+    /// inside a runtime.
     #[must_use]
-    pub fn new(store: Arc<dyn ObjectStore>, location: Path, split: &SplitSpec, from: u64) -> Self {
-        let gzip = is_gzip(&split.path).then(|| Box::new(MultiGzDecoder::new(Vec::new())));
+    pub fn new(
+        store: Arc<dyn ObjectStore>,
+        location: Path,
+        split: &SplitSpec,
+        from: u64,
+        encoding: Option<&str>,
+    ) -> Self {
+        let stored = Stored::new(store, location, split, from);
         Self {
-            store,
-            location,
-            path: split.path.clone(),
-            next: if gzip.is_some() { 0 } else { from },
-            split_end: split.end,
-            file_size: split.file_size,
-            ahead: None,
-            gzip,
-            stored: 0,
+            source: if plain::is_stored_otherwise(split) {
+                pipe(stored, split, encoding)
+            } else {
+                Source::Stored(stored, None)
+            },
+            split: split.clone(),
+            encoding: encoding.map(str::to_owned),
+            first: true,
+        }
+    }
+
+    /// What is known of the file's head, once bytes have come.
+    #[must_use]
+    pub fn head(&self) -> Option<&Head> {
+        match &self.source {
+            Source::Stored(_, head) => head.as_ref(),
+            Source::Piped(_, head) => head.get(),
         }
     }
 
     /// The next bytes, or `None` at the file's end.
     ///
     /// # Errors
-    /// An input error if the file is gone, shorter than it was, or no gzip; an
-    /// `IoError`, which the engine tries again, for what passes.
+    /// An input error if the file is gone, shorter than it was, or not what its
+    /// name says; an `IoError`, which the engine tries again, for what passes.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
-        loop {
-            let Some(stored) = self.next_stored().await? else {
-                return self.end_of_gzip();
-            };
-            self.stored += stored.len() as u64;
-            let Some(gzip) = &mut self.gzip else {
-                return Ok(Some(stored));
-            };
-            gzip.write_all(&stored)
-                .map_err(|e| gzip_error(&self.path, self.stored, &e))?;
-            let plain = std::mem::take(gzip.get_mut());
-            if !plain.is_empty() {
-                return Ok(Some(plain.into()));
+        if std::mem::take(&mut self.first) {
+            return self.begin().await;
+        }
+        match &mut self.source {
+            Source::Stored(stored, _) => stored.next_chunk().await,
+            Source::Piped(pipe, _) => {
+                let piece = pipe.next().await;
+                piece.map_err(|e| failed(&self.split.path, e))
             }
         }
     }
 
-    async fn next_stored(&mut self) -> Result<Option<Bytes>> {
+    /// The first bytes, and the file's head.
+    async fn begin(&mut self) -> Result<Option<Bytes>> {
+        let path = &self.split.path;
+        let encoding = self.encoding.as_deref();
+        let Source::Stored(stored, head) = &mut self.source else {
+            return Box::pin(self.next()).await;
+        };
+        if stored.next > 0 {
+            *head = Some(stored.head(path, encoding).await?);
+            return stored.next_chunk().await;
+        }
+        let Some(bytes) = stored.next_chunk().await? else {
+            return Ok(None);
+        };
+        let eof = stored.next >= stored.file_size;
+        let as_it_is = plain::is_read_as_it_is(&bytes, eof, encoding);
+        if as_it_is.map_err(|e| failed(path, e))? {
+            return Ok(Some(bytes));
+        }
+        // From the start again, this time to be made text.
+        let (store, location) = (Arc::clone(&stored.store), stored.location.clone());
+        let stored = Stored::new(store, location, &self.split, 0);
+        self.source = pipe(stored, &self.split, encoding);
+        Box::pin(self.next()).await
+    }
+}
+
+/// Starts what fetches and what makes text of it. Both end when the pipe is
+/// dropped.
+fn pipe(mut stored: Stored, split: &SplitSpec, encoding: Option<&str>) -> Source {
+    let (sender, fetched) = mpsc::channel(CHUNKS_WAITING);
+    tokio::spawn(async move {
+        loop {
+            let chunk = stored.next_chunk().await;
+            let last = !matches!(chunk, Ok(Some(_)));
+            let chunk = chunk.map_err(|e| Failure::Read(Box::new(e)));
+            if sender.send(chunk).await.is_err() || last {
+                return;
+            }
+        }
+    });
+    let (text, head) = plain::open(Box::new(Fetched(fetched)), split, encoding);
+    Source::Piped(Pipe::start(text), head)
+}
+
+fn failed(path: &str, failure: Failure) -> DataFusionError {
+    match failure {
+        Failure::Read(error) => match error.downcast::<DataFusionError>() {
+            Ok(error) => *error,
+            Err(error) => DataFusionError::External(error),
+        },
+        other => TaskError::new(ErrorClass::Input, format!("{path}: {other}")).into_datafusion(),
+    }
+}
+
+/// The stored bytes of a file, from some place on.
+pub(crate) struct Stored {
+    store: Arc<dyn ObjectStore>,
+    location: Path,
+    path: String,
+    next: u64,
+    split_end: u64,
+    file_size: u64,
+    /// The place in an archive, and the stored bytes there, until its header is
+    /// seen: that says where the data ends.
+    member: Option<(Member, u64)>,
+    ahead: Option<BoxFuture<'static, Result<Bytes>>>,
+}
+
+impl Stored {
+    pub(crate) fn new(
+        store: Arc<dyn ObjectStore>,
+        location: Path,
+        split: &SplitSpec,
+        from: u64,
+    ) -> Self {
+        let (next, split_end, file_size) = match &split.member {
+            None => (from, split.end, split.file_size),
+            Some(member) => {
+                let end = member.header_at + MEMBER_HEADER_BYTES + split.file_size;
+                let end = end.min(member.archive_size);
+                (member.header_at, end, end)
+            }
+        };
+        Self {
+            store,
+            location,
+            path: split.stored_path().to_owned(),
+            next,
+            split_end,
+            file_size,
+            member: split.member.clone().map(|m| (m, split.file_size)),
+            ahead: None,
+        }
+    }
+
+    /// What the file's first bytes say, wherever this begins.
+    async fn head(&self, path: &str, encoding: Option<&str>) -> Result<Head> {
+        let mut wanted = heads::HEAD_BYTES;
+        loop {
+            let range = 0..wanted.min(self.file_size);
+            let first = fetch(self.store.as_ref(), &self.location, path, range).await?;
+            let eof = first.len() as u64 >= self.file_size;
+            match heads::look(&first, eof, encoding).map_err(|e| failed(path, e))? {
+                HeadState::Known(head) => return Ok(head),
+                HeadState::NeedMore(at_least) => wanted = at_least as u64,
+            }
+        }
+    }
+
+    /// The next bytes, or `None` at the file's end.
+    pub(crate) async fn next_chunk(&mut self) -> Result<Option<Bytes>> {
         let current = match self.ahead.take() {
             Some(ahead) => ahead,
             None => match self.request() {
@@ -91,6 +226,13 @@ impl Chunks {
             },
         };
         let bytes = current.await?;
+        if let Some((member, size)) = self.member.take()
+            && let Some(header) = archive::read::header_bytes(&bytes)
+        {
+            let end = member.header_at + header + size;
+            self.file_size = end.min(member.archive_size);
+            self.split_end = self.file_size;
+        }
         // Fetch ahead inside the split only: behind it, little is wanted.
         if self.next < self.split_end
             && let Some(request) = self.request()
@@ -123,16 +265,6 @@ impl Chunks {
         Some(Box::pin(async move {
             fetch(store.as_ref(), &location, &path, range).await
         }))
-    }
-
-    fn end_of_gzip(&mut self) -> Result<Option<Bytes>> {
-        let Some(mut gzip) = self.gzip.take() else {
-            return Ok(None);
-        };
-        gzip.try_finish()
-            .map_err(|e| gzip_error(&self.path, self.stored, &e))?;
-        let plain = std::mem::take(gzip.get_mut());
-        Ok((!plain.is_empty()).then(|| plain.into()))
     }
 }
 
@@ -171,29 +303,13 @@ async fn fetch(
     }
 }
 
-fn gzip_error(path: &str, stored: u64, error: &std::io::Error) -> DataFusionError {
-    TaskError::new(
-        ErrorClass::Input,
-        format!(
-            "{path}: not whole gzip data, seen by byte {stored} of the stored file: {error}; fetch the file again, or \
-             leave it out of the source's path"
-        ),
-    )
-    .into_datafusion()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use flate2::Compression;
-    use flate2::write::GzEncoder;
+    use crate::archive::tests::{File, archive};
+    use crate::decompress::Compression;
+    use crate::decompress::tests::compress;
     use object_store::memory::InMemory;
-
-    fn gz(bytes: &[u8]) -> Vec<u8> {
-        let mut e = GzEncoder::new(Vec::new(), Compression::fast());
-        e.write_all(bytes).unwrap();
-        e.finish().unwrap()
-    }
 
     async fn read(path: &str, stored: Vec<u8>, from: u64, file_size: u64) -> Result<Vec<u8>> {
         let store = Arc::new(InMemory::new());
@@ -207,8 +323,18 @@ mod tests {
             end: file_size,
             known_start: None,
             pack: 0,
+            member: None,
         };
-        let mut chunks = Chunks::new(store, location, &split, from);
+        read_split(store, location, &split, from).await
+    }
+
+    async fn read_split(
+        store: Arc<dyn ObjectStore>,
+        location: Path,
+        split: &SplitSpec,
+        from: u64,
+    ) -> Result<Vec<u8>> {
+        let mut chunks = Chunks::new(store, location, split, from, None);
         let mut all = Vec::new();
         while let Some(bytes) = chunks.next().await? {
             all.extend_from_slice(&bytes);
@@ -216,42 +342,123 @@ mod tests {
         Ok(all)
     }
 
+    /// The message of an input error.
+    fn message(result: Result<Vec<u8>>) -> String {
+        let error = TaskError::find_in(&result.unwrap_err().to_string()).unwrap();
+        assert_eq!(error.class, ErrorClass::Input);
+        error.message
+    }
+
+    fn data() -> Vec<u8> {
+        (0..3_000_000u32).map(|i| (i % 251) as u8).collect()
+    }
+
     #[tokio::test]
-    async fn plain_and_gzip_of_several_members() {
-        let data: Vec<u8> = (0..3_000_000u32).map(|i| (i % 251) as u8).collect();
+    async fn plain_and_compressed() {
+        let data = data();
         assert!(read("a.xml", data.clone(), 7, 3_000_000).await.unwrap() == data[7..]);
-        let mut two = gz(&data[..1000]);
-        two.extend(gz(&data[1000..]));
-        let size = two.len() as u64;
-        assert!(read("a.xml.gz", two, 0, size).await.unwrap() == data);
+        for (path, compression) in [
+            ("a.xml.gz", Compression::Gzip),
+            ("a.xml.bz2", Compression::Bzip2),
+            ("a.xml.zst", Compression::Zstd),
+            ("a.xml.xz", Compression::Xz),
+        ] {
+            let mut two = compress(compression, &data[..1000]);
+            two.extend(compress(compression, &data[1000..]));
+            let size = two.len() as u64;
+            assert!(read(path, two.clone(), 0, size).await.unwrap() == data);
+
+            two.truncate(two.len() - 9);
+            let size = two.len() as u64;
+            let message = message(read(path, two.clone(), 0, size).await);
+            let expected = format!("{path}: it ends inside ");
+            assert!(message.starts_with(&expected), "{message}");
+            assert!(message.contains("by byte "), "{message}");
+        }
     }
 
     #[tokio::test]
     async fn what_is_cut_short_is_an_input_error() {
-        let whole = gz(&[b'x'; 100_000]);
-        let cut = whole[..whole.len() - 9].to_vec();
-        let size = cut.len() as u64;
-        let error = read("cut.xml.gz", cut, 0, size)
-            .await
-            .unwrap_err()
-            .to_string();
-        assert!(
-            TaskError::find_in(&error)
-                .unwrap()
-                .message
-                .starts_with("cut.xml.gz: not whole gzip data"),
-            "{error}"
-        );
-        let error = read("cut.xml", vec![0; 10], 0, 20)
-            .await
-            .unwrap_err()
-            .to_string();
-        assert!(
-            TaskError::find_in(&error)
-                .unwrap()
-                .message
-                .contains("ends at byte 10"),
-            "{error}"
-        );
+        let message = message(read("cut.xml", vec![b'<'; 10], 0, 20).await);
+        assert!(message.contains("ends at byte 10"), "{message}");
+    }
+
+    /// Read as text they would give no record, and no error.
+    #[tokio::test]
+    async fn what_is_no_text_is_an_input_error() {
+        let text = b"<rows><row/></rows>".repeat(30);
+        for (compression, word) in [
+            (
+                Compression::Gzip,
+                "gzip data, but its name does not end in .gz",
+            ),
+            (Compression::Bzip2, "bzip2 data"),
+            (Compression::Zstd, "zstd data"),
+            (Compression::Xz, "xz data"),
+        ] {
+            let stored = compress(compression, &text);
+            let size = stored.len() as u64;
+            let plain = message(read("a.xml", stored.clone(), 0, size).await);
+            let twice = compress(Compression::Gzip, &stored);
+            let size = twice.len() as u64;
+            let twice = message(read("a.xml.gz", twice, 0, size).await);
+            for message in [plain, twice] {
+                assert!(
+                    message.contains(&format!("begins like {word}")),
+                    "{message}"
+                );
+            }
+        }
+        let zip = archive(&[File::new("a.xml", &text, 0)], false)[10..].to_vec();
+        let size = zip.len() as u64;
+        let message = message(read("a.xml", zip, 0, size).await);
+        assert!(message.contains("a zip archive: name it .zip"), "{message}");
+    }
+
+    #[tokio::test]
+    async fn files_in_an_archive() {
+        let data = data();
+        let long = format!("{}/b.xml", "n".repeat(3000));
+        let files = [
+            File::new("a.xml", &data, 8),
+            File::new(&long, &data[..5000], 0),
+            File::new("c.xml.gz", &compress(Compression::Gzip, &data), 0),
+            File::new("d.xml", b"", 8),
+        ];
+        let bytes = archive(&files, false);
+        let store = Arc::new(InMemory::new());
+        let location = Path::from("x.zip");
+        store.put(&location, bytes.clone().into()).await.unwrap();
+        let listed = archive::tests::listed("x.zip", &bytes).unwrap();
+        let wanted = [&data[..], &data[..5000], &data, b""];
+        for (found, wanted) in listed.iter().zip(wanted) {
+            let mut split = SplitSpec {
+                id: 0,
+                path: format!("x.zip!/{}", found.name),
+                file_size: found.size,
+                start: 0,
+                end: found.size,
+                known_start: None,
+                pack: 0,
+                member: Some(found.member.clone()),
+            };
+            let read = |split: SplitSpec| {
+                let (store, location) = (Arc::clone(&store), location.clone());
+                async move { read_split(store, location, &split, 0).await }
+            };
+            assert!(
+                read(split.clone()).await.unwrap() == wanted,
+                "{}",
+                found.name
+            );
+            if let Some(member) = &mut split.member {
+                member.crc32 ^= 1;
+            }
+            let message = message(read(split.clone()).await);
+            assert!(
+                message.starts_with(&format!("{}: its CRC-32", split.path)),
+                "{message}"
+            );
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! Cuts a source's files into splits, splits into packs (one a task), and
 //! packs into waves of bounded bytes. Pure arithmetic over sizes.
 
-use crate::split::{InputFile, SplitSpec};
+use crate::split::{InputFile, SplitSpec, why_one_task};
 
 /// No split is smaller than this (bytes), unless its file is: a task costs
 /// some milliseconds, and the reader looks a little past a split's end.
@@ -64,6 +64,7 @@ pub fn cut(files: &[InputFile], options: CutOptions) -> Vec<Vec<SplitSpec>> {
             end,
             known_start: None,
             pack,
+            member: file.member.clone(),
         });
         pack_cost += cost;
         wave_bytes += bytes;
@@ -78,7 +79,7 @@ pub fn cut(files: &[InputFile], options: CutOptions) -> Vec<Vec<SplitSpec>> {
 /// cannot be split is one range, an empty one too (it is listed, and counted).
 fn ranges(files: &[InputFile], target: u64) -> impl Iterator<Item = (u64, u64, &InputFile)> {
     files.iter().flat_map(move |file| {
-        let parts = if file.is_gzip() {
+        let parts = if why_one_task(file).is_some() {
             1
         } else {
             file.size.div_ceil(target).max(1)
@@ -96,6 +97,7 @@ fn ranges(files: &[InputFile], target: u64) -> impl Iterator<Item = (u64, u64, &
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::archive::{Member, Method};
 
     fn file(path: &str, size: u64) -> InputFile {
         InputFile {
@@ -103,6 +105,8 @@ mod tests {
             size,
             modified_ms: 0,
             etag: None,
+            member: None,
+            whole: false,
         }
     }
 
@@ -188,16 +192,38 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_not_split() {
-        let waves = cut(
-            &[file("a.xml.gz", 100 * MB)],
-            CutOptions {
-                split_bytes: Some(MB),
-                wave_bytes: MB,
-                slots: 2,
-            },
-        );
-        assert_eq!(waves.len(), 1);
-        assert_eq!(waves[0].len(), 1);
+    fn what_cannot_be_split_is_one_task() {
+        let member = Member {
+            archive: "a.zip".into(),
+            archive_size: 200 * MB,
+            header_at: 7,
+            plain_size: 900 * MB,
+            crc32: 1,
+            method: Method::Deflate,
+        };
+        let mut in_archive = file("a.zip!/a.xml", 100 * MB);
+        in_archive.member = Some(member.clone());
+        let paths = ["a.xml.gz", "a.xml.ZST", "a.xz", "a.xml.bz2"];
+        let mut files: Vec<_> = paths.iter().map(|p| file(p, 100 * MB)).collect();
+        files.push(in_archive);
+        files.push(InputFile {
+            whole: true,
+            ..file("utf-16.xml", 100 * MB)
+        });
+        for file in files {
+            assert!(why_one_task(&file).is_some(), "{}", file.path);
+            let waves = cut(
+                std::slice::from_ref(&file),
+                CutOptions {
+                    split_bytes: Some(MB),
+                    wave_bytes: MB,
+                    slots: 2,
+                },
+            );
+            assert_eq!(waves.len(), 1);
+            assert_eq!(waves[0].len(), 1);
+            assert_eq!(waves[0][0].member, file.member);
+        }
+        assert_eq!(why_one_task(&file("a.xml", 100 * MB)), None);
     }
 }

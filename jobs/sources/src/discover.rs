@@ -1,10 +1,14 @@
-//! Lists the files of a source: globs and plain paths on a local disk.
+//! Lists the files of a source: globs and plain paths on a local disk, and
+//! what lies in archives there.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::time::UNIX_EPOCH;
 
-use glob::{MatchOptions, glob_with};
+use glob::{MatchOptions, Pattern, PatternError, glob_with};
 
+use crate::archive::{self, ListError, MEMBER_SEPARATOR};
 use crate::error::SourceError;
 use crate::split::InputFile;
 
@@ -18,7 +22,8 @@ const MATCH: MatchOptions = MatchOptions {
 
 /// The files that match `patterns`, each once, sorted by path.
 ///
-/// A pattern that is a folder stands for all files below it.
+/// A pattern that is a folder stands for all files below it, and an archive for
+/// the files in it; `archive.zip!/*.xml` names some of these.
 ///
 /// # Errors
 /// [`SourceError::Configuration`] for a pattern that is malformed or matches
@@ -27,10 +32,17 @@ pub fn discover(source: &str, patterns: &[String]) -> Result<Vec<InputFile>, Sou
     let mut found = BTreeMap::new();
     for pattern in patterns {
         let mut matched = false;
-        for path in expand(source, pattern)? {
+        let (outside, inside) = match pattern.split_once(MEMBER_SEPARATOR) {
+            Some((outside, inside)) if archive::is_archive(outside) => (outside, Some(inside)),
+            _ => (pattern.as_str(), None),
+        };
+        let members =
+            inside.map(|inside| Pattern::new(inside).map_err(|e| malformed(source, pattern, &e)));
+        let members = members.transpose()?;
+        for path in expand(source, outside)? {
             let path = path.map_err(|e| SourceError::io(&e.path().to_string_lossy(), e.error()))?;
             let text = path.to_string_lossy().into_owned();
-            let named_outright = text == *pattern;
+            let named_outright = text == *outside;
             let hidden = path
                 .file_name()
                 .is_some_and(|n| n.to_string_lossy().starts_with('_'));
@@ -47,6 +59,17 @@ pub fn discover(source: &str, patterns: &[String]) -> Result<Vec<InputFile>, Sou
                 .and_then(|t| t.duration_since(UNIX_EPOCH).ok());
             let modified_ms =
                 modified.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX));
+            if archive::is_archive(&text) {
+                for file in members_of(&text, meta.len(), modified_ms)? {
+                    let name = &file.path[text.len() + MEMBER_SEPARATOR.len()..];
+                    if members.as_ref().is_none_or(|m| m.matches_with(name, MATCH)) {
+                        matched = true;
+                        found.insert(file.path.clone(), file);
+                    }
+                }
+                matched |= members.is_none();
+                continue;
+            }
             matched = true;
             found.insert(
                 text.clone(),
@@ -55,6 +78,8 @@ pub fn discover(source: &str, patterns: &[String]) -> Result<Vec<InputFile>, Sou
                     size: meta.len(),
                     modified_ms,
                     etag: None,
+                    member: None,
+                    whole: false,
                 },
             );
         }
@@ -68,6 +93,34 @@ pub fn discover(source: &str, patterns: &[String]) -> Result<Vec<InputFile>, Sou
     Ok(found.into_values().collect())
 }
 
+/// The files in an archive.
+fn members_of(archive: &str, size: u64, modified_ms: i64) -> Result<Vec<InputFile>, SourceError> {
+    let io = |e: &std::io::Error| SourceError::io(archive, e);
+    let mut file = File::open(archive).map_err(|e| io(&e))?;
+    let mut read_at = |from: u64, length: usize| {
+        file.seek(SeekFrom::Start(from))?;
+        let mut bytes = vec![0; length];
+        file.read_exact(&mut bytes)?;
+        Ok(bytes)
+    };
+    let listed = archive::list(archive, size, &mut read_at).map_err(|e| match e {
+        ListError::Io(error) => io(&error),
+        ListError::Input(message) => SourceError::Input {
+            path: archive.to_owned(),
+            message,
+        },
+    })?;
+    let files = listed.into_iter().map(|file| InputFile {
+        path: format!("{archive}{MEMBER_SEPARATOR}{}", file.name),
+        size: file.size,
+        modified_ms,
+        etag: Some(file.member.content_tag()),
+        member: Some(file.member),
+        whole: false,
+    });
+    Ok(files.collect())
+}
+
 fn expand(source: &str, pattern: &str) -> Result<glob::Paths, SourceError> {
     let is_folder = !pattern.contains(['*', '?', '[']) && std::path::Path::new(pattern).is_dir();
     let pattern = if is_folder {
@@ -75,12 +128,14 @@ fn expand(source: &str, pattern: &str) -> Result<glob::Paths, SourceError> {
     } else {
         pattern.to_owned()
     };
-    glob_with(&pattern, MATCH).map_err(|e| {
-        SourceError::Configuration(format!(
-            "source `{source}`: the pattern {pattern} is malformed at character {}: {}",
-            e.pos, e.msg
-        ))
-    })
+    glob_with(&pattern, MATCH).map_err(|e| malformed(source, &pattern, &e))
+}
+
+fn malformed(source: &str, pattern: &str, error: &PatternError) -> SourceError {
+    SourceError::Configuration(format!(
+        "source `{source}`: the pattern {pattern} is malformed at character {}: {}",
+        error.pos, error.msg
+    ))
 }
 
 #[cfg(test)]
@@ -143,6 +198,36 @@ mod tests {
         assert!(
             error.contains("source `awards`: no file matches") && error.contains("*.csv"),
             "{error}"
+        );
+    }
+
+    #[test]
+    fn archives_stand_for_the_files_in_them() {
+        use crate::archive::tests::{File, archive};
+        let dir = tree();
+        let file = |name: &str| File::new(name, b"<a/>", 8);
+        let bytes = archive(&[file("x.xml"), file("d/y.xml"), file("d/_z.xml")], false);
+        std::fs::write(dir.path().join("b/two.ZIP"), bytes).unwrap();
+        let two = ["b/two.ZIP!/d/y.xml", "b/two.ZIP!/x.xml"];
+        assert_eq!(names(&dir, &["b/*.ZIP"]), two);
+        assert_eq!(names(&dir, &["b/two.ZIP", "b/two.ZIP!/*.xml"]), two);
+        assert_eq!(names(&dir, &["b/two.ZIP!/*.xml"]), two[1..]);
+        assert_eq!(names(&dir, &["*/*.ZIP!/**/y.xml"]), two[..1]);
+        assert_eq!(names(&dir, &["b"]).len(), 5);
+
+        let path = format!("{}/b/two.ZIP!/*.xml", dir.path().display());
+        let found = &discover("s", std::slice::from_ref(&path)).unwrap()[0];
+        let member = found.member.as_ref().unwrap();
+        assert_eq!((member.plain_size, found.size), (4, 6));
+        assert_eq!(found.etag.as_deref(), Some("crc32:01d11cd4:4"));
+
+        let none = discover("s", &[path.replace("*.xml", "*.csv")]).unwrap_err();
+        assert!(none.to_string().contains("no file matches"), "{none}");
+        std::fs::write(dir.path().join("b/two.ZIP"), b"<a/>").unwrap();
+        let broken = discover("s", &[path]).unwrap_err().to_string();
+        assert!(
+            broken.contains("b/two.ZIP: cannot be read as a zip archive"),
+            "{broken}"
         );
     }
 }

@@ -51,6 +51,15 @@ pub enum SourceError {
 }
 
 impl SourceError {
+    /// An error in the content of the file at `path`.
+    #[must_use]
+    pub fn input(path: &str, message: &dyn std::fmt::Display) -> Self {
+        Self::Input {
+            path: path.to_owned(),
+            message: message.to_string(),
+        }
+    }
+
     /// An error for an I/O failure on `path`.
     #[must_use]
     pub fn io(path: &str, error: &std::io::Error) -> Self {

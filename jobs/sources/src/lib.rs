@@ -11,23 +11,30 @@
 //! by each task, and its rows multiplied).
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod archive;
 pub mod chunks;
 pub mod cut;
+mod decompress;
 pub mod discover;
 pub mod error;
+pub mod heads;
 pub mod infer;
 mod pack;
+mod plain;
 pub mod scan;
 pub mod schema;
 pub mod split;
 pub mod table;
+#[cfg(test)]
+mod tests;
 mod window;
 
+pub use archive::Member;
 pub use discover::discover;
 pub use error::{ErrorClass, SourceError, TaskError};
 pub use scan::{ScanObserver, ScanSpec, XmlSource};
 pub use schema::SourceSchema;
-pub use split::{InputFile, SplitSpec};
+pub use split::{InputFile, SplitSpec, why_one_task};
 pub use table::SourceTable;
 
 /// Column that every source offers: the file's path. Text.

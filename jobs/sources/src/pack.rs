@@ -19,7 +19,7 @@ use headworks_formats::xml::{FedState, Split, XmlConfig, XmlReader};
 use object_store::ObjectStore;
 use object_store::path::Path;
 
-use crate::chunks::Chunks;
+use crate::chunks::{Chunks, Stored};
 use crate::error::{ErrorClass, TaskError};
 use crate::scan::{ScanObserver, XmlSource};
 use crate::split::SplitSpec;
@@ -165,8 +165,12 @@ struct Current {
 impl PackScan {
     async fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
         loop {
-            if self.current.is_none() && !self.begin_next() {
-                return self.take_batch();
+            if self.current.is_none() {
+                if !self.begin_next() {
+                    return self.take_batch();
+                }
+                self.fill(1).await?;
+                self.tell_head();
             }
             let (Some(reader), Some(current)) = (&mut self.reader, &self.current) else {
                 return Err(DataFusionError::Internal("a pack without a reader".into()));
@@ -221,6 +225,7 @@ impl PackScan {
             location.clone(),
             &split,
             reader.position(),
+            self.config.options().encoding.as_deref(),
         );
         self.current = Some(Current {
             split: Arc::new(split),
@@ -230,6 +235,15 @@ impl PackScan {
         });
         self.window.clear();
         true
+    }
+
+    /// Tells the reader how the file begins, where it cannot see that itself.
+    fn tell_head(&mut self) {
+        if let (Some(reader), Some(current)) = (&mut self.reader, &self.current)
+            && let Some(head) = current.chunks.head()
+        {
+            reader.set_head(head.clone());
+        }
     }
 
     /// Notes which of the pending rows are the current split's.
@@ -314,6 +328,9 @@ async fn lines_before(
     split: &SplitSpec,
 ) -> Result<u64> {
     let from = split.reader_start().offset();
+    if from == 0 {
+        return Ok(0);
+    }
     let head = SplitSpec {
         start: 0,
         end: from,
@@ -321,9 +338,9 @@ async fn lines_before(
         file_size: from,
         ..split.clone()
     };
-    let mut chunks = Chunks::new(store, location, &head, 0);
+    let mut stored = Stored::new(store, location, &head, 0);
     let mut lines = 0;
-    while let Some(bytes) = chunks.next().await? {
+    while let Some(bytes) = stored.next_chunk().await? {
         lines += memchr::memchr_iter(b'\n', &bytes).count() as u64;
     }
     Ok(lines)

@@ -25,6 +25,7 @@ use headworks_formats::xml::{BadRecord, SplitReport, XmlConfig, XmlOptions};
 use object_store::ObjectStore;
 use serde::{Deserialize, Serialize};
 
+use crate::archive::Member;
 use crate::pack::{Pack, read_pack};
 use crate::schema::SourceSchema;
 use crate::split::SplitSpec;
@@ -56,9 +57,20 @@ pub struct ScanSpec {
     /// Splits, by id, that begin elsewhere than at their range's start.
     #[serde(default)]
     pub known_starts: BTreeMap<i32, u64>,
+    /// Splits, by id, that lie in an archive.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub members: BTreeMap<i32, Member>,
     /// Where bad records go: the lake's root and the job's id, or nowhere (the
     /// source is quarantined by an earlier model, or drops them).
     pub quarantine: Option<QuarantineTarget>,
+}
+
+impl ScanSpec {
+    /// Forgets what concerns other splits than those that `is_here` accepts.
+    pub fn retain_splits(&mut self, is_here: impl Fn(&i32) -> bool) {
+        self.known_starts.retain(|id, _| is_here(id));
+        self.members.retain(|id, _| is_here(id));
+    }
 }
 
 /// Where a scan puts the records that it could not read.
@@ -174,6 +186,7 @@ impl XmlSource {
             end: u64::try_from(range.end).unwrap_or(0),
             known_start: self.spec.known_starts.get(id).copied(),
             pack: 0,
+            member: self.spec.members.get(id).cloned(),
         })
     }
 }

@@ -4,10 +4,14 @@
 use headworks_formats::xml::Start;
 use serde::{Deserialize, Serialize};
 
+use crate::archive::Member;
+use crate::decompress::Compression;
+
 /// One input object, as discovery found it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputFile {
-    /// Absolute path on a local disk (later: an object's URL).
+    /// Absolute path on a local disk (later: an object's URL); for a file
+    /// inside an archive `archive.zip!/name`.
     pub path: String,
     /// Size in bytes, as stored.
     pub size: u64,
@@ -15,22 +19,27 @@ pub struct InputFile {
     pub modified_ms: i64,
     /// The store's tag of this content, if it has one.
     pub etag: Option<String>,
+    /// Where it lies, if that is inside an archive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<Member>,
+    /// Whether its encoding does not let it be read from the middle.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub whole: bool,
 }
 
-impl InputFile {
-    /// Whether the file is gzip by its extension: read by one task, from its start.
-    #[must_use]
-    pub fn is_gzip(&self) -> bool {
-        is_gzip(&self.path)
-    }
-}
-
-/// Whether a path's extension says gzip.
+/// Why a file is one split, however large it is; `None` if it can be cut.
 #[must_use]
-pub fn is_gzip(path: &str) -> bool {
-    path.rsplit('.')
-        .next()
-        .is_some_and(|e| e.eq_ignore_ascii_case("gz") || e.eq_ignore_ascii_case("gzip"))
+pub fn why_one_task(file: &InputFile) -> Option<&'static str> {
+    let compression = Compression::of_path(&file.path);
+    match compression {
+        Some(Compression::Gzip) => Some("gzip cannot be split"),
+        Some(Compression::Zstd) => Some("zstd cannot be split"),
+        Some(Compression::Xz) => Some("xz cannot be split"),
+        Some(Compression::Bzip2) => Some("bzip2 is decompressed on all cores, for one reader"),
+        _ if file.member.is_some() => Some("a file in an archive cannot be split"),
+        _ if file.whole => Some("its encoding cannot be read from the middle"),
+        _ => None,
+    }
 }
 
 /// A byte range of one file, read by one task.
@@ -44,8 +53,8 @@ pub struct SplitSpec {
     pub file_size: u64,
     /// First byte of the range.
     pub start: u64,
-    /// End of the range, exclusive. For a gzip file the range is the whole
-    /// stored file.
+    /// End of the range, exclusive. For a file that cannot be cut the range is
+    /// the whole stored file.
     pub end: u64,
     /// Where the reader begins, if an earlier attempt proved that a guess at
     /// `start` was wrong: content outside any record lies at this offset.
@@ -53,6 +62,9 @@ pub struct SplitSpec {
     pub known_start: Option<u64>,
     /// Splits with the same number form one task of the scan.
     pub pack: u32,
+    /// Where the file lies, if that is inside an archive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<Member>,
 }
 
 impl SplitSpec {
@@ -76,5 +88,14 @@ impl SplitSpec {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.end - self.start
+    }
+
+    /// The path of what is stored: the file's, or that of the archive it lies in.
+    #[must_use]
+    pub fn stored_path(&self) -> &str {
+        match &self.member {
+            Some(member) => &member.archive,
+            None => &self.path,
+        }
     }
 }

@@ -16,6 +16,7 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
 
+use crate::archive::Member;
 use crate::scan::{ScanSpec, XmlSource};
 use crate::split::SplitSpec;
 
@@ -36,8 +37,13 @@ impl SourceTable {
             .iter()
             .filter_map(|s| Some((s.id, s.known_start?)))
             .collect();
+        let members: BTreeMap<i32, Member> = splits
+            .iter()
+            .filter_map(|s| Some((s.id, s.member.clone()?)))
+            .collect();
         let source = XmlSource::try_new(ScanSpec {
             known_starts,
+            members,
             ..scan
         })?;
         Ok(Self { source, splits })
@@ -48,7 +54,7 @@ impl SourceTable {
         let mut groups: BTreeMap<u32, Vec<PartitionedFile>> = BTreeMap::new();
         for split in &self.splits {
             let mut file = PartitionedFile::new(String::new(), split.file_size);
-            file.object_meta.location = object_path(&split.path);
+            file.object_meta.location = object_path(split.stored_path());
             file.range = Some(FileRange {
                 start: signed(split.start),
                 end: signed(split.end),

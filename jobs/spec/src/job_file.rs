@@ -52,7 +52,7 @@ pub struct Source {
     /// The format of the files.
     pub format: Format,
     /// The files: a path, glob or URL, or a list of them, such as `data/**/*.xml`. Relative ones are relative to the
-    /// job file; what ends in `.gz` is decompressed.
+    /// job file; what ends in `.gz`, `.bz2`, `.zst` or `.xz` is decompressed, and a `.zip` stands for the files in it.
     #[serde(deserialize_with = "one_or_many")]
     #[schemars(with = "OneOrMany")]
     pub path: Vec<String>,

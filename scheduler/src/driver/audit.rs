@@ -30,10 +30,18 @@ pub struct FileAccount {
     pub dropped: u64,
     /// Of these those that it put into quarantine.
     pub quarantined: u64,
+    /// Of those left out, the ones that the schema's contract does not allow.
+    pub discarded: u64,
     /// The first record that could not be read: where, and what is wrong.
     pub first_bad: Option<String>,
+    /// The first thing that the schema lacks: where, and an example.
+    pub first_unknown: Option<String>,
+    /// What a later part of the file says against its beginning, if anything.
+    pub conflict: Option<String>,
     /// Rows that filters removed.
     pub filtered: u64,
+    /// Records that the reader itself removed, by a filter that it was given.
+    pub filtered_by_reader: u64,
     /// Rows that the writer wrote.
     pub written: u64,
     /// Records that went into an unnest.
@@ -48,9 +56,10 @@ impl FileAccount {
     /// are counted apart.
     pub(super) fn records_written_and_filtered(&self, unnests: bool) -> (u64, u64) {
         if unnests {
-            (self.unnest_in, self.emitted.saturating_sub(self.unnest_in))
+            let before = self.emitted.saturating_sub(self.unnest_in);
+            (self.unnest_in, before + self.filtered_by_reader)
         } else {
-            (self.written, self.filtered)
+            (self.written, self.filtered + self.filtered_by_reader)
         }
     }
 }
@@ -138,8 +147,9 @@ pub enum AuditFailure {
     },
     /// The reader's own counts do not add up.
     #[error(
-        "{path}: {read} records read, but {emitted} passed on + {dropped} dropped + {quarantined} quarantined = {}",
-        emitted + dropped + quarantined
+        "{path}: {read} records read, but {emitted} passed on + {filtered} filtered + {dropped} dropped + \
+         {quarantined} quarantined = {}",
+        emitted + filtered + dropped + quarantined
     )]
     Reader {
         /// The file.
@@ -148,6 +158,8 @@ pub enum AuditFailure {
         read: u64,
         /// Passed on.
         emitted: u64,
+        /// Removed by a filter of the reader's.
+        filtered: u64,
         /// Dropped.
         dropped: u64,
         /// In quarantine.
@@ -307,13 +319,36 @@ fn add_scan(account: &mut FileAccount, end: u64, scan: &ScannedSplit) {
     if account.first_bad.is_none() {
         account.first_bad.clone_from(&scan.first_bad);
     }
+    if account.first_unknown.is_none() {
+        account.first_unknown = first_unknown(report);
+    }
+    if account.conflict.is_none() {
+        account.conflict = report.conflict.as_ref().map(ToString::to_string);
+    }
     account.covered = end;
     account.ended = report.reached.kind == SyncKind::Eof;
     account.last = Some(Box::new(report.clone()));
     account.read += report.read;
     account.emitted += report.emitted;
     account.dropped += report.dropped;
+    account.discarded += report.discarded_rows;
     account.quarantined += report.quarantined;
+    account.filtered_by_reader += report.filtered;
+}
+
+/// Where a split first met something that the schema lacks.
+fn first_unknown(report: &SplitReport) -> Option<String> {
+    match report.first_unknown() {
+        Some((path, count)) => Some(format!(
+            "byte {}: the record holds `{path}`, which the schema lacks (`{}`)",
+            count.record_offset, count.example
+        )),
+        None if report.unknown_more > 0 => Some(format!(
+            "{} elements or attributes that the schema lacks",
+            report.unknown_more
+        )),
+        None => None,
+    }
 }
 
 /// The audit of a model: each input file covered to its last byte, and, for a
@@ -368,6 +403,7 @@ fn audit_file(
         dropped,
         quarantined,
         filtered,
+        filtered_by_reader,
         written,
         ..
     } = *account;
@@ -378,11 +414,12 @@ fn audit_file(
             size: file.size,
         });
     }
-    if read != emitted + dropped + quarantined {
+    if read != emitted + filtered_by_reader + dropped + quarantined {
         return Err(AuditFailure::Reader {
             path,
             read,
             emitted,
+            filtered: filtered_by_reader,
             dropped,
             quarantined,
         });
@@ -409,12 +446,12 @@ fn audit_file(
                 filtered,
             });
         }
-    } else if row_wise && read != written + filtered + dropped + quarantined {
+    } else if row_wise && read != written + filtered + filtered_by_reader + dropped + quarantined {
         return Err(AuditFailure::Records {
             path,
             read,
             written,
-            filtered,
+            filtered: filtered + filtered_by_reader,
             dropped,
             quarantined,
         });

@@ -180,7 +180,8 @@ fn bad_record_forbidden(state: &JobState, run: &ModelRun) -> Option<String> {
         let source = state.sources.get(name);
         source.is_some_and(|source| source.spec.options.on_bad_record == OnBadRecord::Fail)
     };
-    let bad = |account: &FileAccount| account.quarantined + account.dropped > 0;
+    let bad =
+        |account: &FileAccount| account.quarantined + account.dropped > account.discarded;
     let ((source, path), account) = run
         .accounts
         .iter()
@@ -192,12 +193,37 @@ fn bad_record_forbidden(state: &JobState, run: &ModelRun) -> Option<String> {
     ))
 }
 
+/// The same for elements that a frozen schema lacks.
+fn schema_broken(state: &JobState, run: &ModelRun) -> Option<String> {
+    run.accounts.iter().find_map(|((source, path), account)| {
+        let options = &state.sources.get(source)?.spec.options;
+        let first = account.first_unknown.as_ref()?;
+        (options.on_unknown == OnUnknown::Freeze).then(|| {
+            format!(
+                "{path}: {first}; source `{source}` says on_unknown: freeze; add it to the schema, or say \
+                 discard_value, discard_row or evolve"
+            )
+        })
+    })
+}
+
+/// A later document of a file may contradict what its beginning says of all of
+/// it. Like a bad record, it is one for certain only now.
+fn conflict(run: &ModelRun) -> Option<String> {
+    run.accounts.iter().find_map(|((_, path), account)| {
+        let conflict = account.conflict.as_ref()?;
+        Some(format!("{path}: {conflict}"))
+    })
+}
+
 /// All waves are in: the audit, then the commit.
 pub(super) fn commit(state: &mut JobState, model: usize, now_ms: u64) -> Vec<Action> {
     let Some(run) = &state.run else {
         return Vec::new();
     };
-    if let Some(error) = bad_record_forbidden(state, run) {
+    if let Some(error) = conflict(run)
+        .or_else(|| schema_broken(state, run))
+        .or_else(|| bad_record_forbidden(state, run)) {
         return fail(state, ErrorClass::Input, error, now_ms);
     }
     let inputs: BTreeMap<_, _> = run

@@ -49,6 +49,7 @@ pub(crate) fn scan(
         start,
         end,
         known_start: None,
+        member: None,
         pack: 0,
     };
     ScannedSplit {

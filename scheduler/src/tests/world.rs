@@ -138,6 +138,8 @@ impl World {
                 size: file.size,
                 modified_ms: 1,
                 etag: None,
+                member: None,
+                whole: false,
             })
             .collect()
     }
@@ -257,6 +259,7 @@ pub(crate) fn split(path: &str, file_size: u64, start: u64, end: u64) -> SplitSp
         start,
         end,
         known_start: None,
+        member: None,
         pack: 0,
     }
 }

@@ -1,7 +1,7 @@
 //! A planned job as text and as JSON.
 
 use headworks_engine::api::{ModelPlan, SettledSource, Wave};
-use headworks_sources::{InputFile, SplitSpec};
+use headworks_sources::{InputFile, SplitSpec, why_one_task};
 use headworks_spec::{ModelSpec, explain};
 use serde::Serialize;
 
@@ -34,11 +34,7 @@ fn source_text(name: &str, source: &SettledSource) -> String {
         counted(source.files.len() as u64, "file", "files"),
         bytes(total)
     );
-    let mut files = Table::new(&[("FILE", Align::Left), ("SIZE", Align::Right)]);
-    for file in source.files.iter().take(FILES_SHOWN_MAX) {
-        files.row(vec![file.path.clone(), bytes(file.size)]);
-    }
-    out.push_str(&indented(&files.render()));
+    out.push_str(&indented(&files_text(&source.files)));
     if let Some(more) = source
         .files
         .len()
@@ -58,6 +54,25 @@ fn source_text(name: &str, source: &SettledSource) -> String {
         .collect();
     out.push_str(&indented(&indented(fields.trim_start_matches('\n'))));
     out
+}
+
+/// The first files; where some cannot be cut, why their one task is one.
+fn files_text(files: &[InputFile]) -> String {
+    let shown = &files[..files.len().min(FILES_SHOWN_MAX)];
+    let mut columns = vec![("FILE", Align::Left), ("SIZE", Align::Right)];
+    let any_whole = shown.iter().any(|file| why_one_task(file).is_some());
+    if any_whole {
+        columns.push(("READ BY ONE TASK", Align::Left));
+    }
+    let mut table = Table::new(&columns);
+    for file in shown {
+        let mut row = vec![file.path.clone(), bytes(file.size)];
+        if any_whole {
+            row.push(why_one_task(file).unwrap_or_default().to_owned());
+        }
+        table.row(row);
+    }
+    table.render()
 }
 
 fn model_text(model: &ModelSpec, plan: &ModelPlan) -> String {
@@ -188,8 +203,33 @@ mod tests {
             start,
             end: start + 4_000_000,
             known_start: None,
+            member: None,
             pack,
         }
+    }
+
+    #[test]
+    fn files_that_cannot_be_cut_say_why() {
+        let file = |path: &str| InputFile {
+            path: path.into(),
+            size: 8_000_000,
+            modified_ms: 0,
+            etag: None,
+            member: None,
+            whole: false,
+        };
+        assert_eq!(
+            files_text(&[file("/d/a.xml"), file("/d/b.xml.gz")]),
+            "\
+FILE         SIZE  READ BY ONE TASK
+/d/a.xml     8 MB
+/d/b.xml.gz  8 MB  gzip cannot be split
+"
+        );
+        assert_eq!(
+            files_text(&[file("/d/a.xml")]),
+            "FILE      SIZE\n/d/a.xml  8 MB\n"
+        );
     }
 
     #[test]

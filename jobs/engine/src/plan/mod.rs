@@ -19,10 +19,11 @@ use headworks_formats::infer::{InferOptions, SampleRatio, SchemaError, evolve};
 use headworks_formats::values::Pattern;
 use headworks_formats::xml::{OnBadRecord, OnBadValue, OnUnknown, XmlOptions};
 use headworks_lake::{Compression, TableLocation};
-use headworks_sources::cut::{CutOptions, cut};
+use headworks_sources::cut::{CutOptions, SPLIT_BYTES_MIN, cut};
 use headworks_sources::scan::QuarantineTarget;
 use headworks_sources::{
     InputFile, SPLIT_COLUMN, ScanSpec, SourceError, SourceSchema, SourceTable, SplitSpec, discover,
+    heads,
     infer,
 };
 use headworks_spec::{Distribute, Format, SourceSpec};
@@ -53,8 +54,10 @@ fn settle_blocking(spec: SourceSpec) -> Result<SettledSource, EngineError> {
             spec.name
         )));
     }
-    let files = discover(&spec.name, &spec.options.path).map_err(source_error)?;
+    let mut files = discover(&spec.name, &spec.options.path).map_err(source_error)?;
     let options = xml_options(&spec)?;
+    heads::mark_whole(&mut files, SPLIT_BYTES_MIN, options.encoding.as_deref())
+        .map_err(source_error)?;
     let schema = match &spec.schema_file {
         Some(file) => {
             let pinned =
@@ -166,6 +169,7 @@ fn xml_options(spec: &SourceSpec) -> Result<XmlOptions, EngineError> {
 pub async fn plan_model(request: &ModelRequest, slots: u32) -> Result<ModelPlan, EngineError> {
     let empty = BTreeMap::new();
     let planned = Planned::new(request, &empty, slots).await?;
+    let request = &with_small_heads(request).await?;
     let waves = cut_waves(request, planned.row_wise, slots);
     let explained = match waves.first() {
         Some(wave) => Planned::new(request, &wave.splits, slots).await?.physical,
@@ -190,6 +194,29 @@ pub async fn wave_plan(
 ) -> Result<(Arc<SessionContext>, Arc<dyn ExecutionPlan>), EngineError> {
     let planned = Planned::new(request, &wave.splits, slots).await?;
     Ok((Arc::new(planned.ctx), planned.physical))
+}
+
+/// The same request, if the job asks for splits so small that files are cut
+/// whose heads were not looked at when they were listed: with these looked at.
+async fn with_small_heads(request: &ModelRequest) -> Result<ModelRequest, EngineError> {
+    let mut request = request.clone();
+    let Some(size) = request.tuning.split_size.map(|size| size.bytes()) else {
+        return Ok(request);
+    };
+    if size >= SPLIT_BYTES_MIN {
+        return Ok(request);
+    }
+    let looked = tokio::task::spawn_blocking(move || {
+        for source in request.sources.values_mut() {
+            let options = xml_options(&source.spec)?;
+            heads::mark_whole(&mut source.files, size, options.encoding.as_deref())
+                .map_err(source_error)?;
+        }
+        Ok(request)
+    });
+    looked
+        .await
+        .map_err(|e| EngineError::Engine(format!("looking at files failed: {e}")))?
 }
 
 fn cut_waves(request: &ModelRequest, row_wise: bool, slots: u32) -> Vec<Wave> {
@@ -383,6 +410,7 @@ fn scan_spec(
         options: xml_options(&source.spec)?,
         schema: source.schema.clone(),
         known_starts: BTreeMap::new(),
+        members: BTreeMap::new(),
         quarantine,
     })
 }

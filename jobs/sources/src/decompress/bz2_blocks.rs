@@ -1,0 +1,561 @@
+//! One bzip2 file, decompressed by several threads.
+//!
+//! A bzip2 stream is a header (`BZh` and a digit), blocks of at most 900 kB
+//! before compression, and a trailer; a file is one stream or several. Blocks
+//! depend on nothing but the header's digit, and each begins with a magic of 48
+//! bits and its CRC, though at any bit: so a block can be made a stream of its
+//! own by shifting its bits behind a header, and putting a trailer behind it.
+//!
+//! # Why it is exact
+//!
+//! The stored bits are cut wherever one of the two magics stands, of a block or
+//! of a trailer. A magic can also occur by chance inside a block (once in some
+//! 2^48 bits), or be put there on purpose. So a piece that begins with a block's
+//! magic is believed to be a block only if the decoder comes to its end exactly
+//! where the piece ends, and with the right CRC; nothing of it is handed on
+//! before. Otherwise the piece after it is joined to it, and the two are tried
+//! as one block, until that is one or has become longer than a block can be.
+//! What is handed on is thus what a decoder that begins at the file's start
+//! gives: that one, too, takes a block to end where its data says so, and it
+//! too compares the CRC. The trailers' CRCs over their streams are compared as
+//! well, so that no block is lost or doubled.
+//!
+//! The format is described in Joe Tsai's "bzip2: Format Specification" (2016).
+
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread;
+
+use bytes::Bytes;
+
+use super::codecs::codec;
+use super::{Compression, Failure, Input, PIECE_BYTES};
+
+/// Opens a block.
+const BLOCK_MAGIC: u64 = 0x3141_5926_5359;
+/// Opens a stream's trailer.
+const TRAILER_MAGIC: u64 = 0x1772_4538_5090;
+/// Opens a stream: `BZh`; a digit follows.
+const HEADER_MAGIC: u64 = 0x0042_5A68;
+/// Bits of a block's or trailer's magic.
+const MAGIC_BITS: u64 = 48;
+/// Bits of a CRC.
+const CRC_BITS: u64 = 32;
+/// Bits of a stream's header.
+const HEADER_BITS: u64 = 32;
+/// No block is longer, in stored bytes: 900,000 symbols of 20 bits at most, and
+/// tables.
+const BLOCK_STORED_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// A block's plain bytes are held until it is known to be one, unless they are
+/// more than this: then it is decompressed once to know, and once again to hand
+/// it on. (A block is 900 kB behind a run-length coding that can shrink its
+/// input to a fiftieth.)
+const BLOCK_PLAIN_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// The most threads for one file: each may hold a block, stored and plain.
+const THREADS_MAX: usize = 16;
+/// Blocks that wait to be handed on while as many threads work on others.
+const BLOCKS_WAITING: usize = 2;
+
+/// A bzip2 file's plain bytes.
+pub(crate) struct Bz2Blocks<I> {
+    cutter: Cutter<I>,
+    threads: usize,
+    /// Pieces in their order, blocks already being worked on.
+    queue: VecDeque<Job>,
+    place: Place,
+    streams: u64,
+}
+
+/// What the next piece must be.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// A stream's header, or the end of the file.
+    Between,
+    /// A block or the trailer of a stream, whose blocks so far have this CRC.
+    Stream { level: u8, crc: u32 },
+}
+
+/// A piece, and what a thread makes of it if it is a block's.
+struct Job {
+    piece: Piece,
+    work: Option<Receiver<Made>>,
+    /// The CRC in the block's header.
+    crc: u32,
+}
+
+/// What a thread says of a block.
+enum Made {
+    Plain(Bytes),
+    /// All of it was handed on.
+    Done,
+    /// It is no block.
+    Bad(String),
+}
+
+impl<I: Input> Bz2Blocks<I> {
+    pub(crate) fn new(input: I) -> Self {
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        Self::with_threads(input, threads.min(THREADS_MAX))
+    }
+
+    pub(super) fn with_threads(input: I, threads: usize) -> Self {
+        Self {
+            cutter: Cutter::new(input),
+            threads,
+            queue: VecDeque::new(),
+            place: Place::Between,
+            streams: 0,
+        }
+    }
+
+    /// Has enough blocks worked on.
+    fn top_up(&mut self) -> Result<(), Failure> {
+        while self.queue.len() < self.threads + BLOCKS_WAITING {
+            match self.cutter.next_piece()? {
+                Some(piece) => self.queue.push_back(begin(piece)?),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// The piece at the queue's front is no block: joins it with the one after it.
+    fn join(&mut self, what: String) -> Result<(), Failure> {
+        let Some(mut first) = self.queue.pop_front() else {
+            return Ok(());
+        };
+        let at = first.piece.start / 8;
+        let second = match self.queue.pop_front() {
+            Some(job) => Some(job.piece),
+            None => self.cutter.next_piece()?,
+        };
+        let Some(second) = second else {
+            return Err(Failure::data(
+                first.piece.end / 8,
+                format!("it ends inside the bzip2 block that begins at byte {at} ({what})"),
+            ));
+        };
+        if (second.end - first.piece.start) / 8 > BLOCK_STORED_BYTES_MAX {
+            return Err(Failure::data(
+                at,
+                format!("the bzip2 block that begins there is damaged ({what})"),
+            ));
+        }
+        first.piece.join(&second);
+        self.queue.push_front(begin(first.piece)?);
+        Ok(())
+    }
+
+    /// Reads what stands before a block: header, trailer, padding.
+    fn pass_frame(&mut self, piece: &Piece) -> Result<(), Failure> {
+        let damaged = |what: &str| Failure::data(piece.start / 8, what);
+        let mut at = piece.start;
+        match (piece.kind, self.place) {
+            (Kind::Start, Place::Between) => {}
+            (Kind::Trailer, Place::Stream { crc, .. }) => {
+                at += MAGIC_BITS;
+                let stored = piece.bits(at, CRC_BITS).ok_or_else(|| {
+                    damaged("it ends inside its bzip2 data, in the trailer of a stream")
+                })?;
+                if stored != u64::from(crc) {
+                    return Err(damaged(
+                        "the CRC of a bzip2 stream is wrong: blocks are missing, or were changed",
+                    ));
+                }
+                at = (at + CRC_BITS).next_multiple_of(8);
+            }
+            _ => {
+                return Err(damaged(
+                    "its bzip2 data is damaged: no header stands before a block",
+                ));
+            }
+        }
+        self.place = Place::Between;
+        if self.streams > 0 {
+            while piece.bits(at, 8) == Some(0) {
+                at += 8;
+            }
+        }
+        if at >= piece.end {
+            return match self.streams {
+                0 => Err(damaged("it is empty, and bzip2 data never is")),
+                // The end of the file; a magic that follows has no header.
+                _ => Ok(()),
+            };
+        }
+        let header = piece.bits(at, HEADER_BITS).and_then(level_of);
+        match header {
+            Some(level) if at + HEADER_BITS == piece.end => {
+                self.place = Place::Stream { level, crc: 0 };
+                self.streams += 1;
+                Ok(())
+            }
+            Some(_) => Err(Failure::data(
+                at / 8 + HEADER_BITS / 8,
+                "its bzip2 data is damaged: no block follows a stream's header",
+            )),
+            None if (1..4).any(|n| {
+                at + 8 * n == piece.end
+                    && piece.bits(at, 8 * n) == Some(HEADER_MAGIC >> (24 - 8 * n))
+            }) =>
+            {
+                Err(Failure::data(
+                    piece.end / 8,
+                    "it ends inside its bzip2 data, in a header",
+                ))
+            }
+            None if self.streams == 0 => Err(Failure::data(at / 8, "it is no bzip2 data")),
+            None => Err(Failure::data(
+                at / 8,
+                "after the end of the bzip2 data follows something else",
+            )),
+        }
+    }
+}
+
+impl<I: Input> Input for Bz2Blocks<I> {
+    fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+        loop {
+            self.top_up()?;
+            let Some(job) = self.queue.front() else {
+                return match self.place {
+                    Place::Between => Ok(None),
+                    Place::Stream { .. } => Err(Failure::data(
+                        self.cutter.stored_bytes(),
+                        "it ends inside its bzip2 data",
+                    )),
+                };
+            };
+            let Some(work) = &job.work else {
+                if let Some(job) = self.queue.pop_front() {
+                    self.pass_frame(&job.piece)?;
+                }
+                continue;
+            };
+            match work.recv() {
+                Ok(Made::Plain(bytes)) => return Ok(Some(bytes)),
+                Ok(Made::Done) => {
+                    match &mut self.place {
+                        Place::Stream { level, crc } if *level == job.piece.level => {
+                            *crc = crc.rotate_left(1) ^ job.crc;
+                        }
+                        _ => {
+                            return Err(Failure::data(
+                                job.piece.start / 8,
+                                "its bzip2 data is damaged: no header stands before a block",
+                            ));
+                        }
+                    }
+                    self.queue.pop_front();
+                }
+                Ok(Made::Bad(what)) => self.join(what)?,
+                Err(_) => {
+                    return Err(Failure::Read(
+                        "a thread that decompresses ended early".into(),
+                    ));
+                }
+            }
+        }
+    }
+}
+
+/// Has a thread decompress the piece, if it looks like a block.
+fn begin(piece: Piece) -> Result<Job, Failure> {
+    if piece.kind != Kind::Block {
+        return Ok(Job {
+            piece,
+            work: None,
+            crc: 0,
+        });
+    }
+    // Room for a block of the usual size, so that its thread can end.
+    let (made, work) = sync_channel(BLOCK_PLAIN_BYTES_MAX / PIECE_BYTES + 2);
+    let crc = piece.bits(piece.start + MAGIC_BITS, CRC_BITS).unwrap_or(0) as u32;
+    let block = piece.clone();
+    thread::Builder::new()
+        .name("bzip2".into())
+        .spawn(move || {
+            let stream = block.as_stream(crc);
+            let mut held = Vec::new();
+            let mut held_bytes = 0;
+            // Whoever reads may be gone: then all this is for nothing, and ends.
+            let checked = decompress(&stream, |bytes| {
+                held_bytes += bytes.len();
+                if held_bytes <= BLOCK_PLAIN_BYTES_MAX {
+                    held.push(bytes);
+                } else {
+                    held.clear();
+                }
+                true
+            });
+            let last = match checked {
+                Err(what) => Made::Bad(what),
+                Ok(()) if held_bytes <= BLOCK_PLAIN_BYTES_MAX => {
+                    for bytes in held {
+                        if made.send(Made::Plain(bytes)).is_err() {
+                            return;
+                        }
+                    }
+                    Made::Done
+                }
+                Ok(()) => {
+                    match decompress(&stream, |bytes| made.send(Made::Plain(bytes)).is_ok()) {
+                        Ok(()) => Made::Done,
+                        // It was whole a moment ago: out of memory, at most.
+                        Err(_) => return,
+                    }
+                }
+            };
+            // Nobody listens when the file is given up.
+            let _ = made.send(last);
+        })
+        .map_err(|e| Failure::Read(Box::new(e)))?;
+    Ok(Job {
+        piece,
+        work: Some(work),
+        crc,
+    })
+}
+
+/// Decompresses one whole stream, until `pass_on` wants no more.
+fn decompress(stream: &[u8], mut pass_on: impl FnMut(Bytes) -> bool) -> Result<(), String> {
+    let mut decoder = codec(Compression::Bzip2)?;
+    let mut at = 0;
+    loop {
+        let mut out = vec![0; PIECE_BYTES];
+        let mut filled = 0;
+        let ended = loop {
+            let step = decoder.step(&stream[at..], &mut out[filled..])?;
+            at += step.consumed;
+            filled += step.produced;
+            if step.ended || filled == out.len() {
+                break step.ended;
+            }
+            if step.consumed == 0 && step.produced == 0 {
+                return Err("it has no end".into());
+            }
+        };
+        out.truncate(filled);
+        if filled > 0 && !pass_on(out.into()) {
+            return Ok(());
+        }
+        if ended && at == stream.len() {
+            return Ok(());
+        }
+        if ended {
+            return Err("it ends too early".into());
+        }
+    }
+}
+
+/// The digit of a stream's header.
+fn level_of(header: u64) -> Option<u8> {
+    let level = (header & 0xFF) as u8;
+    (header >> 8 == HEADER_MAGIC && (b'1'..=b'9').contains(&level)).then_some(level)
+}
+
+/// What a piece begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// The file's start.
+    Start,
+    Block,
+    Trailer,
+}
+
+/// The stored bits from one magic to the next. Offsets count bits of the file.
+#[derive(Debug, Clone)]
+struct Piece {
+    kind: Kind,
+    start: u64,
+    end: u64,
+    /// For a block: the digit of its stream's header.
+    level: u8,
+    /// The bytes that hold these bits.
+    bytes: Vec<u8>,
+}
+
+impl Piece {
+    /// `count` bits, 64 at most, from a bit of the file on.
+    fn bits(&self, from: u64, count: u64) -> Option<u64> {
+        if from < self.start || from + count > self.end {
+            return None;
+        }
+        let skipped = self.start / 8 * 8;
+        let bit = |at: u64| {
+            let at = at - skipped;
+            let byte = self.bytes.get((at / 8) as usize).copied().unwrap_or(0);
+            u64::from(byte >> (7 - at % 8) & 1)
+        };
+        Some((from..from + count).fold(0, |bits, at| bits << 1 | bit(at)))
+    }
+
+    /// A block as a stream of its own.
+    fn as_stream(&self, crc: u32) -> Vec<u8> {
+        let shift = (self.start % 8) as u32;
+        let count = self.end - self.start;
+        let mut out = Vec::with_capacity(self.bytes.len() + 16);
+        out.extend_from_slice(&[b'B', b'Z', b'h', self.level]);
+        let whole = (count / 8) as usize;
+        if shift == 0 {
+            out.extend_from_slice(&self.bytes[..whole]);
+        } else {
+            out.extend(
+                self.bytes
+                    .windows(2)
+                    .take(whole)
+                    .map(|w| w[0] << shift | w[1] >> (8 - shift)),
+            );
+        }
+        // The bits that are left, then the trailer, then zeros to a whole byte.
+        let left = count % 8;
+        let tail = self.bits(self.end - left, left).unwrap_or(0);
+        let trailer = u128::from(TRAILER_MAGIC) << CRC_BITS | u128::from(crc);
+        let bits = left + MAGIC_BITS + CRC_BITS;
+        let all = (u128::from(tail) << (MAGIC_BITS + CRC_BITS) | trailer) << (128 - bits);
+        out.extend_from_slice(&all.to_be_bytes()[..bits.div_ceil(8) as usize]);
+        out
+    }
+
+    /// Takes in the piece that follows.
+    fn join(&mut self, next: &Piece) {
+        // A byte that holds bits of both stands in both.
+        if !self.end.is_multiple_of(8) {
+            self.bytes.pop();
+        }
+        self.bytes.extend_from_slice(&next.bytes);
+        self.end = next.end;
+    }
+}
+
+/// Cuts stored bytes at every magic.
+struct Cutter<I> {
+    input: I,
+    input_ended: bool,
+    /// Bytes from the one on in which the next piece starts.
+    buffer: Vec<u8>,
+    /// The file's offset of the buffer's first byte.
+    base: u64,
+    /// Bytes of the buffer that were searched.
+    searched: usize,
+    /// The piece that was begun: what opens it, and its first bit.
+    open: Option<(Kind, u64)>,
+    level: u8,
+}
+
+impl<I: Input> Cutter<I> {
+    fn new(input: I) -> Self {
+        Self {
+            input,
+            input_ended: false,
+            buffer: Vec::new(),
+            base: 0,
+            searched: 0,
+            open: Some((Kind::Start, 0)),
+            level: b'9',
+        }
+    }
+
+    /// Bytes read so far.
+    fn stored_bytes(&self) -> u64 {
+        self.base + self.buffer.len() as u64
+    }
+
+    fn next_piece(&mut self) -> Result<Option<Piece>, Failure> {
+        let Some((kind, start)) = self.open else {
+            return Ok(None);
+        };
+        loop {
+            if let Some((next, at)) = self.search() {
+                self.open = Some((next, at));
+                return Ok(Some(self.cut(kind, start, at)));
+            }
+            if self.input_ended {
+                self.open = None;
+                return Ok(Some(self.cut(kind, start, self.stored_bytes() * 8)));
+            }
+            if self.stored_bytes() - start / 8 > BLOCK_STORED_BYTES_MAX {
+                return Err(Failure::data(
+                    start / 8,
+                    match kind {
+                        Kind::Start => "it is no bzip2 data",
+                        Kind::Block => {
+                            "the bzip2 block that begins there is damaged (it has no end)"
+                        }
+                        Kind::Trailer => "after the end of the bzip2 data follows something else",
+                    },
+                ));
+            }
+            match self.input.next()? {
+                Some(bytes) => self.buffer.extend_from_slice(&bytes),
+                None => self.input_ended = true,
+            }
+        }
+    }
+
+    /// The next magic in the buffer: what it opens, and its first bit.
+    fn search(&mut self) -> Option<(Kind, u64)> {
+        // `last` is the byte in which a magic ends; the one three before it is
+        // wholly the magic's, wherever in `last` that ends.
+        for last in self.searched.max(5)..self.buffer.len() {
+            let shifts = SHIFTS[usize::from(self.buffer[last - 3])];
+            if shifts == 0 {
+                continue;
+            }
+            let bytes = &self.buffer[last.saturating_sub(6)..=last];
+            let window = bytes.iter().fold(0, |w, b| w << 8 | u64::from(*b));
+            for shift in (0..8).rev() {
+                let end = 8 * (last as u64 + 1) - shift;
+                let found = window >> shift & ((1 << MAGIC_BITS) - 1);
+                let kind = match found {
+                    BLOCK_MAGIC => Kind::Block,
+                    TRAILER_MAGIC => Kind::Trailer,
+                    _ => continue,
+                };
+                if let Some(start) = end.checked_sub(MAGIC_BITS) {
+                    self.searched = last + 1;
+                    return Some((kind, self.base * 8 + start));
+                }
+            }
+        }
+        self.searched = self.buffer.len();
+        None
+    }
+
+    /// Takes the piece from the buffer.
+    fn cut(&mut self, kind: Kind, start: u64, end: u64) -> Piece {
+        let index = |byte: u64| (byte - self.base) as usize;
+        let bytes = self.buffer[index(start / 8)..index(end.div_ceil(8))].to_vec();
+        let drained = index(end / 8);
+        self.buffer.drain(..drained);
+        self.base += drained as u64;
+        self.searched -= drained;
+        let piece = Piece {
+            kind,
+            start,
+            end,
+            level: self.level,
+            bytes,
+        };
+        if kind != Kind::Block
+            && let Some(from) = end.checked_sub(HEADER_BITS)
+            && let Some(level) = piece.bits(from, HEADER_BITS).and_then(level_of)
+        {
+            self.level = level;
+        }
+        piece
+    }
+}
+
+/// For a byte that lies three before the one in which a magic ends: by how many
+/// bits before that one's end this can be, a bit each.
+const SHIFTS: [u8; 256] = {
+    let mut shifts = [0; 256];
+    let mut shift = 0;
+    while shift < 8 {
+        shifts[(BLOCK_MAGIC << shift >> 24 & 0xFF) as usize] |= 1 << shift;
+        shifts[(TRAILER_MAGIC << shift >> 24 & 0xFF) as usize] |= 1 << shift;
+        shift += 1;
+    }
+    shifts
+};

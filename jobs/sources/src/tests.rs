@@ -1,0 +1,201 @@
+//! One document, stored in every way that is read: the same rows and types.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use datafusion::prelude::SessionContext;
+use headworks_formats::infer::InferOptions;
+use headworks_formats::xml::XmlOptions;
+
+use crate::archive::tests::{File, archive};
+use crate::cut::{CutOptions, cut};
+use crate::decompress::Compression;
+use crate::decompress::tests::compress;
+use crate::heads::mark_whole;
+use crate::infer::infer;
+use crate::{InputFile, ScanSpec, SourceError, SourceSchema, SourceTable, discover, why_one_task};
+
+const RECORDS: usize = 500;
+
+fn document(encoding: &str) -> String {
+    let records: String = (0..RECORDS)
+        .map(|i| format!("<row id='{i}'><name>caf\u{E9} {i}</name><amount>{i}.50</amount></row>\n"))
+        .collect();
+    format!("<?xml version='1.0' encoding='{encoding}'?>\n<rows>\n{records}</rows>\n")
+}
+
+fn utf16(text: &str) -> Vec<u8> {
+    let units = std::iter::once(0xFEFF).chain(text.encode_utf16());
+    units.flat_map(u16::to_le_bytes).collect()
+}
+
+fn latin1(text: &str) -> Vec<u8> {
+    text.chars().map(|c| c as u8).collect()
+}
+
+/// Every way: the file's name, its bytes, and whether it can be cut.
+fn stored() -> Vec<(&'static str, Vec<u8>, bool)> {
+    let utf8 = document("UTF-8").into_bytes();
+    let wide = utf16(&document("UTF-16"));
+    let many = |compression, bytes: &[u8]| {
+        let (one, two) = bytes.split_at(bytes.len() / 3);
+        [compress(compression, one), compress(compression, two)].concat()
+    };
+    let zip = archive(
+        &[
+            File::new("inner/deflated.xml", &utf8, 8),
+            File::new("inner/stored.xml", &wide, 0),
+            File::new("inner/twice.xml.gz", &compress(Compression::Gzip, &utf8), 8),
+        ],
+        false,
+    );
+    vec![
+        ("plain.xml", utf8.clone(), true),
+        ("latin1.xml", latin1(&document("ISO-8859-1")), true),
+        ("utf16.xml", wide.clone(), false),
+        ("a.xml.gz", many(Compression::Gzip, &utf8), false),
+        ("a.xml.bz2", many(Compression::Bzip2, &utf8), false),
+        ("a.xml.zst", many(Compression::Zstd, &utf8), false),
+        ("a.xml.xz", many(Compression::Xz, &utf8), false),
+        ("utf16.xml.gz", many(Compression::Gzip, &wide), false),
+        (
+            "latin1.xml.zst",
+            compress(Compression::Zstd, &latin1(&document("ISO-8859-1"))),
+            false,
+        ),
+        ("three.zip", zip, false),
+    ]
+}
+
+fn listed(path: &Path) -> Vec<InputFile> {
+    let mut files = discover("s", &[path.display().to_string()]).unwrap();
+    mark_whole(&mut files, 0, None).unwrap();
+    files
+}
+
+/// The schema of a file, and its rows through SQL, cut into splits of 2,000 bytes.
+async fn read(files: &[InputFile]) -> (String, Vec<String>) {
+    let options = XmlOptions::new(&["row"]).unwrap();
+    let tree = infer(files, &options, None).unwrap();
+    let schema = tree.to_schema(&InferOptions::from(&options)).unwrap();
+    let schema = SourceSchema::from_arrow(&Arc::new(schema)).unwrap();
+    let yaml = schema.yaml().to_owned();
+    let scan = ScanSpec {
+        source: "s".into(),
+        options,
+        schema,
+        known_starts: Default::default(),
+        members: Default::default(),
+        quarantine: None,
+    };
+    let splits = cut(
+        files,
+        CutOptions {
+            split_bytes: Some(2000),
+            wave_bytes: u64::MAX,
+            slots: 2,
+        },
+    );
+    let table = SourceTable::try_new(scan, splits.concat()).unwrap();
+    let ctx = SessionContext::new();
+    ctx.register_table("s", Arc::new(table)).unwrap();
+    let sql = "SELECT concat(_id, '|', name, '|', amount, '|', _hw_file) AS r FROM s ORDER BY _id, _hw_file";
+    let batches = ctx.sql(sql).await.unwrap().collect().await.unwrap();
+    let rows = batches.iter().flat_map(|batch| {
+        let rows = datafusion::arrow::compute::cast(
+            batch.column(0),
+            &datafusion::arrow::datatypes::DataType::Utf8,
+        )
+        .unwrap();
+        let rows = datafusion::common::cast::as_string_array(&rows).unwrap();
+        rows.iter()
+            .map(|r| r.unwrap().to_owned())
+            .collect::<Vec<_>>()
+    });
+    (yaml, rows.collect())
+}
+
+#[tokio::test]
+async fn the_same_rows_however_they_are_stored() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut schemas = Vec::new();
+    for (name, bytes, can_be_cut) in stored() {
+        let path = dir.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let files = listed(&path);
+        assert_eq!(files.len(), if name == "three.zip" { 3 } else { 1 });
+        assert!(
+            files
+                .iter()
+                .all(|f| why_one_task(f).is_none() == can_be_cut),
+            "{name}"
+        );
+        let (schema, rows) = read(&files).await;
+        schemas.push(schema);
+        let expected: Vec<String> = (0..RECORDS)
+            .flat_map(|i| {
+                files
+                    .iter()
+                    .map(move |f| format!("{i}|caf\u{E9} {i}|{i}.50|{}", f.path))
+            })
+            .collect();
+        assert_eq!(rows, expected, "{name}");
+    }
+    schemas.dedup();
+    assert_eq!(schemas.len(), 1);
+}
+
+/// A UTF-16 file that nobody looked at is one split as long as it is small.
+#[tokio::test]
+async fn a_head_that_was_not_looked_at() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.xml");
+    std::fs::write(&path, utf16(&document("UTF-16"))).unwrap();
+    let mut files = discover("s", &[path.display().to_string()]).unwrap();
+    mark_whole(&mut files, 1 << 20, None).unwrap();
+    assert!(!files[0].whole);
+    let options = XmlOptions::new(&["row"]).unwrap();
+    assert!(infer(&files, &options, None).is_ok());
+}
+
+#[test]
+fn what_a_file_says_wrongly_is_an_input_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = XmlOptions::new(&["row"]).unwrap();
+    let wrong = utf16(&document("UTF-16"));
+    let two = [document("UTF-8"), document("ISO-8859-1")]
+        .concat()
+        .into_bytes();
+    let cases: [(&str, Vec<u8>, &str); 6] = [
+        ("unknown.xml", document("x-none").into_bytes(), "x-none"),
+        (
+            "unknown.xml.gz",
+            compress(Compression::Gzip, document("x-none").as_bytes()),
+            "x-none",
+        ),
+        ("odd.xml", wrong[..wrong.len() - 1].to_vec(), "UTF-16LE"),
+        (
+            "odd.xml.bz2",
+            compress(Compression::Bzip2, &wrong[..wrong.len() - 1]),
+            "UTF-16LE",
+        ),
+        ("two.xml", two, "ISO-8859-1"),
+        (
+            "plain.xml.gz",
+            document("UTF-8").into_bytes(),
+            "no gzip data",
+        ),
+    ];
+    for (name, bytes, expected) in cases {
+        let path = dir.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let files = discover("s", &[path.display().to_string()]).unwrap();
+        match infer(&files, &options, None) {
+            Err(SourceError::Input { path, message }) => {
+                assert!(path.ends_with(name));
+                assert!(message.contains(expected), "{name}: {message}");
+            }
+            other => panic!("{name}: {:?}", other.map(drop)),
+        }
+    }
+}
