@@ -21,11 +21,15 @@ use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion_datasource::projection::SplitProjection;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use headworks_formats::xml::{BadRecord, SplitReport, XmlConfig, XmlOptions};
+use headworks_formats::xml::{
+    BadRecord, LeafPredicate, OnBadRecord, OnBadValue, SplitReport, XmlConfig, XmlOptions,
+};
 use object_store::ObjectStore;
 use serde::{Deserialize, Serialize};
 
 use crate::archive::Member;
+use crate::filters::leaf_predicates;
+use crate::leaves::narrowed;
 use crate::pack::{Pack, read_pack};
 use crate::schema::SourceSchema;
 use crate::split::SplitSpec;
@@ -60,6 +64,9 @@ pub struct ScanSpec {
     /// Splits, by id, that lie in an archive.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub members: BTreeMap<i32, Member>,
+    /// What records must fulfil; others are left out by the parser.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub filter: Vec<LeafPredicate>,
     /// Where bad records go: the lake's root and the job's id, or nowhere (the
     /// source is quarantined by an earlier model, or drops them).
     pub quarantine: Option<QuarantineTarget>,
@@ -150,13 +157,47 @@ impl XmlSource {
         &self.projection.source
     }
 
+    /// The same source, with the parser leaving out records for which `filter`, a filter over the scan's output, is not
+    /// true. `None` if it can apply no part of it. The filter is to stay above the scan: a part of it may be left.
+    ///
+    /// Only where a value that does not fit its column costs no record: a record that a filter left out would else be
+    /// missing in quarantine, or not, depending on the query.
+    #[must_use]
+    pub fn with_filter(&self, filter: &Arc<dyn PhysicalExpr>) -> Option<Self> {
+        let options = &self.spec.options;
+        let records_stay = options.on_bad_value == OnBadValue::Null
+            && matches!(
+                options.on_bad_record,
+                OnBadRecord::Quarantine | OnBadRecord::Drop
+            );
+        if !records_stay || !self.spec.filter.is_empty() {
+            return None;
+        }
+        let filter = self.projection.source.unproject_expr(filter).ok()?;
+        let record = self.spec.schema.arrow().ok()?;
+        let filter = leaf_predicates(&filter, &record);
+        if filter.is_empty() {
+            return None;
+        }
+        let spec = Arc::new(ScanSpec {
+            filter,
+            ..self.spec.as_ref().clone()
+        });
+        let filtered = Self {
+            spec,
+            ..self.clone()
+        };
+        filtered.config().is_ok().then_some(filtered)
+    }
+
     /// The parser's configuration for what is projected.
     fn config(&self) -> Result<XmlConfig> {
-        let output = Arc::new(
-            self.table
-                .file_schema()
-                .project(&self.projection.file_indices)?,
-        );
+        let output = self
+            .table
+            .file_schema()
+            .project(&self.projection.file_indices)?;
+        let exprs = self.projection.source.iter().map(|p| &p.expr);
+        let output = Arc::new(narrowed(&output, exprs));
         let record = self
             .spec
             .schema
@@ -165,6 +206,7 @@ impl XmlSource {
         let mut options = self.spec.options.clone();
         options.limits.batch_rows_max = self.batch_rows;
         XmlConfig::new(options, record, output)
+            .and_then(|config| config.with_filter(self.spec.filter.clone()))
             .map_err(|e| DataFusionError::Plan(format!("source `{}`: {e}", self.spec.source)))
     }
 

@@ -86,6 +86,7 @@ async fn read(files: &[InputFile]) -> (String, Vec<String>) {
         schema,
         known_starts: Default::default(),
         members: Default::default(),
+        filter: Vec::new(),
         quarantine: None,
     };
     let splits = cut(

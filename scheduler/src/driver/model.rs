@@ -8,7 +8,7 @@ use std::sync::Arc;
 use headworks_engine::api::{ModelPlan, Wave};
 use headworks_lake::{Audit, Snapshot};
 use headworks_sources::InputFile;
-use headworks_spec::{Format, OnBadRecord, WriteMode};
+use headworks_spec::{Format, OnBadRecord, OnUnknown, WriteMode};
 
 use super::action::{Action, CommitWork, ModelWork, Record};
 use super::audit::{self, AuditFailure, FileAccount, content_tag};
@@ -180,8 +180,7 @@ fn bad_record_forbidden(state: &JobState, run: &ModelRun) -> Option<String> {
         let source = state.sources.get(name);
         source.is_some_and(|source| source.spec.options.on_bad_record == OnBadRecord::Fail)
     };
-    let bad =
-        |account: &FileAccount| account.quarantined + account.dropped > account.discarded;
+    let bad = |account: &FileAccount| account.quarantined + account.dropped > account.discarded;
     let ((source, path), account) = run
         .accounts
         .iter()
@@ -223,7 +222,8 @@ pub(super) fn commit(state: &mut JobState, model: usize, now_ms: u64) -> Vec<Act
     };
     if let Some(error) = conflict(run)
         .or_else(|| schema_broken(state, run))
-        .or_else(|| bad_record_forbidden(state, run)) {
+        .or_else(|| bad_record_forbidden(state, run))
+    {
         return fail(state, ErrorClass::Input, error, now_ms);
     }
     let inputs: BTreeMap<_, _> = run

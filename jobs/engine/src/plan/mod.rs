@@ -23,8 +23,7 @@ use headworks_sources::cut::{CutOptions, SPLIT_BYTES_MIN, cut};
 use headworks_sources::scan::QuarantineTarget;
 use headworks_sources::{
     InputFile, SPLIT_COLUMN, ScanSpec, SourceError, SourceSchema, SourceTable, SplitSpec, discover,
-    heads,
-    infer,
+    heads, infer,
 };
 use headworks_spec::{Distribute, Format, SourceSpec};
 
@@ -328,8 +327,9 @@ impl Planned {
             .await
             .map_err(|e| in_model(&plain(&e)))?;
         check::check_leaves(&physical).map_err(|e| in_model(&e))?;
-        let physical =
-            physical::add_counters(physical, row_wise).map_err(|e| in_model(&plain(&e)))?;
+        let physical = physical::push_filters(physical)
+            .and_then(|physical| physical::add_counters(physical, row_wise))
+            .map_err(|e| in_model(&plain(&e)))?;
         let schema = without_split_column(&physical.schema());
         for column in &model.options.partition_by {
             if schema.index_of(column).is_err() {
@@ -411,6 +411,7 @@ fn scan_spec(
         schema: source.schema.clone(),
         known_starts: BTreeMap::new(),
         members: BTreeMap::new(),
+        filter: Vec::new(),
         quarantine,
     })
 }

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
+use datafusion::datasource::physical_plan::FileScanConfigBuilder;
+use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::Result;
 use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::filter::FilterExec;
@@ -20,6 +22,31 @@ use crate::nodes::{
     LakeWriteExec, LedgerFilterExec, ScanReportExec, UnnestReportExec, UnnestSide, WriteSpec,
     source_of,
 };
+
+/// Hands filters that stand right above a scan down to the parser, as far as it
+/// can apply them. They stay where they are, too.
+pub(super) fn push_filters(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+    plan.transform_up(|node| {
+        let Some(filter) = node.downcast_ref::<FilterExec>() else {
+            return Ok(Transformed::no(node));
+        };
+        let Some((config, source)) = source_of(filter.input().as_ref()) else {
+            return Ok(Transformed::no(node));
+        };
+        let Some(filtered) = source.with_filter(filter.predicate()) else {
+            return Ok(Transformed::no(node));
+        };
+        let config = FileScanConfigBuilder::from(config.clone())
+            .with_source(Arc::new(filtered))
+            .build();
+        let scan = DataSourceExec::from_data_source(config) as Arc<dyn ExecutionPlan>;
+        Ok(Transformed::yes(replace_children_if_necessary(
+            node,
+            vec![scan],
+        )?))
+    })
+    .data()
+}
 
 /// Puts a [`ScanReportExec`] on every scan of a source, and, in a row-wise
 /// plan, counters on its filters and its unnest.
