@@ -203,7 +203,7 @@ impl Stored {
     }
 
     /// What the file's first bytes say, wherever this begins.
-    async fn head(&self, path: &str, encoding: Option<&str>) -> Result<Head> {
+    async fn head(&mut self, path: &str, encoding: Option<&str>) -> Result<Head> {
         let mut wanted = heads::HEAD_BYTES;
         loop {
             let range = 0..wanted.min(self.file_size);
