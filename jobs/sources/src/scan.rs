@@ -210,6 +210,14 @@ impl XmlSource {
             .map_err(|e| DataFusionError::Plan(format!("source `{}`: {e}", self.spec.source)))
     }
 
+    /// What the parser builds: the projected columns, each struct with those fields alone that are looked at.
+    ///
+    /// # Errors
+    /// If the parser cannot be set up.
+    pub fn reads(&self) -> Result<SchemaRef> {
+        Ok(Arc::clone(self.config()?.output()))
+    }
+
     fn split_of(&self, file: &PartitionedFile) -> Result<SplitSpec> {
         let (Some(ScalarValue::Utf8(Some(path))), Some(ScalarValue::Int32(Some(id))), Some(range)) = (
             file.partition_values.first(),

@@ -2,8 +2,14 @@
 
 use std::sync::Arc;
 
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::physical_plan::ExecutionPlan;
+use headworks_spec::OnBadValue;
+
 use super::world::{Setup, World};
-use crate::api::Engine;
+use crate::api::{Engine, ModelRequest};
+use crate::nodes::source_of;
+use crate::plan::wave_plan;
 
 async fn refused(world: &World, sql: &str) -> String {
     let request = world.request(sql, 2).await;
@@ -106,4 +112,65 @@ async fn what_would_run_wrongly_is_refused() {
         error.contains("partition_by names `year`") && error.contains("its columns are id"),
         "{error}"
     );
+}
+
+/// What the parser is asked for by a model's scans: columns, and how many predicates.
+async fn asked_of_the_parser(request: &ModelRequest) -> Vec<(String, usize)> {
+    let plan = crate::plan::plan_model(request, 1).await.unwrap();
+    let wave = wave_plan(request, &plan.waves[0], 1).await.unwrap();
+    let mut asked = Vec::new();
+    let node: Arc<dyn ExecutionPlan> = wave.1;
+    node.apply(|node| {
+        if let Some((_, source)) = source_of(node.as_ref()) {
+            let reads = headworks_formats::schema_file::write(&source.reads()?).unwrap();
+            let fields = reads.split_once("fields:").unwrap().1;
+            let words: Vec<_> = fields.split_whitespace().collect();
+            asked.push((words.join(" "), source.spec().filter.len()));
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })
+    .unwrap();
+    asked
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_parser_is_asked_for_what_the_query_looks_at() {
+    let world = World::new(Setup::default()).await;
+    let record = "<r><a><b>1</b><c>x</c><d><e>2</e><f>3</f></d></a><g><h>1</h></g><g><h>2</h></g><k>5</k></r>";
+    let text = format!("<rs>{}</rs>", record.repeat(10));
+    std::fs::write(world.dir.path().join("data.xml"), text).unwrap();
+    let cases = [
+        ("SELECT k FROM src", "k: int64", 0),
+        ("SELECT src.a.b AS b FROM src", "a: fields: b: int64", 0),
+        (
+            "SELECT src.a.d.e AS e FROM src WHERE src.a.b > 0 AND k = 5",
+            "a: fields: b: int64 d: fields: e: int64 k: int64",
+            2,
+        ),
+        (
+            "SELECT src.a.d.e + src.a.b AS e, src.a.d AS d FROM src WHERE k IN (5, 6) OR k IS NULL",
+            "a: fields: b: int64 d: fields: e: int64 f: int64 k: int64",
+            0,
+        ),
+        (
+            "SELECT count(*) AS n FROM src WHERE src.a.c IS NOT NULL",
+            "a: fields: c: text",
+            1,
+        ),
+    ];
+    for (sql, reads, predicates) in cases {
+        let mut request = (*world.request(sql, 1).await).clone();
+        assert_eq!(
+            asked_of_the_parser(&request).await[0].1,
+            0,
+            "{sql}: values are quarantined"
+        );
+        let source = request.sources.get_mut("src").unwrap();
+        source.spec.options.on_bad_value = OnBadValue::Null;
+        assert_eq!(
+            asked_of_the_parser(&request).await,
+            [(reads.to_owned(), predicates)],
+            "{sql}"
+        );
+    }
 }
