@@ -23,7 +23,8 @@
 //! The format is described in Joe Tsai's "bzip2: Format Specification" (2016).
 
 use std::collections::VecDeque;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use bytes::Bytes;
@@ -53,14 +54,18 @@ const BLOCK_STORED_BYTES_MAX: u64 = 4 * 1024 * 1024;
 const BLOCK_PLAIN_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// The most threads for one file: each may hold a block, stored and plain.
 const THREADS_MAX: usize = 16;
-/// Blocks that wait to be handed on while as many threads work on others.
+/// Blocks beyond one a thread that are cut, so that no thread waits for another.
+/// (More threads than cores would be slower by half: a block's tables fill a
+/// core's cache.)
 const BLOCKS_WAITING: usize = 2;
 
 /// A bzip2 file's plain bytes.
 pub(crate) struct Bz2Blocks<I> {
     cutter: Cutter<I>,
     threads: usize,
-    /// Pieces in their order, blocks already being worked on.
+    /// Where threads take blocks from; none before the first block.
+    pool: Option<Sender<Work>>,
+    /// Pieces in their order.
     queue: VecDeque<Job>,
     place: Place,
     streams: u64,
@@ -78,9 +83,13 @@ enum Place {
 /// A piece, and what a thread makes of it if it is a block's.
 struct Job {
     piece: Piece,
-    work: Option<Receiver<Made>>,
-    /// The CRC in the block's header.
-    crc: u32,
+    made: Option<Receiver<Made>>,
+}
+
+/// A block for a thread.
+struct Work {
+    block: Piece,
+    made: SyncSender<Made>,
 }
 
 /// What a thread says of a block.
@@ -102,6 +111,7 @@ impl<I: Input> Bz2Blocks<I> {
         Self {
             cutter: Cutter::new(input),
             threads,
+            pool: None,
             queue: VecDeque::new(),
             place: Place::Between,
             streams: 0,
@@ -111,10 +121,19 @@ impl<I: Input> Bz2Blocks<I> {
     /// Has enough blocks worked on.
     fn top_up(&mut self) -> Result<(), Failure> {
         while self.queue.len() < self.threads + BLOCKS_WAITING {
-            match self.cutter.next_piece()? {
-                Some(piece) => self.queue.push_back(begin(piece)?),
-                None => break,
+            let Some(piece) = self.cutter.next_piece()? else {
+                break;
+            };
+            let (job, work) = job(piece);
+            if let Some(work) = work {
+                let pool = match &self.pool {
+                    Some(pool) => pool,
+                    None => self.pool.insert(pool(self.threads)?),
+                };
+                // Threads that died are noticed where their results are missed.
+                let _ = pool.send(work);
             }
+            self.queue.push_back(job);
         }
         Ok(())
     }
@@ -142,7 +161,10 @@ impl<I: Input> Bz2Blocks<I> {
             ));
         }
         first.piece.join(&second);
-        self.queue.push_front(begin(first.piece)?);
+        let (job, work) = job(first.piece);
+        // In a thread of its own: all others may be busy with what comes later.
+        work.map_or(Ok(()), |work| start(move || work.run()))?;
+        self.queue.push_front(job);
         Ok(())
     }
 
@@ -226,18 +248,18 @@ impl<I: Input> Input for Bz2Blocks<I> {
                     )),
                 };
             };
-            let Some(work) = &job.work else {
+            let Some(made) = &job.made else {
                 if let Some(job) = self.queue.pop_front() {
                     self.pass_frame(&job.piece)?;
                 }
                 continue;
             };
-            match work.recv() {
+            match made.recv() {
                 Ok(Made::Plain(bytes)) => return Ok(Some(bytes)),
                 Ok(Made::Done) => {
                     match &mut self.place {
                         Place::Stream { level, crc } if *level == job.piece.level => {
-                            *crc = crc.rotate_left(1) ^ job.crc;
+                            *crc = crc.rotate_left(1) ^ job.piece.crc();
                         }
                         _ => {
                             return Err(Failure::data(
@@ -259,62 +281,76 @@ impl<I: Input> Input for Bz2Blocks<I> {
     }
 }
 
-/// Has a thread decompress the piece, if it looks like a block.
-fn begin(piece: Piece) -> Result<Job, Failure> {
+/// A piece in the queue, and the work on it, if it looks like a block.
+fn job(piece: Piece) -> (Job, Option<Work>) {
     if piece.kind != Kind::Block {
-        return Ok(Job {
-            piece,
-            work: None,
-            crc: 0,
-        });
+        return (Job { piece, made: None }, None);
     }
-    // Room for a block of the usual size, so that its thread can end.
-    let (made, work) = sync_channel(BLOCK_PLAIN_BYTES_MAX / PIECE_BYTES + 2);
-    let crc = piece.bits(piece.start + MAGIC_BITS, CRC_BITS).unwrap_or(0) as u32;
+    // Room for a block of the usual size, so that its thread can go on.
+    let (sender, made) = sync_channel(BLOCK_PLAIN_BYTES_MAX / PIECE_BYTES + 2);
     let block = piece.clone();
-    thread::Builder::new()
-        .name("bzip2".into())
-        .spawn(move || {
-            let stream = block.as_stream(crc);
-            let mut held = Vec::new();
-            let mut held_bytes = 0;
-            // Whoever reads may be gone: then all this is for nothing, and ends.
-            let checked = decompress(&stream, |bytes| {
-                held_bytes += bytes.len();
-                if held_bytes <= BLOCK_PLAIN_BYTES_MAX {
-                    held.push(bytes);
-                } else {
-                    held.clear();
+    let work = Work {
+        block,
+        made: sender,
+    };
+    let made = Some(made);
+    (Job { piece, made }, Some(work))
+}
+
+/// Starts threads that take work, in its order, until there is no more.
+fn pool(threads: usize) -> Result<Sender<Work>, Failure> {
+    let (sender, works) = channel::<Work>();
+    let works = Arc::new(Mutex::new(works));
+    for _ in 0..threads.max(1) {
+        let works = Arc::clone(&works);
+        start(move || {
+            loop {
+                let work = works.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                match work {
+                    Ok(work) => work.run(),
+                    Err(_) => return,
                 }
-                true
-            });
-            let last = match checked {
-                Err(what) => Made::Bad(what),
-                Ok(()) if held_bytes <= BLOCK_PLAIN_BYTES_MAX => {
-                    for bytes in held {
-                        if made.send(Made::Plain(bytes)).is_err() {
-                            return;
-                        }
-                    }
-                    Made::Done
-                }
-                Ok(()) => {
-                    match decompress(&stream, |bytes| made.send(Made::Plain(bytes)).is_ok()) {
-                        Ok(()) => Made::Done,
-                        // It was whole a moment ago: out of memory, at most.
-                        Err(_) => return,
-                    }
-                }
-            };
-            // Nobody listens when the file is given up.
-            let _ = made.send(last);
-        })
-        .map_err(|e| Failure::Read(Box::new(e)))?;
-    Ok(Job {
-        piece,
-        work: Some(work),
-        crc,
-    })
+            }
+        })?;
+    }
+    Ok(sender)
+}
+
+fn start(run: impl FnOnce() + Send + 'static) -> Result<(), Failure> {
+    let thread = thread::Builder::new().name("bzip2".into()).spawn(run);
+    thread.map(drop).map_err(|e| Failure::Read(Box::new(e)))
+}
+
+impl Work {
+    /// Sends what the block holds, if it is one. Nobody may listen any more: the
+    /// file was given up then, and so is this.
+    fn run(self) {
+        let stream = self.block.as_stream();
+        let mut held = Vec::new();
+        let mut held_bytes = 0;
+        let checked = decompress(&stream, |bytes| {
+            held_bytes += bytes.len();
+            if held_bytes <= BLOCK_PLAIN_BYTES_MAX {
+                held.push(bytes);
+            } else {
+                held.clear();
+            }
+            true
+        });
+        if let Err(what) = checked {
+            let _ = self.made.send(Made::Bad(what));
+            return;
+        }
+        let send = |bytes| self.made.send(Made::Plain(bytes)).is_ok();
+        let sent = if held_bytes <= BLOCK_PLAIN_BYTES_MAX {
+            held.into_iter().all(send)
+        } else {
+            decompress(&stream, send).is_ok()
+        };
+        if sent {
+            let _ = self.made.send(Made::Done);
+        }
+    }
 }
 
 /// Decompresses one whole stream, until `pass_on` wants no more.
@@ -390,8 +426,13 @@ impl Piece {
         Some((from..from + count).fold(0, |bits, at| bits << 1 | bit(at)))
     }
 
+    /// The CRC in a block's header.
+    fn crc(&self) -> u32 {
+        self.bits(self.start + MAGIC_BITS, CRC_BITS).unwrap_or(0) as u32
+    }
+
     /// A block as a stream of its own.
-    fn as_stream(&self, crc: u32) -> Vec<u8> {
+    fn as_stream(&self) -> Vec<u8> {
         let shift = (self.start % 8) as u32;
         let count = self.end - self.start;
         let mut out = Vec::with_capacity(self.bytes.len() + 16);
@@ -410,7 +451,7 @@ impl Piece {
         // The bits that are left, then the trailer, then zeros to a whole byte.
         let left = count % 8;
         let tail = self.bits(self.end - left, left).unwrap_or(0);
-        let trailer = u128::from(TRAILER_MAGIC) << CRC_BITS | u128::from(crc);
+        let trailer = u128::from(TRAILER_MAGIC) << CRC_BITS | u128::from(self.crc());
         let bits = left + MAGIC_BITS + CRC_BITS;
         let all = (u128::from(tail) << (MAGIC_BITS + CRC_BITS) | trailer) << (128 - bits);
         out.extend_from_slice(&all.to_be_bytes()[..bits.div_ceil(8) as usize]);
