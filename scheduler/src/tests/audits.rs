@@ -1,6 +1,7 @@
 //! Numbers that do not add up: no commit.
 
 use headworks_engine::api::{WaveOutcome, WaveResult};
+use headworks_formats::xml::Conflict;
 
 use super::desk::Desk;
 use super::world::{World, overwrite, pending};
@@ -34,6 +35,29 @@ fn run_changed(row_wise: bool, change: impl Fn(&mut WaveResult)) -> Desk {
 
 type Change = fn(&mut WaveResult);
 
+/// A later document that declares another encoding makes all values doubtful.
+#[test]
+fn a_file_that_contradicts_its_beginning_is_not_committed() {
+    let desk = run_changed(true, |r| {
+        r.scans[0].report.conflict = Some(Conflict {
+            at: 77,
+            what: "a document declares another encoding".into(),
+        });
+    });
+    assert_eq!(desk.state.outcome(), Some(Outcome::Failed));
+    let expected = "f0.xml: byte 77: a document declares another encoding";
+    assert!(desk.error().contains(expected), "{}", desk.error());
+    assert_eq!(
+        desk.state.failure.as_ref().and_then(|f| f.class),
+        Some(ErrorClass::Input)
+    );
+    assert!(
+        desk.commits()
+            .iter()
+            .all(|c| c.quarantine_of.is_some() && c.failed)
+    );
+}
+
 #[test]
 fn one_wrong_count_refuses_the_commit() {
     let cases: [(&str, Change); 7] = [
@@ -51,13 +75,13 @@ fn one_wrong_count_refuses_the_commit() {
             |r| *r.filtered.get_mut(&0).unwrap() += 1,
         ),
         (
-            "f0.xml: 21 records read, but 19 passed on + 0 dropped + 1 quarantined = 20",
+            "f0.xml: 21 records read, but 19 passed on + 0 filtered + 0 dropped + 1 quarantined = 20",
             |r| {
                 r.scans[0].report.read += 1;
             },
         ),
         (
-            "f0.xml: 20 records read, but 19 passed on + 0 dropped + 0 quarantined = 19",
+            "f0.xml: 20 records read, but 19 passed on + 0 filtered + 0 dropped + 0 quarantined = 19",
             |r| {
                 r.scans[0].report.quarantined -= 1;
             },

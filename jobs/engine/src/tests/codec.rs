@@ -1,10 +1,13 @@
 //! Round trips of plans through the codec.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::physical_plan::{ExecutionPlan, displayable};
 use datafusion_proto::physical_plan::AsExecutionPlan;
 use datafusion_proto::protobuf::PhysicalPlanNode;
+use headworks_sources::Member;
+use headworks_sources::archive::Method;
 use prost::Message;
 
 use super::world::{Setup, World};
@@ -16,10 +19,14 @@ fn text(plan: &Arc<dyn ExecutionPlan>) -> String {
     displayable(plan.as_ref()).indent(true).to_string()
 }
 
-fn known_starts(plan: &Arc<dyn ExecutionPlan>) -> Option<usize> {
+/// How many splits have a proven start, and those that lie in an archive.
+fn told_of_splits(plan: &Arc<dyn ExecutionPlan>) -> Option<(usize, BTreeMap<i32, Member>)> {
     match source_of(plan.as_ref()) {
-        Some((_, source)) => Some(source.spec().known_starts.len()),
-        None => plan.children().into_iter().find_map(known_starts),
+        Some((_, source)) => {
+            let spec = source.spec();
+            Some((spec.known_starts.len(), spec.members.clone()))
+        }
+        None => plan.children().into_iter().find_map(told_of_splits),
     }
 }
 
@@ -27,6 +34,14 @@ fn known_starts(plan: &Arc<dyn ExecutionPlan>) -> Option<usize> {
 async fn plans_survive_the_wire() {
     let world = World::new(Setup::default()).await;
     let codec = HeadworksCodec::default();
+    let member = Member {
+        archive: "/d/a.zip".into(),
+        archive_size: 9000,
+        header_at: 70,
+        plain_size: 8000,
+        crc32: 0x1234_5678,
+        method: Method::Zstd,
+    };
     for sql in [
         "SELECT * FROM src",
         "SELECT id * 2 AS twice, k, _hw_file, _hw_offset, _hw_row_tag FROM src WHERE k > 1 AND id IS NOT NULL",
@@ -49,6 +64,7 @@ async fn plans_survive_the_wire() {
             .and_then(|splits| splits.get_mut(1))
         {
             split.known_start = Some(split.start + 3);
+            split.member = Some(member.clone());
         }
         let (ctx, physical) = wave_plan(&request, &wave, 2).await.unwrap();
         let bytes = PhysicalPlanNode::try_from_physical_plan(Arc::clone(&physical), &codec)
@@ -60,10 +76,16 @@ async fn plans_survive_the_wire() {
             .unwrap();
         assert_eq!(text(&back), text(&physical), "{sql}");
         assert_eq!(back.schema(), physical.schema(), "{sql}");
+        let (starts, members) = told_of_splits(&back).unwrap();
         assert_eq!(
-            known_starts(&back),
-            Some(1),
+            starts, 1,
             "{sql}: the proven start of a split travels along"
+        );
+        let members: Vec<Member> = members.into_values().collect();
+        assert_eq!(
+            members,
+            [member.clone()],
+            "{sql}: and its place in an archive"
         );
     }
 }
