@@ -26,7 +26,7 @@
 //! | --- | --- |
 //! | element | the column of its local name, whatever its prefix |
 //! | attribute | the column of its local name, after `attribute_prefix` (`_`); namespace declarations are no attributes |
-//! | element with attributes or child elements | `Struct`; text beside them is its field `value_tag` (`_VALUE`), if it is not blank |
+//! | element with attributes or child elements | `Struct`; text beside them is its field `value_tag` (`_VALUE`), if it is not white space alone |
 //! | text of an element of `Struct` type that has no attributes | the same: its field `value_tag` |
 //! | element that occurs again | the next item, if the column is a `List`; else the record is bad (`on_bad_value: null`: the first one stays, and the rest are counted) |
 //! | one element of a `List` column | a list of one |

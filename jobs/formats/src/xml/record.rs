@@ -463,16 +463,17 @@ impl RecordParser {
                 self.tape.push(Op::Value, frame.node, range, Encoded::Plain);
             }
             Kind::Any => {
-                self.value(input, frame.node, frame.pieces, content_end);
+                // White space beside fields is no text.
+                let fields =
+                    frame.has_elements || frame.has_attributes && shape.reads_attributes;
+                if !fields || !self.blank(input, frame.pieces) {
+                    self.value(input, frame.node, frame.pieces, content_end);
+                }
                 self.tape
                     .push(Op::Leave, frame.node, (0, 0), Encoded::Plain);
             }
             Kind::Struct => {
-                let pieces = self.pieces.get(frame.pieces..).unwrap_or_default();
-                let blank = pieces
-                    .iter()
-                    .all(|piece| is_blank(input.slice(piece.range)));
-                if !blank {
+                if !self.blank(input, frame.pieces) {
                     let value = node.value;
                     self.struct_text(shape, input, frame.node, value, frame.pieces, content_end);
                 } else if !(frame.has_elements || frame.has_attributes && shape.reads_attributes)
@@ -566,17 +567,18 @@ impl RecordParser {
         } else if node.wanted {
             match node.kind {
                 Kind::Leaf | Kind::Any => self.tape.push(Op::Value, id, range, encoded),
-                Kind::Struct if is_blank(input.slice(range)) => {
-                    self.tape.push(Op::Null, id, range, Encoded::Plain);
-                }
                 Kind::Struct => {
                     let value = node.value;
                     let from = self.pieces.len();
-                    self.tape.push(Op::Enter, id, range, Encoded::Plain);
                     self.pieces.push(Piece { range, encoded });
-                    self.struct_text(shape, input, id, value, from, range.1);
+                    if self.blank(input, from) {
+                        self.tape.push(Op::Null, id, range, Encoded::Plain);
+                    } else {
+                        self.tape.push(Op::Enter, id, range, Encoded::Plain);
+                        self.struct_text(shape, input, id, value, from, range.1);
+                        self.tape.push(Op::Leave, id, (0, 0), Encoded::Plain);
+                    }
                     self.pieces.truncate(from);
-                    self.tape.push(Op::Leave, id, (0, 0), Encoded::Plain);
                 }
                 Kind::Inner => self.tape.push(Op::Value, id, range, Encoded::Plain),
                 Kind::Outer => {
@@ -588,6 +590,18 @@ impl RecordParser {
                 }
             }
         }
+    }
+
+    /// Whether the pieces from `from` on hold nothing but white space; if values are trimmed, that written as a
+    /// reference too.
+    #[inline]
+    fn blank(&self, input: &Input<'_>, from: usize) -> bool {
+        let pieces = self.pieces.get(from..).unwrap_or_default();
+        pieces.iter().all(|piece| {
+            let text = input.slice(piece.range);
+            let escaped = self.trim && piece.encoded == Encoded::Escaped;
+            is_blank(text) || (escaped && self.tape.rules.is_space(text))
+        })
     }
 
     /// Text between tags.
