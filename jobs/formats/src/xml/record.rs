@@ -592,16 +592,18 @@ impl RecordParser {
         }
     }
 
-    /// Whether the pieces from `from` on hold nothing but white space; if values are trimmed, that written as a
-    /// reference too.
-    #[inline]
+    /// Whether the pieces from `from` on are blank.
     fn blank(&self, input: &Input<'_>, from: usize) -> bool {
         let pieces = self.pieces.get(from..).unwrap_or_default();
-        pieces.iter().all(|piece| {
-            let text = input.slice(piece.range);
-            let escaped = self.trim && piece.encoded == Encoded::Escaped;
-            is_blank(text) || (escaped && self.tape.rules.is_space(text))
-        })
+        pieces.iter().all(|piece| self.is_blank(input, *piece))
+    }
+
+    /// Whether a piece of text holds nothing but white space; if values are trimmed, that written as a reference too.
+    #[inline]
+    pub(super) fn is_blank(&self, input: &Input<'_>, piece: Piece) -> bool {
+        let text = input.slice(piece.range);
+        let escaped = self.trim && piece.encoded == Encoded::Escaped;
+        text.iter().all(|b| is_space(*b)) || (escaped && self.tape.rules.is_space(text))
     }
 
     /// Text between tags.
@@ -714,11 +716,6 @@ impl RecordParser {
 #[inline(always)]
 fn ends_name(byte: u8) -> bool {
     matches!(byte, b'>' | b'/') || is_space(byte)
-}
-
-#[inline(always)]
-pub(super) fn is_blank(text: &[u8]) -> bool {
-    text.iter().all(|b| is_space(*b))
 }
 
 /// The position after `</name>` at `lt`, if that is what stands there.

@@ -4,7 +4,7 @@ use memchr::memchr2;
 
 use super::bytes::{find_lt, find_value_end, skip_space};
 use super::input::{Input, Stop};
-use super::record::{Piece, RecordParser, is_blank};
+use super::record::{Piece, RecordParser};
 use super::shape::{Kind, NO_NODE, NodeId, Shape};
 use super::tape::Op;
 use super::template::{Slot, Template};
@@ -109,8 +109,10 @@ impl RecordParser {
             let range = if from < lt { (from, lt) } else { (lt, lt) };
             let encoded = if from < lt { encoded } else { Encoded::Plain };
             match node.kind {
-                Kind::Leaf | Kind::Any => self.tape.push(Op::Value, id, range, encoded),
-                Kind::Struct if !is_blank(input.slice(range)) => {
+                Kind::Leaf => self.tape.push(Op::Value, id, range, encoded),
+                _ if self.is_blank(input, Piece { range, encoded }) => {}
+                Kind::Any => self.tape.push(Op::Value, id, range, encoded),
+                Kind::Struct => {
                     let value = node.value;
                     self.pieces.push(Piece { range, encoded });
                     self.struct_text(shape, input, id, value, 0, lt);
