@@ -10,7 +10,7 @@
 //! | `scanner` | what stands between records, and where each record begins and ends |
 //! | [`head`], `doctype` | what a file's beginning says of all of it: its encoding, and the entities that it declares |
 //! | `lex` | markup read tolerantly: between records, and inside broken ones |
-//! | `recover` | the rule that says where a broken record ends |
+//! | `recover`, `ahead` | the rule that says where a broken record ends, applied in linear time |
 //! | `record`, `attributes`, `input`, `text`, `bytes` | the strict pass over one record |
 //! | `template`, `trace`, `replay` | what records have in common, learned, so that most markup is only compared |
 //! | [`gate`], [`filter`] | what may keep a record from becoming a row: the contract about unknown names, a filter |
@@ -58,6 +58,7 @@
 //! declarations that contradict one another, in [`Head::look`].
 //! What the types take is said in [`values`](crate::values); how the options are called in Spark, in `SPARK.md`.
 
+mod ahead;
 mod attributes;
 mod bytes;
 mod column;

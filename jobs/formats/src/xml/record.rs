@@ -10,6 +10,7 @@
 use memchr::{memchr, memrchr};
 
 use super::BadReason;
+use super::ahead::Ahead;
 use super::bytes::{find_lt, skip_space, stands_at};
 use super::config::{Limits, RECORD_BYTES_LARGEST};
 use super::doctype::Refusal;
@@ -48,6 +49,7 @@ pub(crate) struct RecordParser {
     nested_at: Option<usize>,
     pub(super) template: Template,
     pub(super) trace: Trace,
+    pub(super) ahead: Ahead,
     trim: bool,
     limits: Limits,
 }
@@ -91,6 +93,7 @@ impl RecordParser {
             nested_at: None,
             template: Template::default(),
             trace: Trace::default(),
+            ahead: Ahead::default(),
             trim,
             limits: Limits {
                 recovery_bytes_max: limits.recovery_bytes_max.min(limits.record_bytes_max),
@@ -102,6 +105,7 @@ impl RecordParser {
     /// Makes ready for another file.
     pub(crate) fn forget_place(&mut self) {
         self.special = Special::default();
+        self.ahead = Ahead::default();
     }
 
     /// Goes by what the head of the file at hand says.
@@ -136,7 +140,13 @@ impl RecordParser {
             None => self.limits.record_bytes_max,
         };
         let bytes = buf.get(..record_bytes_max).unwrap_or(buf);
-        let mut input = Input { bytes, base, table };
+        let mut input = Input {
+            bytes,
+            base,
+            table,
+            all: buf,
+            eof,
+        };
         let read = match self.replay(shape, &input) {
             Some(length) => Ok(length),
             None => self.run(shape, &mut input),
@@ -227,7 +237,7 @@ impl RecordParser {
                 b'!' => self.declaration(input, lt)?,
                 b'?' => {
                     self.trace.spoil();
-                    input.stretch_end(lt, Stretch::Instruction)?
+                    self.stretch_end(input, lt, Stretch::Instruction)?
                 }
                 _ => self.element(shape, input, lt)?,
             };
@@ -246,7 +256,7 @@ impl RecordParser {
         let start = lt + 1;
         let (node, name_end, is_row) = self.child(shape, input, start)?;
         if is_row {
-            self.nested(input, lt)?;
+            self.nested(shape, input, lt)?;
         }
         if depth >= self.limits.depth_max {
             let depth_max = self.limits.depth_max as u64;
@@ -615,6 +625,19 @@ impl RecordParser {
         Ok(())
     }
 
+    /// The position after the comment or the like that begins at `lt`.
+    fn stretch_end(
+        &mut self,
+        input: &Input<'_>,
+        lt: usize,
+        stretch: Stretch,
+    ) -> Result<usize, Stop> {
+        let (bytes, from) = (input.bytes, lt + stretch.opening().len());
+        let unended = &mut self.ahead.unended;
+        let end = unended.end(stretch, bytes, input.base, from, bytes.len());
+        end.ok_or(Stop::Incomplete)
+    }
+
     /// A comment or a CDATA section.
     fn declaration(&mut self, input: &Input<'_>, lt: usize) -> Result<usize, Stop> {
         self.trace.spoil();
@@ -622,7 +645,7 @@ impl RecordParser {
         for stretch in [Stretch::Comment, Stretch::CData] {
             let opening = stretch.opening();
             if rest.starts_with(opening) {
-                let end = input.stretch_end(lt, stretch)?;
+                let end = self.stretch_end(input, lt, stretch)?;
                 if stretch == Stretch::CData
                     && self.frames.last().is_some_and(|frame| frame.collect)
                 {
@@ -698,12 +721,13 @@ impl RecordParser {
     }
 
     /// An element with a row tag's name begins at `at`: from now on the record must end within reach.
-    fn nested(&mut self, input: &mut Input<'_>, at: usize) -> Result<(), Stop> {
+    fn nested(&mut self, shape: &Shape, input: &mut Input<'_>, at: usize) -> Result<(), Stop> {
         self.trace.spoil();
         if self.nested_at.is_none() {
             self.nested_at = Some(at);
             let reach = self.limits.recovery_bytes_max;
-            if at >= reach {
+            let (all, base, eof, ahead) = (input.all, input.base, input.eof, &mut self.ahead);
+            if at >= reach || ahead.is_unclosed(all, base, eof, shape.rows(), reach) {
                 return Err(Stop::Bad(self.unclosed(input, at)));
             }
             input.bytes = input.bytes.get(..reach).unwrap_or(input.bytes);

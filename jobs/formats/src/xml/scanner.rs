@@ -10,7 +10,7 @@ use super::columns::RecordAt;
 use super::head::{self, Declared, Head, HeadState};
 use super::lex::{self, Doctype, Markup, Stretch};
 use super::record::{Parsed, RecordParser};
-use super::recover::{Passed, Recovery, pass, recover};
+use super::recover::{Passed, Recovery, pass};
 use super::shape::Shape;
 use super::tape::Tape;
 use super::{
@@ -366,7 +366,9 @@ impl Scanner {
             Parsed::Incomplete => return Ok(Some(self.need_more(rest.len()))),
             Parsed::Bad(reason) => reason,
         };
-        match recover(rest, eof, shape.rows(), self.options.recovery_bytes_max) {
+        let reach = self.options.recovery_bytes_max;
+        let ahead = &mut self.parser.ahead;
+        match ahead.recover(rest, self.position, eof, shape.rows(), reach) {
             Recovery::Incomplete => Ok(Some(self.need_more(rest.len()))),
             Recovery::Closed(end) | Recovery::Eof(end) => self.bad_ends(rest, end, reason, tag),
             Recovery::Before(end) => {
@@ -412,14 +414,9 @@ impl Scanner {
         let Mode::Passing { own, .. } = &self.mode else {
             return Ok(None);
         };
-        match pass(
-            rest,
-            0,
-            eof,
-            own,
-            shape.rows(),
-            self.options.recovery_bytes_max,
-        ) {
+        let reach = self.options.recovery_bytes_max;
+        let (base, unended) = (self.position, &mut self.parser.ahead.unended);
+        match pass(rest, base, eof, own, shape.rows(), reach, unended) {
             Passed::End(end) => {
                 self.advance(rest, end);
                 let Mode::Passing {
@@ -652,13 +649,19 @@ impl Scanner {
         Step::NeedInput(at_least)
     }
 
-    /// An unfinished token or record of which this many bytes are there: twice as many are worth another look.
+    /// An unfinished token or record of which this many bytes are there: twice as many are worth another look, though
+    /// at first no more than say whether a record is too long.
     fn need_more(&mut self, have: usize) -> Step {
-        let most = self
+        let enough = self
             .options
             .record_bytes_max
             .saturating_add(1)
             .max(2 * lex::TAG_BYTES_MAX);
-        self.need(have.saturating_mul(2).min(most).max(have + 1))
+        let twice = have.saturating_mul(2).max(have + 1);
+        self.need(if have < enough {
+            twice.min(enough)
+        } else {
+            twice
+        })
     }
 }

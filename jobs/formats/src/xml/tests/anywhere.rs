@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::cutting::{Cutting, LIMITS, in_splits, one_pass, options};
-use super::real::real_data;
+use super::real::{long, real_data};
 use super::run::rounds;
 use super::tricky::TRICKY;
 use crate::infer::{InferOptions, Inferrer};
@@ -92,13 +92,7 @@ fn tricky_documents_cut_anywhere_are_those_of_one_pass() {
     assert!(restarts > 1000, "{restarts}");
 }
 
-/// Whether the long versions of the tests are to run.
-pub(super) fn long() -> bool {
-    std::env::var_os("HEADWORKS_LONG").is_some()
-}
-
-/// The real files, and the tags whose elements are read as rows; whether a schema that was inferred may miss some of
-/// it is said with them.
+/// The real files, and the tags whose elements are read as rows.
 const REAL: &[(&str, &[&str])] = &[
     ("spark-xml/files/ages.xml", &["person"]),
     ("spark-xml/files/attributes-case-sensitive.xml", &["ROW"]),

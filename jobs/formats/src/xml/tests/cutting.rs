@@ -169,7 +169,8 @@ pub(super) fn in_splits(
                 end as u64
             },
         };
-        let (mut batches, mut bad, mut report) = one_split(&mut reader, &head, bytes, split, &mut chunk)?;
+        let (mut batches, mut bad, mut report) =
+            one_split(&mut reader, &head, bytes, split, &mut chunk)?;
         if let Some(prev) = &prev
             && let Chain::RestartAt(at) = verify_chain(prev, &report)
         {

@@ -9,6 +9,7 @@ mod documents;
 mod entities;
 mod filter;
 mod heads;
+mod hostile;
 mod mutate;
 mod options;
 mod oracle;

@@ -148,6 +148,7 @@ fn doctype(bytes: &[u8], at: usize) -> Token {
                 in_subset = false;
                 Some(p + 1)
             }
+            b'<' if bytes[p..].starts_with(b"<!DOCTYPE") => None,
             quote @ (b'"' | b'\'') => find(bytes, p + 1, &[quote]).map(|close| close + 1),
             b'<' if bytes[p..].starts_with(b"<!--") => find(bytes, p + 4, b"-->").map(|i| i + 3),
             b'<' if bytes[p..].starts_with(b"<?") => find(bytes, p + 2, b"?>").map(|i| i + 2),
