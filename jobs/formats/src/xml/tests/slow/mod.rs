@@ -3,7 +3,8 @@
 //! It has the whole file before it, looks at one byte after the other, builds a tree for each record, and makes a row
 //! or a bad record of it. It is written from the rules alone (`xml`'s table of values, `recover`'s rule for broken
 //! records, XML 1.0) and shares no code with the reader but what turns text into numbers and dates, which has tests
-//! of its own. It knows nothing of splits, buffers, guesses and tapes.
+//! of its own. It knows nothing of splits, buffers, guesses and tapes; nor of other encodings and declared entities,
+//! which have tests of their own (`charsets`, `entities`).
 
 mod markup;
 mod record;
@@ -62,8 +63,10 @@ impl Why {
             BadReason::Unclosed { at, .. } => ("unclosed", Some(*at), String::new()),
             BadReason::TooLarge { .. } => ("too large", None, String::new()),
             BadReason::TooDeep { at, .. } => ("too deep", Some(*at), String::new()),
-            BadReason::InvalidUtf8 { at, .. } => ("utf-8", Some(*at), String::new()),
-            BadReason::UnknownEntity { at, .. } => ("entity", Some(*at), String::new()),
+            BadReason::InvalidByte { at, .. } => ("utf-8", Some(*at), String::new()),
+            BadReason::UnknownEntity { at, .. } | BadReason::Entity { at, .. } => {
+                ("entity", Some(*at), String::new())
+            }
             BadReason::Value { path, .. } => ("value", None, path.clone()),
             BadReason::Repeated { path, .. } => ("repeated", None, path.clone()),
             BadReason::Endless { at, what } => ("endless", Some(*at), what.clone()),
