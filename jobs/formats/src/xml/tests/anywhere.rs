@@ -11,7 +11,7 @@ use crate::infer::{InferOptions, Inferrer};
 use crate::xml::{FedState, Split, XmlConfig, XmlOptions};
 
 /// The schema that inference finds for a document under the usual limits, if it finds one.
-fn inferred(options: XmlOptions, tags: &[&str], bytes: &[u8]) -> Option<Arc<XmlConfig>> {
+pub(super) fn inferred(options: XmlOptions, tags: &[&str], bytes: &[u8]) -> Option<Arc<XmlConfig>> {
     let learning = Arc::new(XmlOptions::new(tags).unwrap());
     let mut inferrer = Inferrer::new(learning, Split::whole());
     assert_eq!(inferrer.feed(bytes, true).unwrap().state, FedState::Done);
@@ -42,7 +42,7 @@ fn check_cuts(config: &Arc<XmlConfig>, bytes: &[u8], cuts: &[usize], apart: usiz
 }
 
 /// Reads the file in seeded sets of 2 to 20 splits with buffers of seeded sizes.
-fn check_sets(config: &Arc<XmlConfig>, bytes: &[u8], rounds: u64, name: &str) {
+pub(super) fn check_sets(config: &Arc<XmlConfig>, bytes: &[u8], rounds: u64, name: &str) {
     if bytes.is_empty() {
         return;
     }

@@ -3,6 +3,7 @@
 mod anywhere;
 mod broken;
 mod charsets;
+mod corpora;
 mod cutting;
 mod damage;
 mod documents;

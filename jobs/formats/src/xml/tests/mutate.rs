@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::run::rounds;
-use super::targets::{HEAD_BYTES, TARGETS, WORDS, word};
+use super::targets::{HEAD_BYTES, TARGETS, Target, WORDS, word};
 use super::tricky::TRICKY;
 
 /// Mutated inputs of each target in the usual run.
@@ -55,12 +55,12 @@ fn seeded(name: &str) {
     }
 }
 
-fn fails(target: fn(&[u8]), input: &[u8]) -> bool {
+fn fails(target: Target, input: &[u8]) -> bool {
     std::panic::catch_unwind(|| target(input)).is_err()
 }
 
 /// Leaves out of an input what it fails without.
-fn shrunk(target: fn(&[u8]), mut input: Vec<u8>) -> Vec<u8> {
+fn shrunk(target: Target, mut input: Vec<u8>) -> Vec<u8> {
     let mut length = input.len();
     while length > 0 {
         let mut at = HEAD_BYTES;

@@ -20,8 +20,11 @@ use crate::xml::{
     Start, XmlConfig, verify_chain,
 };
 
+/// Panics if the reader is wrong about these bytes.
+pub(super) type Target = fn(&[u8]);
+
 /// The targets, by name.
-pub(super) const TARGETS: &[(&str, fn(&[u8]))] = &[
+pub(super) const TARGETS: &[(&str, Target)] = &[
     ("tokenizer", tokenizer),
     ("splitter", splitter),
     ("reader", reader),
