@@ -474,8 +474,7 @@ impl RecordParser {
             }
             Kind::Any => {
                 // White space beside fields is no text.
-                let fields =
-                    frame.has_elements || frame.has_attributes && shape.reads_attributes;
+                let fields = frame.has_elements || frame.has_attributes && shape.reads_attributes;
                 if !fields || !self.blank(input, frame.pieces) {
                     self.value(input, frame.node, frame.pieces, content_end);
                 }

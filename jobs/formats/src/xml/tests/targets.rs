@@ -16,8 +16,8 @@ use super::slow;
 use crate::infer::{InferOptions, Inferrer, TypeTree};
 use crate::schema_file;
 use crate::xml::{
-    BadReason, Chain, FedState, Head, OnBadRecord, OnBadValue, ReadFailure, Split, SplitReport,
-    Start, XmlConfig, verify_chain,
+    BadReason, Chain, FedState, Head, OnBadRecord, OnBadValue, OnUnknown, ReadFailure, Split,
+    SplitReport, Start, XmlConfig, verify_chain,
 };
 
 /// Panics if the reader is wrong about these bytes.
@@ -58,7 +58,19 @@ pub(super) fn reader(data: &[u8]) {
 pub(super) fn splitter(data: &[u8]) {
     let input = Input::new(data);
     let (schema, output) = input.schemas();
-    let config = input.config(schema, output);
+    let config = input.config(schema, output).as_ref().clone();
+    let mut options = config.options().clone();
+    let more = input.head[HEAD_BYTES - 1];
+    options.exclude_attributes = more & 3 == 3;
+    options.ignore_namespaces = more & 12 != 12;
+    if more & 48 == 48 {
+        options.null_values = vec!["1".to_string()];
+    }
+    if more & 192 == 192 {
+        options.on_unknown = OnUnknown::DiscardRow;
+    }
+    let (schema, output) = (config.schema().clone(), config.output().clone());
+    let config = Arc::new(XmlConfig::new(options, schema, output).unwrap());
     let bytes = &input.document;
     let Some(whole) = readable(one_pass(&config, bytes)) else {
         return;

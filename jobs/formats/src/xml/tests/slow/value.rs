@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::record::Element;
 use super::{Slow, Why};
-use crate::values;
+use crate::values::{self, Forms};
 use crate::xml::{OFFSET_COLUMN, OnBadValue, ROW_TAG_COLUMN, XmlConfig};
 
 /// Looks the elements of one record up in the schema.
@@ -221,10 +221,10 @@ impl Rows<'_> {
                 let value = values::decimal128(text, *precision, *scale);
                 value.map(|value| json!(Decimal128Type::format_decimal(value, *precision, *scale)))
             }
-            DataType::Timestamp(_, zone) => values::timestamp(text)
-                .or_else(|| values::date_as_timestamp(text))
-                .filter(|moment| moment.zoned == zone.is_some())
-                .map(|moment| json!(moment.micros)),
+            DataType::Timestamp(_, zone) => {
+                let micros = Forms::default().micros(text, zone.is_some());
+                micros.map(|micros| json!(micros))
+            }
             other => panic!("{other}"),
         };
         match value {
