@@ -17,7 +17,9 @@ fn time(config: &Arc<XmlConfig>, bytes: &[u8]) -> Duration {
     loop {
         let from = reader.position() as usize;
         let to = (from + length).min(bytes.len());
-        let fed = reader.feed(&bytes[from..to], to == bytes.len()).unwrap();
+        let Ok(fed) = reader.feed(&bytes[from..to], to == bytes.len()) else {
+            return started.elapsed(); // It looks like another encoding.
+        };
         match fed.state {
             FedState::NeedInput { at_least } => length = at_least.max(CHUNK_BYTES),
             FedState::Done => return started.elapsed(),
