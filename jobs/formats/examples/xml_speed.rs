@@ -43,11 +43,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut inferrer = Inferrer::new(Arc::new(options.clone()), Split::whole());
     for file in &files {
         inferrer.next_file();
+        let mut length = BUFFER_BYTES;
         loop {
             let from = inferrer.position() as usize;
-            let to = file.len().min(from + BUFFER_BYTES);
-            if inferrer.feed(&file[from..to], to == file.len())?.state == FedState::Done {
-                break;
+            let to = file.len().min(from + length);
+            match inferrer.feed(&file[from..to], to == file.len())?.state {
+                FedState::NeedInput { at_least } => length = at_least.max(BUFFER_BYTES),
+                FedState::BatchReady => {}
+                FedState::Done => break,
             }
         }
     }
@@ -121,16 +124,17 @@ fn read(path: &str) -> std::io::Result<Vec<Vec<u8>>> {
 }
 
 fn read_file(reader: &mut XmlReader, file: &[u8]) -> Result<SplitReport, Box<dyn Error>> {
+    let mut length = BUFFER_BYTES;
     loop {
         let from = reader.position() as usize;
-        let to = file.len().min(from + BUFFER_BYTES);
-        let fed = reader.feed(&file[from..to], to == file.len())?;
-        if fed.state == FedState::BatchReady {
-            std::hint::black_box(reader.take_batch()?);
-            reader.take_bad();
-        }
-        if fed.state == FedState::Done {
-            return Ok(reader.report());
+        let to = file.len().min(from + length);
+        match reader.feed(&file[from..to], to == file.len())?.state {
+            FedState::NeedInput { at_least } => length = at_least.max(BUFFER_BYTES),
+            FedState::BatchReady => {
+                std::hint::black_box(reader.take_batch()?);
+                reader.take_bad();
+            }
+            FedState::Done => return Ok(reader.report()),
         }
     }
 }

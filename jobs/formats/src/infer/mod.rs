@@ -189,7 +189,7 @@ impl Reading {
     fn new(options: &XmlOptions) -> Option<Box<Self>> {
         let reading = Self {
             forms: options.forms(),
-            cleaner: Cleaner::new(true, &options.null_values),
+            cleaner: Cleaner::new(options.trim, &options.null_values),
         };
         let is_default = reading.cleaner == Cleaner::Trims && !reading.forms.are_given();
         (!is_default).then(|| Box::new(reading))

@@ -84,6 +84,20 @@ fn schemas_of_documents() {
     }
 }
 
+/// ` 7` was inferred as a number, which the reader then refused.
+#[test]
+fn values_that_are_not_trimmed_are_not_trimmed_for_inference() {
+    let mut options = options().as_ref().clone();
+    options.trim = false;
+    let mut inferrer = Inferrer::new(Arc::new(options), Split::whole());
+    let document = "<r><a> 7</a><b>7</b> <c x='1'> <d/> </c></r>";
+    inferrer.feed(document.as_bytes(), true).unwrap();
+    assert_eq!(
+        fields(&inferrer.finish()),
+        "  a: text\n  b: int64\n  c:\n    fields:\n      _x: int64\n      d: text\n"
+    );
+}
+
 #[test]
 fn a_tree_without_records_has_no_schema() {
     assert_eq!(

@@ -57,13 +57,19 @@ impl Drift {
     }
 }
 
+/// An attribute and an element may have one path: they are counted together.
 fn by_path(counts: &[PathCount], shape: &Shape) -> BTreeMap<String, PathCount> {
-    let seen = counts
-        .iter()
-        .enumerate()
-        .filter(|(_, count)| count.count > 0);
-    seen.map(|(node, count)| (shape.path(node as NodeId), count.clone()))
-        .collect()
+    let mut paths: BTreeMap<String, PathCount> = BTreeMap::new();
+    for (node, count) in counts.iter().enumerate().filter(|(_, c)| c.count > 0) {
+        let sum = paths.entry(shape.path(node as NodeId)).or_default();
+        let before = sum.count;
+        if before == 0 || count.record_offset < sum.record_offset {
+            *sum = count.clone();
+            sum.count = 0;
+        }
+        sum.count = before + count.count;
+    }
+    paths
 }
 
 /// A text for a person, cut at [`EXAMPLE_BYTES_MAX`].

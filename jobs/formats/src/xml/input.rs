@@ -1,10 +1,7 @@
 //! The bytes of the record at hand, as the strict pass looks at them.
 
-use memchr::memmem;
-
 use super::BadReason;
 use super::config::{is_name_byte, is_name_start};
-use super::lex::Stretch;
 use crate::charset::SingleByte;
 
 /// Why a pass stopped early.
@@ -30,6 +27,9 @@ pub(super) struct Input<'a> {
     pub(super) base: u64,
     /// How the file's bytes become characters, if they are not UTF-8.
     pub(super) table: Option<SingleByte>,
+    /// The bytes in the buffer from the record's first on, and whether the file ends with them.
+    pub(super) all: &'a [u8],
+    pub(super) eof: bool,
 }
 
 impl Input<'_> {
@@ -67,14 +67,6 @@ impl Input<'_> {
             Some(length) => Ok(from + length),
             None => Err(Stop::Incomplete),
         }
-    }
-
-    /// The position after the comment or the like that begins at `lt`.
-    pub(super) fn stretch_end(&self, lt: usize, stretch: Stretch) -> Result<usize, Stop> {
-        let from = lt + stretch.opening().len();
-        let rest = or_incomplete(self.bytes.get(from..))?;
-        let found = or_incomplete(memmem::find(rest, stretch.terminator()))?;
-        Ok(from + found + stretch.terminator().len())
     }
 }
 

@@ -194,6 +194,36 @@ pub(crate) fn tag_end(buf: &[u8], from: usize, eof: bool) -> TagEnd {
     }
 }
 
+/// Whether a start tag, from the end of its name on, is one that a strict pass reads as [`tag_end`] does: attributes
+/// with quoted values that hold no `<`, and nothing else.
+pub(crate) fn is_plain_tag(tag: &[u8]) -> bool {
+    let mut p = 0;
+    loop {
+        let spaces = tag.get(p..).unwrap_or_default().iter();
+        p += spaces.take_while(|byte| is_space(**byte)).count();
+        let rest = tag.get(p..).unwrap_or_default();
+        if rest == b">" || rest == b"/>" {
+            return true;
+        }
+        let is_key = |byte: &u8| is_name_byte(*byte) || is_space(*byte);
+        let key = rest.iter().take_while(|byte| is_key(byte)).count();
+        let Some([b'=', value @ ..]) = rest.get(key..) else {
+            return false;
+        };
+        let spaces = value.iter().take_while(|byte| is_space(**byte)).count();
+        let Some([quote @ (b'"' | b'\''), text @ ..]) = value.get(spaces..) else {
+            return false;
+        };
+        let Some(length) = memchr2(*quote, b'<', text) else {
+            return false;
+        };
+        if text.get(length) != Some(quote) {
+            return false;
+        }
+        p += key + 1 + spaces + 1 + length + 1;
+    }
+}
+
 enum Quoted {
     Incomplete,
     /// The position after the closing quote.
@@ -247,7 +277,8 @@ pub(crate) enum Doctype {
     Endless,
 }
 
-/// Finds the end of the document type declaration that begins at `at`, internal subset included.
+/// Finds the end of the document type declaration that begins at `at`, internal subset included. None holds another:
+/// one that does has no end of its own.
 pub(crate) fn doctype_end(buf: &[u8], at: usize, eof: bool) -> Doctype {
     let rest = buf.get(at..).unwrap_or_default();
     let reach = rest.get(..TAG_BYTES_MAX).unwrap_or(rest);
@@ -274,6 +305,7 @@ pub(crate) fn doctype_end(buf: &[u8], at: usize, eof: bool) -> Doctype {
                 Some(close) => p + close + 2,
                 None => return missing,
             },
+            b'<' if tail.starts_with(b"<!DOCTYPE") => return Doctype::Endless,
             b'<' if tail.starts_with(b"<!--") || tail.starts_with(b"<?") => {
                 let stretch = if tail.starts_with(b"<?") {
                     Stretch::Instruction
@@ -409,6 +441,8 @@ mod tests {
             ("<!DOCTYPE a [<!ENTITY b \"]>\">]>", Doctype::End(31)),
             ("<!DOCTYPE a [<!-- ]> --><?p ]>?>]>", Doctype::End(34)),
             ("<!DOCTYPE a [", Doctype::Endless),
+            ("<!DOCTYPE a [<!DOCTYPE b>", Doctype::Endless),
+            ("<!DOCTYPE a '<!DOCTYPE b>'>", Doctype::End(27)),
         ];
         for (text, expected) in cases {
             assert_eq!(doctype_end(text.as_bytes(), 0, true), *expected, "{text}");

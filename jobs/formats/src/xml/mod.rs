@@ -10,7 +10,7 @@
 //! | `scanner` | what stands between records, and where each record begins and ends |
 //! | [`head`], `doctype` | what a file's beginning says of all of it: its encoding, and the entities that it declares |
 //! | `lex` | markup read tolerantly: between records, and inside broken ones |
-//! | `recover` | the rule that says where a broken record ends |
+//! | `recover`, `ahead` | the rule that says where a broken record ends, applied in linear time |
 //! | `record`, `attributes`, `input`, `text`, `bytes` | the strict pass over one record |
 //! | `template`, `trace`, `replay` | what records have in common, learned, so that most markup is only compared |
 //! | [`gate`], [`filter`] | what may keep a record from becoming a row: the contract about unknown names, a filter |
@@ -26,7 +26,7 @@
 //! | --- | --- |
 //! | element | the column of its local name, whatever its prefix |
 //! | attribute | the column of its local name, after `attribute_prefix` (`_`); namespace declarations are no attributes |
-//! | element with attributes or child elements | `Struct`; text beside them is its field `value_tag` (`_VALUE`), if it is not blank |
+//! | element with attributes or child elements | `Struct`; text beside them is its field `value_tag` (`_VALUE`), if it is not white space alone |
 //! | text of an element of `Struct` type that has no attributes | the same: its field `value_tag` |
 //! | element that occurs again | the next item, if the column is a `List`; else the record is bad (`on_bad_value: null`: the first one stays, and the rest are counted) |
 //! | one element of a `List` column | a list of one |
@@ -58,6 +58,7 @@
 //! declarations that contradict one another, in [`Head::look`].
 //! What the types take is said in [`values`](crate::values); how the options are called in Spark, in `SPARK.md`.
 
+mod ahead;
 mod attributes;
 mod bytes;
 mod column;

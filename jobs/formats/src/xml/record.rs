@@ -10,6 +10,7 @@
 use memchr::{memchr, memrchr};
 
 use super::BadReason;
+use super::ahead::Ahead;
 use super::bytes::{find_lt, skip_space, stands_at};
 use super::config::{Limits, RECORD_BYTES_LARGEST};
 use super::doctype::Refusal;
@@ -48,6 +49,7 @@ pub(crate) struct RecordParser {
     nested_at: Option<usize>,
     pub(super) template: Template,
     pub(super) trace: Trace,
+    pub(super) ahead: Ahead,
     trim: bool,
     limits: Limits,
 }
@@ -91,6 +93,7 @@ impl RecordParser {
             nested_at: None,
             template: Template::default(),
             trace: Trace::default(),
+            ahead: Ahead::default(),
             trim,
             limits: Limits {
                 recovery_bytes_max: limits.recovery_bytes_max.min(limits.record_bytes_max),
@@ -102,6 +105,7 @@ impl RecordParser {
     /// Makes ready for another file.
     pub(crate) fn forget_place(&mut self) {
         self.special = Special::default();
+        self.ahead = Ahead::default();
     }
 
     /// Goes by what the head of the file at hand says.
@@ -136,7 +140,13 @@ impl RecordParser {
             None => self.limits.record_bytes_max,
         };
         let bytes = buf.get(..record_bytes_max).unwrap_or(buf);
-        let mut input = Input { bytes, base, table };
+        let mut input = Input {
+            bytes,
+            base,
+            table,
+            all: buf,
+            eof,
+        };
         let read = match self.replay(shape, &input) {
             Some(length) => Ok(length),
             None => self.run(shape, &mut input),
@@ -227,7 +237,7 @@ impl RecordParser {
                 b'!' => self.declaration(input, lt)?,
                 b'?' => {
                     self.trace.spoil();
-                    input.stretch_end(lt, Stretch::Instruction)?
+                    self.stretch_end(input, lt, Stretch::Instruction)?
                 }
                 _ => self.element(shape, input, lt)?,
             };
@@ -246,7 +256,7 @@ impl RecordParser {
         let start = lt + 1;
         let (node, name_end, is_row) = self.child(shape, input, start)?;
         if is_row {
-            self.nested(input, lt)?;
+            self.nested(shape, input, lt)?;
         }
         if depth >= self.limits.depth_max {
             let depth_max = self.limits.depth_max as u64;
@@ -463,16 +473,16 @@ impl RecordParser {
                 self.tape.push(Op::Value, frame.node, range, Encoded::Plain);
             }
             Kind::Any => {
-                self.value(input, frame.node, frame.pieces, content_end);
+                // White space beside fields is no text.
+                let fields = frame.has_elements || frame.has_attributes && shape.reads_attributes;
+                if !fields || !self.blank(input, frame.pieces) {
+                    self.value(input, frame.node, frame.pieces, content_end);
+                }
                 self.tape
                     .push(Op::Leave, frame.node, (0, 0), Encoded::Plain);
             }
             Kind::Struct => {
-                let pieces = self.pieces.get(frame.pieces..).unwrap_or_default();
-                let blank = pieces
-                    .iter()
-                    .all(|piece| is_blank(input.slice(piece.range)));
-                if !blank {
+                if !self.blank(input, frame.pieces) {
                     let value = node.value;
                     self.struct_text(shape, input, frame.node, value, frame.pieces, content_end);
                 } else if !(frame.has_elements || frame.has_attributes && shape.reads_attributes)
@@ -566,17 +576,18 @@ impl RecordParser {
         } else if node.wanted {
             match node.kind {
                 Kind::Leaf | Kind::Any => self.tape.push(Op::Value, id, range, encoded),
-                Kind::Struct if is_blank(input.slice(range)) => {
-                    self.tape.push(Op::Null, id, range, Encoded::Plain);
-                }
                 Kind::Struct => {
                     let value = node.value;
                     let from = self.pieces.len();
-                    self.tape.push(Op::Enter, id, range, Encoded::Plain);
                     self.pieces.push(Piece { range, encoded });
-                    self.struct_text(shape, input, id, value, from, range.1);
+                    if self.blank(input, from) {
+                        self.tape.push(Op::Null, id, range, Encoded::Plain);
+                    } else {
+                        self.tape.push(Op::Enter, id, range, Encoded::Plain);
+                        self.struct_text(shape, input, id, value, from, range.1);
+                        self.tape.push(Op::Leave, id, (0, 0), Encoded::Plain);
+                    }
                     self.pieces.truncate(from);
-                    self.tape.push(Op::Leave, id, (0, 0), Encoded::Plain);
                 }
                 Kind::Inner => self.tape.push(Op::Value, id, range, Encoded::Plain),
                 Kind::Outer => {
@@ -590,6 +601,20 @@ impl RecordParser {
         }
     }
 
+    /// Whether the pieces from `from` on are blank.
+    fn blank(&self, input: &Input<'_>, from: usize) -> bool {
+        let pieces = self.pieces.get(from..).unwrap_or_default();
+        pieces.iter().all(|piece| self.is_blank(input, *piece))
+    }
+
+    /// Whether a piece of text holds nothing but white space; if values are trimmed, that written as a reference too.
+    #[inline]
+    pub(super) fn is_blank(&self, input: &Input<'_>, piece: Piece) -> bool {
+        let text = input.slice(piece.range);
+        let escaped = self.trim && piece.encoded == Encoded::Escaped;
+        text.iter().all(|b| is_space(*b)) || (escaped && self.tape.rules.is_space(text))
+    }
+
     /// Text between tags.
     fn text(&mut self, input: &Input<'_>, range: (usize, usize)) -> Result<(), Stop> {
         let encoded = self.encoding(input, range)?;
@@ -599,6 +624,19 @@ impl RecordParser {
         Ok(())
     }
 
+    /// The position after the comment or the like that begins at `lt`.
+    fn stretch_end(
+        &mut self,
+        input: &Input<'_>,
+        lt: usize,
+        stretch: Stretch,
+    ) -> Result<usize, Stop> {
+        let (bytes, from) = (input.bytes, lt + stretch.opening().len());
+        let unended = &mut self.ahead.unended;
+        let end = unended.end(stretch, bytes, input.base, from, bytes.len());
+        end.ok_or(Stop::Incomplete)
+    }
+
     /// A comment or a CDATA section.
     fn declaration(&mut self, input: &Input<'_>, lt: usize) -> Result<usize, Stop> {
         self.trace.spoil();
@@ -606,7 +644,7 @@ impl RecordParser {
         for stretch in [Stretch::Comment, Stretch::CData] {
             let opening = stretch.opening();
             if rest.starts_with(opening) {
-                let end = input.stretch_end(lt, stretch)?;
+                let end = self.stretch_end(input, lt, stretch)?;
                 if stretch == Stretch::CData
                     && self.frames.last().is_some_and(|frame| frame.collect)
                 {
@@ -682,12 +720,13 @@ impl RecordParser {
     }
 
     /// An element with a row tag's name begins at `at`: from now on the record must end within reach.
-    fn nested(&mut self, input: &mut Input<'_>, at: usize) -> Result<(), Stop> {
+    fn nested(&mut self, shape: &Shape, input: &mut Input<'_>, at: usize) -> Result<(), Stop> {
         self.trace.spoil();
         if self.nested_at.is_none() {
             self.nested_at = Some(at);
             let reach = self.limits.recovery_bytes_max;
-            if at >= reach {
+            let (all, base, eof, ahead) = (input.all, input.base, input.eof, &mut self.ahead);
+            if at >= reach || ahead.is_unclosed(all, base, eof, shape.rows(), reach) {
                 return Err(Stop::Bad(self.unclosed(input, at)));
             }
             input.bytes = input.bytes.get(..reach).unwrap_or(input.bytes);
@@ -700,11 +739,6 @@ impl RecordParser {
 #[inline(always)]
 fn ends_name(byte: u8) -> bool {
     matches!(byte, b'>' | b'/') || is_space(byte)
-}
-
-#[inline(always)]
-pub(super) fn is_blank(text: &[u8]) -> bool {
-    text.iter().all(|b| is_space(*b))
 }
 
 /// The position after `</name>` at `lt`, if that is what stands there.

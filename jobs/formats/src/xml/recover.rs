@@ -22,9 +22,10 @@
 
 use memchr::memchr;
 
+use super::ahead::Unended;
 use super::lex::{self, Doctype, Markup, RowMatcher, TagEnd};
 
-/// What came of looking for a broken record's end.
+/// What came of looking for a broken record's end by rules 1, 2 and 4 (see [`ahead`](super::ahead)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Recovery {
     /// More bytes are needed.
@@ -39,53 +40,12 @@ pub(crate) enum Recovery {
     Pass(usize),
 }
 
-/// Applies rules 1, 2 and 4. `buf` begins with the record's `<`.
-pub(crate) fn recover(
-    buf: &[u8],
-    eof: bool,
-    rows: &RowMatcher,
-    recovery_bytes_max: usize,
-) -> Recovery {
+/// The start tag of the record that `buf` begins with.
+pub(super) fn own_tag(buf: &[u8], eof: bool) -> Next {
     let Markup::Open { name_end } = lex::markup(buf, 0, eof) else {
-        return Recovery::Incomplete;
+        return Next::Incomplete;
     };
-    let own = buf.get(1..name_end).unwrap_or_default();
-    let mut p = match lex::tag_end(buf, name_end, eof) {
-        TagEnd::Incomplete => return Recovery::Incomplete,
-        TagEnd::Closed { end, empty: true } => return Recovery::Closed(end),
-        TagEnd::Closed { end, .. } | TagEnd::Cut { end } => end,
-    };
-    let mut open = 1_u64;
-    let mut nested = None;
-    loop {
-        let token = match next_token(buf, p, eof, recovery_bytes_max, recovery_bytes_max) {
-            Next::Token(token) => token,
-            Next::Incomplete => return Recovery::Incomplete,
-            Next::Eof => return nested.map_or(Recovery::Eof(buf.len()), Recovery::Before),
-            Next::Beyond(at) => return nested.map_or(Recovery::Pass(at), Recovery::Before),
-        };
-        match token.kind {
-            Kind::Open { name_end, empty } => {
-                let name = buf.get(token.at + 1..name_end).unwrap_or_default();
-                if rows.find(name).is_some() {
-                    nested.get_or_insert(token.at);
-                }
-                if name == own && !empty {
-                    open += 1;
-                }
-            }
-            Kind::Close { name_end } => {
-                if buf.get(token.at + 2..name_end) == Some(own) {
-                    open -= 1;
-                    if open == 0 {
-                        return Recovery::Closed(token.end);
-                    }
-                }
-            }
-            Kind::Other => {}
-        }
-        p = token.end;
-    }
+    open_tag(buf, 0, name_end, eof)
 }
 
 /// What [`pass`] came to.
@@ -97,19 +57,20 @@ pub(crate) enum Passed {
     Until(usize),
 }
 
-/// Applies rules 3 and 4 from `from` on: for records that are too long to be held. `own` is the record's name with
-/// its prefix.
+/// Applies rules 3 and 4 from the start of `buf`, at the offset `base`, on: for records that are too long to be held.
+/// `own` is the record's name with its prefix.
 pub(crate) fn pass(
     buf: &[u8],
-    from: usize,
+    base: u64,
     eof: bool,
     own: &[u8],
     rows: &RowMatcher,
     recovery_bytes_max: usize,
+    unended: &mut Unended,
 ) -> Passed {
-    let mut p = from;
+    let mut p = 0;
     loop {
-        let token = match next_token(buf, p, eof, usize::MAX, recovery_bytes_max) {
+        let token = match next_token(buf, base, p, eof, usize::MAX, recovery_bytes_max, unended) {
             Next::Token(token) => token,
             Next::Eof => return Passed::End(buf.len()),
             Next::Incomplete | Next::Beyond(_) => {
@@ -118,7 +79,7 @@ pub(crate) fn pass(
             }
         };
         match token.kind {
-            Kind::Open { name_end, .. } => {
+            TokenKind::Open { name_end, .. } => {
                 if rows
                     .find(buf.get(token.at + 1..name_end).unwrap_or_default())
                     .is_some()
@@ -126,18 +87,19 @@ pub(crate) fn pass(
                     return Passed::End(token.at);
                 }
             }
-            Kind::Close { name_end } => {
+            TokenKind::Close { name_end } => {
                 if buf.get(token.at + 2..name_end) == Some(own) {
                     return Passed::End(token.end);
                 }
             }
-            Kind::Other => {}
+            TokenKind::Other => {}
         }
         p = token.end;
     }
 }
 
-enum Next {
+/// What comes next.
+pub(super) enum Next {
     Token(Token),
     Incomplete,
     Eof,
@@ -145,20 +107,29 @@ enum Next {
     Beyond(usize),
 }
 
-struct Token {
-    at: usize,
-    end: usize,
-    kind: Kind,
+/// A token in the buffer.
+pub(super) struct Token {
+    pub(super) at: usize,
+    pub(super) end: usize,
+    pub(super) kind: TokenKind,
 }
 
-enum Kind {
+pub(super) enum TokenKind {
     Open { name_end: usize, empty: bool },
     Close { name_end: usize },
     Other,
 }
 
-/// The next token that begins in `buf[from..until]`.
-fn next_token(buf: &[u8], from: usize, eof: bool, until: usize, stretch_bytes_max: usize) -> Next {
+/// The next token that begins in `buf[from..until]`; `buf` begins at the offset `base`.
+pub(super) fn next_token(
+    buf: &[u8],
+    base: u64,
+    from: usize,
+    eof: bool,
+    until: usize,
+    stretch_bytes_max: usize,
+    unended: &mut Unended,
+) -> Next {
     let window = buf.get(from..until.min(buf.len())).unwrap_or_default();
     let Some(i) = memchr(b'<', window) else {
         return if buf.len() >= until {
@@ -173,51 +144,54 @@ fn next_token(buf: &[u8], from: usize, eof: bool, until: usize, stretch_bytes_ma
     let token = |end, kind| Next::Token(Token { at, end, kind });
     match lex::markup(buf, at, eof) {
         Markup::Incomplete => Next::Incomplete,
-        Markup::Text => token(at + 1, Kind::Other),
-        Markup::Open { name_end } => match lex::tag_end(buf, name_end, eof) {
-            TagEnd::Incomplete => Next::Incomplete,
-            TagEnd::Closed { end, empty } => token(end, Kind::Open { name_end, empty }),
-            TagEnd::Cut { end } => token(
-                end,
-                Kind::Open {
-                    name_end,
-                    empty: false,
-                },
-            ),
-        },
+        Markup::Text => token(at + 1, TokenKind::Other),
+        Markup::Open { name_end } => open_tag(buf, at, name_end, eof),
         Markup::Close { name_end } => match lex::close_end(buf, name_end, eof) {
-            Some(end) => token(end, Kind::Close { name_end }),
+            Some(end) => token(end, TokenKind::Close { name_end }),
             None => Next::Incomplete,
         },
         Markup::Stretch(stretch) => {
             let content = at + stretch.opening().len();
-            let reach = buf
-                .get(..content.saturating_add(stretch_bytes_max))
-                .unwrap_or(buf);
-            match stretch.end(reach, content) {
-                Some(end) => token(end, Kind::Other),
-                None if eof || reach.len() < buf.len() => token(content, Kind::Other),
+            let reach = content.saturating_add(stretch_bytes_max);
+            match unended.end(stretch, buf, base, content, reach) {
+                Some(end) => token(end, TokenKind::Other),
+                None if eof || reach < buf.len() => token(content, TokenKind::Other),
                 None => Next::Incomplete,
             }
         }
         Markup::Doctype => match lex::doctype_end(buf, at, eof) {
             Doctype::Incomplete => Next::Incomplete,
-            Doctype::End(end) => token(end, Kind::Other),
-            Doctype::Endless => token(at + 1, Kind::Other),
+            Doctype::End(end) => token(end, TokenKind::Other),
+            Doctype::Endless => token(at + 1, TokenKind::Other),
         },
     }
+}
+
+fn open_tag(buf: &[u8], at: usize, name_end: usize, eof: bool) -> Next {
+    let (end, empty) = match lex::tag_end(buf, name_end, eof) {
+        TagEnd::Incomplete => return Next::Incomplete,
+        TagEnd::Closed { end, empty } => (end, empty),
+        TagEnd::Cut { end } => (end, false),
+    };
+    let kind = TokenKind::Open { name_end, empty };
+    Next::Token(Token { at, end, kind })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::xml::RowTag;
+    use crate::xml::ahead::Ahead;
 
     const REACH_BYTES: usize = 200;
 
     fn rows() -> RowMatcher {
         let tags = [RowTag::parse("r"), RowTag::parse("q")].map(Result::unwrap);
         RowMatcher::new(&tags, None)
+    }
+
+    fn recover(buf: &[u8], eof: bool, rows: &RowMatcher, reach: usize) -> Recovery {
+        Ahead::default().recover(buf, 0, eof, rows, reach)
     }
 
     #[test]
@@ -282,15 +256,21 @@ mod tests {
             panic!("not passed");
         };
         assert_eq!(from, REACH_BYTES);
-        let end = Passed::End(text.len() - 2);
-        assert_eq!(
-            pass(text.as_bytes(), from, false, b"r", &rows(), REACH_BYTES),
-            end
-        );
+        let passed = |bytes: &[u8]| {
+            let (rows, mut unended) = (rows(), Unended::default());
+            pass(
+                &bytes[from..],
+                from as u64,
+                false,
+                b"r",
+                &rows,
+                REACH_BYTES,
+                &mut unended,
+            )
+        };
+        let length = text.len() - from;
+        assert_eq!(passed(text.as_bytes()), Passed::End(length - 2));
         let part = &text.as_bytes()[..text.len() - 4];
-        assert_eq!(
-            pass(part, from, false, b"r", &rows(), REACH_BYTES),
-            Passed::Until(part.len() - 2)
-        );
+        assert_eq!(passed(part), Passed::Until(length - 4 - 2));
     }
 }

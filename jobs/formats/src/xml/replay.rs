@@ -4,7 +4,7 @@ use memchr::memchr2;
 
 use super::bytes::{find_lt, find_value_end, skip_space};
 use super::input::{Input, Stop};
-use super::record::{Piece, RecordParser, is_blank};
+use super::record::{Piece, RecordParser};
 use super::shape::{Kind, NO_NODE, NodeId, Shape};
 use super::tape::Op;
 use super::template::{Slot, Template};
@@ -108,17 +108,23 @@ impl RecordParser {
         } else if node.wanted {
             let range = if from < lt { (from, lt) } else { (lt, lt) };
             let encoded = if from < lt { encoded } else { Encoded::Plain };
+            let piece = Piece { range, encoded };
             match node.kind {
-                Kind::Leaf | Kind::Any => self.tape.push(Op::Value, id, range, encoded),
-                Kind::Struct if !is_blank(input.slice(range)) => {
+                // Raw ones are not learned.
+                Kind::Inner | Kind::Outer => return None,
+                Kind::Struct if self.is_blank(input, piece) => {
+                    if !shape.reads_attributes {
+                        return None; // Without its attributes it is NULL.
+                    }
+                }
+                Kind::Struct => {
                     let value = node.value;
-                    self.pieces.push(Piece { range, encoded });
+                    self.pieces.push(piece);
                     self.struct_text(shape, input, id, value, 0, lt);
                     self.pieces.clear();
                 }
-                Kind::Struct if shape.reads_attributes => {}
-                // Without its attributes it is NULL; raw ones are not learned.
-                Kind::Struct | Kind::Inner | Kind::Outer => return None,
+                Kind::Any if shape.reads_attributes && self.is_blank(input, piece) => {}
+                Kind::Leaf | Kind::Any => self.tape.push(Op::Value, id, range, encoded),
             }
         }
         Some(lt)

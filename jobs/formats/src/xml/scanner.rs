@@ -10,7 +10,7 @@ use super::columns::RecordAt;
 use super::head::{self, Declared, Head, HeadState};
 use super::lex::{self, Doctype, Markup, Stretch};
 use super::record::{Parsed, RecordParser};
-use super::recover::{Passed, Recovery, pass, recover};
+use super::recover::{Passed, Recovery, pass};
 use super::shape::Shape;
 use super::tape::Tape;
 use super::{
@@ -76,21 +76,30 @@ struct ScannerOptions {
 enum Mode {
     /// Outside any record.
     Between,
-    /// Inside a comment or the like, outside any record, whose end was not in the buffer. It began at `at`, and
-    /// `newlines` are the report's two counts there.
+    /// Inside a comment or the like, outside any record, whose end was not in the buffer.
     Stretch {
         stretch: Stretch,
-        at: u64,
-        newlines: (u64, u64),
+        begun: Begun,
     },
     /// Inside a bad record that is too long to be held.
     Passing {
-        bad: Box<BadRecord>,
+        begun: Begun,
+        reason: BadReason,
         /// Its row tag.
         tag: usize,
         own: Vec<u8>,
     },
     Done,
+}
+
+/// What is kept of something that is not held whole.
+#[derive(Debug, Default)]
+struct Begun {
+    at: u64,
+    /// The report's two counts at its first byte.
+    newlines: (u64, u64),
+    /// Its first bytes, `raw_bytes_max` at most.
+    raw: Vec<u8>,
 }
 
 impl Scanner {
@@ -189,14 +198,7 @@ impl Scanner {
             self.wanted = 1;
             let step = match &self.mode {
                 Mode::Done => Some(Step::Done),
-                Mode::Stretch {
-                    stretch,
-                    at,
-                    newlines,
-                } => {
-                    let (stretch, at, newlines) = (*stretch, *at, *newlines);
-                    self.stretch(rest, eof, stretch, at, newlines)?
-                }
+                Mode::Stretch { stretch, .. } => self.stretch(rest, eof, *stretch)?,
                 Mode::Passing { .. } => self.passing(shape, rest, eof)?,
                 Mode::Between => self.between(shape, rest, eof, from)?,
             };
@@ -258,12 +260,8 @@ impl Scanner {
                 let content = stretch.opening().len();
                 let end = stretch.end(rest, content);
                 if end.is_none() {
-                    let newlines = (self.report.newlines, self.report.newlines_past_end);
-                    self.mode = Mode::Stretch {
-                        stretch,
-                        at: self.position,
-                        newlines,
-                    };
+                    let begun = self.begun();
+                    self.mode = Mode::Stretch { stretch, begun };
                     self.advance(rest, content);
                     return Ok(None);
                 }
@@ -368,7 +366,9 @@ impl Scanner {
             Parsed::Incomplete => return Ok(Some(self.need_more(rest.len()))),
             Parsed::Bad(reason) => reason,
         };
-        match recover(rest, eof, shape.rows(), self.options.recovery_bytes_max) {
+        let reach = self.options.recovery_bytes_max;
+        let ahead = &mut self.parser.ahead;
+        match ahead.recover(rest, self.position, eof, shape.rows(), reach) {
             Recovery::Incomplete => Ok(Some(self.need_more(rest.len()))),
             Recovery::Closed(end) | Recovery::Eof(end) => self.bad_ends(rest, end, reason, tag),
             Recovery::Before(end) => {
@@ -388,13 +388,13 @@ impl Scanner {
                 )
             }
             Recovery::Pass(until) => {
-                let bad = self.bad_record(rest.get(..until).unwrap_or(rest), reason);
                 let own = match lex::markup(rest, 0, eof) {
                     Markup::Open { name_end } => rest.get(1..name_end).unwrap_or_default().to_vec(),
                     _ => Vec::new(),
                 };
                 self.mode = Mode::Passing {
-                    bad: Box::new(bad),
+                    begun: self.begun(),
+                    reason,
                     tag,
                     own,
                 };
@@ -411,25 +411,21 @@ impl Scanner {
         rest: &[u8],
         eof: bool,
     ) -> Result<Option<Step>, ReadFailure> {
-        let Mode::Passing { bad, tag, own } = &self.mode else {
+        let Mode::Passing { own, .. } = &self.mode else {
             return Ok(None);
         };
-        let tag = *tag;
-        match pass(
-            rest,
-            0,
-            eof,
-            own,
-            shape.rows(),
-            self.options.recovery_bytes_max,
-        ) {
+        let reach = self.options.recovery_bytes_max;
+        let (base, unended) = (self.position, &mut self.parser.ahead.unended);
+        match pass(rest, base, eof, own, shape.rows(), reach, unended) {
             Passed::End(end) => {
-                let mut bad = bad.as_ref().clone();
                 self.advance(rest, end);
-                bad.raw_bytes = self.position - bad.offset;
-                self.mode = Mode::Between;
-                self.report.read += 1;
-                self.settle(bad, Some(tag))
+                let Mode::Passing {
+                    begun, reason, tag, ..
+                } = std::mem::replace(&mut self.mode, Mode::Between)
+                else {
+                    return Ok(None);
+                };
+                self.bad_begun(begun, reason, Some(tag))
             }
             Passed::Until(end) => {
                 self.advance(rest, end);
@@ -444,17 +440,21 @@ impl Scanner {
         rest: &[u8],
         eof: bool,
         stretch: Stretch,
-        at: u64,
-        newlines: (u64, u64),
     ) -> Result<Option<Step>, ReadFailure> {
         if let Some(end) = stretch.end(rest, 0) {
-            self.advance(rest, end);
             self.mode = Mode::Between;
+            self.advance(rest, end);
             return Ok(None);
         }
         if eof {
             // Everything from here on is lost in it: it counts as a bad record that begins at its first byte, and like
             // one it is where splits meet.
+            self.advance(rest, rest.len());
+            let Mode::Stretch { begun, .. } = std::mem::replace(&mut self.mode, Mode::Between)
+            else {
+                return Ok(None);
+            };
+            let at = begun.at;
             let point = SyncPoint {
                 offset: at,
                 kind: SyncKind::Record,
@@ -464,25 +464,12 @@ impl Scanner {
                 self.report.first = point;
             }
             if at >= self.split.end {
-                self.report.newlines_past_end = newlines.1;
+                self.report.newlines_past_end = begun.newlines.1;
                 self.finish(point);
                 return Ok(Some(Step::Done));
             }
-            self.advance(rest, rest.len());
-            self.mode = Mode::Between;
             let what = stretch.name().to_string();
-            let raw_bytes = self.position - at;
-            let reason = BadReason::Endless { at, what };
-            let raw = String::from_utf8_lossy(stretch.opening()).into_owned();
-            self.report.read += 1;
-            let bad = BadRecord {
-                offset: at,
-                line_in_split: newlines.0,
-                reason,
-                raw,
-                raw_bytes,
-            };
-            return self.settle(bad, None);
+            return self.bad_begun(begun, BadReason::Endless { at, what }, None);
         }
         // The terminator may have begun.
         let keep = rest.len().min(stretch.terminator().len() - 1);
@@ -562,6 +549,30 @@ impl Scanner {
         self.settle(bad, Some(tag))
     }
 
+    /// Notes that something begins at the position that may be longer than the buffer.
+    fn begun(&self) -> Begun {
+        Begun {
+            at: self.position,
+            newlines: (self.report.newlines, self.report.newlines_past_end),
+            raw: Vec::new(),
+        }
+    }
+
+    /// What has begun is a bad record, and ends at the position.
+    fn bad_begun(
+        &mut self,
+        begun: Begun,
+        reason: BadReason,
+        tag: Option<usize>,
+    ) -> Result<Option<Step>, ReadFailure> {
+        let (line, raw) = (begun.newlines.0, &begun.raw);
+        let (raw_bytes_max, table) = (self.options.raw_bytes_max, self.parser.table());
+        let mut bad = BadRecord::new(begun.at, line, raw, reason, raw_bytes_max, table);
+        bad.raw_bytes = self.position - begun.at;
+        self.report.read += 1;
+        self.settle(bad, tag)
+    }
+
     /// A bad record that begins at the position.
     fn bad_record(&self, raw: &[u8], reason: BadReason) -> BadRecord {
         BadRecord::new(
@@ -626,6 +637,11 @@ impl Scanner {
         self.report.newlines += count_newlines(inside);
         self.report.newlines_past_end += count_newlines(beyond);
         self.position += passed.len() as u64;
+        if let Mode::Stretch { begun, .. } | Mode::Passing { begun, .. } = &mut self.mode {
+            let room = self.options.raw_bytes_max.saturating_sub(begun.raw.len());
+            let raw = passed.get(..room).unwrap_or(passed);
+            begun.raw.extend_from_slice(raw);
+        }
     }
 
     fn need(&mut self, at_least: usize) -> Step {
@@ -633,13 +649,19 @@ impl Scanner {
         Step::NeedInput(at_least)
     }
 
-    /// An unfinished token or record of which this many bytes are there: twice as many are worth another look.
+    /// An unfinished token or record of which this many bytes are there: twice as many are worth another look, though
+    /// at first no more than say whether a record is too long.
     fn need_more(&mut self, have: usize) -> Step {
-        let most = self
+        let enough = self
             .options
             .record_bytes_max
             .saturating_add(1)
             .max(2 * lex::TAG_BYTES_MAX);
-        self.need(have.saturating_mul(2).min(most).max(have + 1))
+        let twice = have.saturating_mul(2).max(have + 1);
+        self.need(if have < enough {
+            twice.min(enough)
+        } else {
+            twice
+        })
     }
 }

@@ -31,7 +31,7 @@ const SLOTS_MAX: usize = 16_384;
 const LINKS_MAX: usize = 32;
 /// Bytes of one link's markup.
 const LINK_BYTES_MAX: usize = 4 << 10;
-/// Bytes of markup that are remembered in all.
+/// Bytes of markup, and of the places of slots, that are remembered in all.
 const MARKUP_BYTES_MAX: usize = 4 << 20;
 /// After this many tries it is asked whether they were worth it.
 const TRIES_WINDOW: u32 = 256;
@@ -240,10 +240,11 @@ impl Template {
             let known = self.slots.get(*id as usize)?;
             return (known.slot == slot).then_some(*id);
         }
-        if self.slots.len() >= SLOTS_MAX {
+        if self.slots.len() >= SLOTS_MAX || self.markup_bytes + place.len() > MARKUP_BYTES_MAX {
             self.full = true;
             return None;
         }
+        self.markup_bytes += place.len();
         let id = self.slots.len() as SlotId;
         self.slots.push(KnownSlot {
             slot,

@@ -6,6 +6,7 @@ use super::bytes::find_special;
 use super::config::{is_name_byte, is_name_start};
 use super::doctype::{Entities, Refusal};
 use crate::charset::SingleByte;
+use crate::values::trim;
 
 /// How far ahead to look at once for a byte that calls for a closer look.
 const LOOK_AHEAD_BYTES: usize = 4096;
@@ -142,6 +143,17 @@ impl TextRules {
         let in_attribute = encoded == Encoded::Attribute;
         let cost = entities.expand(name, self.entity_bytes_max, in_attribute, out)?;
         Ok((length, cost))
+    }
+
+    /// Whether text whose references were checked comes to nothing but white space.
+    pub(crate) fn is_space(&self, text: &[u8]) -> bool {
+        // Most that is something begins with it.
+        if trim(text).first().is_some_and(|byte| *byte != b'&') {
+            return false;
+        }
+        let mut value = Vec::new();
+        self.decode(text, Encoded::Escaped, &mut value);
+        trim(&value).is_empty()
     }
 
     /// Appends the value of a piece of text whose references were checked.

@@ -2,6 +2,10 @@
 
 use super::template::Slot;
 
+/// Bytes of the places of one record's slots. Each names all that stands before it in the same tag and around it, so
+/// a tag with thousands of attributes would take the square of them.
+const PLACES_BYTES_MAX: usize = 1 << 20;
+
 /// A slot of the record at hand.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Noted {
@@ -78,6 +82,9 @@ impl Trace {
     /// A value stands here. `entries`: the length of the tape before and after it.
     pub(crate) fn slot(&mut self, slot: Slot, range: (usize, usize), entries: (usize, usize)) {
         let from = self.places.len();
+        if from + self.open.len() + self.attributes.len() >= PLACES_BYTES_MAX {
+            return self.spoil();
+        }
         self.places.extend_from_slice(&self.open);
         match slot {
             Slot::Attribute { quote, .. } => {

@@ -112,6 +112,21 @@ fn a_comment_that_never_ends_is_no_silent_loss() {
     assert_eq!(outcome.bad[0].raw_bytes, 25);
 }
 
+/// Only the opening of the comment was kept, and only `recovery_bytes_max` of the record.
+#[test]
+fn raw_text_is_kept_of_what_is_not_held_whole() {
+    let config = config_with(&["r"], TEXT, |options| {
+        options.limits.record_bytes_max = 50;
+        options.limits.recovery_bytes_max = 20;
+        options.limits.raw_bytes_max = 70;
+    });
+    let record = format!("<r><a>é{}</a></r>", "x".repeat(100));
+    let document = format!("<rs>{record}\n<![CDATA[ <r><a>2</a></r></rs>");
+    let (outcome, _) = read_every_way(&config, document.as_bytes(), "not held whole");
+    let raw: Vec<&str> = outcome.bad.iter().map(|bad| bad.raw.as_str()).collect();
+    assert_eq!(raw, [&record[..70], "<![CDATA[ <r><a>2</a></r></rs>"]);
+}
+
 #[test]
 fn bytes_that_are_not_utf8_are_named() {
     let config = config(&["r"], TEXT);

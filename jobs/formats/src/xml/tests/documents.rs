@@ -89,6 +89,14 @@ fn values_by_their_place() {
             bad: &[],
         },
         Case {
+            name: "white space beside fields, written as a reference",
+            tags: &["r"],
+            fields: "{_VALUE: text, a: {fields: {_x: text}}, b: {fields: {_VALUE: text}}}",
+            document: "<r>&#32;<a x='1'>&#x20;\n</a> &#13;<b>&#9;</b></r><r><a>&#10;</a><b>&#32;x</b></r>",
+            rows: json!([{"a": {"_x": "1"}}, {"b": {"_VALUE": "x"}}]),
+            bad: &[],
+        },
+        Case {
             name: "prefixes and namespaces",
             tags: &["r"],
             fields: "{_id: text, a: text}",

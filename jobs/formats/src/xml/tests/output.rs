@@ -36,6 +36,15 @@ fn what_the_schema_lacks_is_counted_with_an_example() {
     assert_eq!(report.unknown_more, 2);
 }
 
+/// Only one of the two was in the report.
+#[test]
+fn an_attribute_and_an_element_of_one_path_are_counted_together() {
+    let config = config(&["r"], "{a: text}");
+    let (_, report) = read_whole(&config, b"<r><_x>1</_x></r><r x='2'><_x>3</_x></r>");
+    let count = &report.unknown["_x"];
+    assert_eq!((count.count, count.example.as_str()), (3, "1"));
+}
+
 #[test]
 fn meta_columns_and_projections() {
     let full = config(

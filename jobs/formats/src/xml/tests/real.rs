@@ -14,6 +14,11 @@ pub(super) fn real_data() -> Option<PathBuf> {
     folder.is_dir().then_some(folder)
 }
 
+/// Whether the long versions of the tests are to run: `HEADWORKS_LONG=1`.
+pub(super) fn long() -> bool {
+    std::env::var_os("HEADWORKS_LONG").is_some()
+}
+
 #[test]
 fn real_files_have_their_known_records() {
     // File, row tags, good records, bad records.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::rows::rows;
+use super::slow::newlines;
 use crate::schema_file;
 use crate::xml::{
     BadRecord, Chain, Conflict, FedState, Head, HeadState, ReadFailure, Split, SplitReport, Start,
@@ -129,8 +130,6 @@ pub(super) fn read_chain(
     let mut whole = Outcome::default();
     let mut again = 0;
     let mut prev: Option<SplitReport> = None;
-    let mut lines = 0; // before the split at hand
-    let mut lines_reached = 0; // before the place that the split before it reached
     let ends = cuts.iter().map(|cut| *cut as u64).chain([u64::MAX]);
     let mut start = 0;
     for end in ends {
@@ -143,25 +142,21 @@ pub(super) fn read_chain(
             end,
         };
         let (mut outcome, mut report) = read_split(config, bytes, split, chunk);
-        let lines_here = report.newlines;
-        let mut base = lines;
         if let Some(prev) = &prev
             && let Chain::RestartAt(at) = verify_chain(prev, &report)
         {
             again += 1;
             split.start = Start::Known(at);
-            base = lines_reached;
             (outcome, report) = read_split(config, bytes, split, chunk);
             assert_eq!(verify_chain(prev, &report), Chain::Verified);
         }
+        let from = (split.start.offset() as usize).min(bytes.len());
         for bad in &mut outcome.bad {
-            bad.line_in_split += base;
+            bad.line_in_split += newlines(&bytes[..from]);
         }
         whole.rows.append(&mut outcome.rows);
         whole.bad.append(&mut outcome.bad);
         whole.conflict = whole.conflict.or(outcome.conflict);
-        lines += lines_here;
-        lines_reached = base + report.newlines + report.newlines_past_end;
         prev = Some(report);
         start = end;
     }

@@ -1,0 +1,25 @@
+//! The fuzzers' targets, taken from the tests of `headworks-formats`, where they run from seeded mutation.
+//!
+//! Those files are compiled here once more: what they call `crate::xml` is here the crate's public interface.
+
+#![allow(dead_code)]
+
+use headworks_formats::{infer, schema_file, values, xml};
+
+#[path = "../../jobs/formats/src/xml/tests/cutting.rs"]
+mod cutting;
+#[path = "../../jobs/formats/src/xml/tests/rows.rs"]
+mod rows;
+#[path = "../../jobs/formats/src/xml/tests/slow/mod.rs"]
+mod slow;
+#[path = "../../jobs/formats/src/xml/tests/targets.rs"]
+mod targets;
+
+/// The target of this name.
+///
+/// # Panics
+/// If there is none.
+pub fn target(name: &str) -> fn(&[u8]) {
+    let found = targets::TARGETS.iter().find(|(target, _)| *target == name);
+    found.expect("a target of that name").1
+}

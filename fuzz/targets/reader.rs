@@ -1,0 +1,4 @@
+//! See `reader` in jobs/formats/src/xml/tests/targets.rs.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| headworks_fuzz::target("reader")(data));
