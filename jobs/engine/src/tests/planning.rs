@@ -122,8 +122,9 @@ async fn asked_of_the_parser(request: &ModelRequest) -> Vec<(String, usize)> {
     let node: Arc<dyn ExecutionPlan> = wave.1;
     node.apply(|node| {
         if let Some((_, source)) = source_of(node.as_ref()) {
-            let reads = headworks_formats::schema_file::write(&source.reads()?).unwrap();
-            let fields = reads.split_once("fields:").unwrap().1;
+            let reads = source.reads()?;
+            let reads = headworks_formats::schema_file::write(&reads).unwrap();
+            let fields = reads.split_once("\nfields:").unwrap().1;
             let words: Vec<_> = fields.split_whitespace().collect();
             asked.push((words.join(" "), source.spec().filter.len()));
         }
