@@ -18,6 +18,7 @@ use crate::decompress::Failure;
 use crate::decompress::pipe::{Fetched, Pipe};
 use crate::error::{ErrorClass, TaskError, storage_error};
 use crate::heads;
+use crate::local::LocalFile;
 use crate::plain::{self, HeadSlot};
 use crate::split::SplitSpec;
 
@@ -106,6 +107,13 @@ impl Chunks {
         }
     }
 
+    /// A chunk that the caller is done with: its memory is used again, if nobody else holds it.
+    pub fn recycle(&mut self, chunk: Bytes) {
+        if let Source::Stored(stored, _) = &mut self.source {
+            stored.recycle(chunk);
+        }
+    }
+
     /// The first bytes, and the file's head.
     async fn begin(&mut self) -> Result<Option<Bytes>> {
         let path = &self.split.path;
@@ -173,6 +181,8 @@ pub(crate) struct Stored {
     /// seen: that says where the data ends.
     member: Option<(Member, u64)>,
     ahead: Option<BoxFuture<'static, Result<Bytes>>>,
+    /// The file itself, if it is a local one and reading has begun.
+    local: Option<LocalFile>,
 }
 
 impl Stored {
@@ -199,6 +209,7 @@ impl Stored {
             file_size,
             member: split.member.clone().map(|m| (m, split.file_size)),
             ahead: None,
+            local: None,
         }
     }
 
@@ -218,14 +229,14 @@ impl Stored {
 
     /// The next bytes, or `None` at the file's end.
     pub(crate) async fn next_chunk(&mut self) -> Result<Option<Bytes>> {
-        let current = match self.ahead.take() {
-            Some(ahead) => ahead,
-            None => match self.request() {
-                Some(request) => request,
-                None => return Ok(None),
-            },
+        let bytes = if is_local(&self.path) {
+            self.next_local()?
+        } else {
+            self.next_fetched().await?
         };
-        let bytes = current.await?;
+        let Some(bytes) = bytes else {
+            return Ok(None);
+        };
         if let Some((member, size)) = self.member.take()
             && let Some(header) = archive::read::header_bytes(&bytes)
         {
@@ -233,8 +244,49 @@ impl Stored {
             self.file_size = end.min(member.archive_size);
             self.split_end = self.file_size;
         }
+        self.fetch_ahead();
+        Ok(Some(bytes))
+    }
+
+    /// A chunk that the caller is done with.
+    pub(crate) fn recycle(&mut self, chunk: Bytes) {
+        if let Some(file) = &mut self.local {
+            file.recycle(chunk);
+        }
+    }
+
+    fn next_local(&mut self) -> Result<Option<Bytes>> {
+        let from = self.next;
+        let Some(range) = self.next_range() else {
+            return Ok(None);
+        };
+        let file = match &mut self.local {
+            Some(file) => file,
+            none => none.insert(LocalFile::open(&self.path, from)?),
+        };
+        let size = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+        let bytes = file.read(&self.path, size)?;
+        if bytes.len() < size {
+            return Err(cut_short(&self.path, &range, bytes.len() as u64));
+        }
+        Ok(Some(bytes))
+    }
+
+    async fn next_fetched(&mut self) -> Result<Option<Bytes>> {
+        let current = match self.ahead.take() {
+            Some(ahead) => ahead,
+            None => match self.request() {
+                Some(request) => request,
+                None => return Ok(None),
+            },
+        };
+        current.await.map(Some)
+    }
+
+    fn fetch_ahead(&mut self) {
         // Fetch ahead inside the split only: behind it, little is wanted.
-        if self.next < self.split_end
+        if self.local.is_none()
+            && self.next < self.split_end
             && let Some(request) = self.request()
         {
             self.ahead = Some(Box::pin(async move {
@@ -243,10 +295,10 @@ impl Stored {
                     .map_err(|e| DataFusionError::IoError(std::io::Error::other(e)))?
             }));
         }
-        Ok(Some(bytes))
     }
 
-    fn request(&mut self) -> Option<BoxFuture<'static, Result<Bytes>>> {
+    /// The place of the next chunk; `None` at the file's end.
+    fn next_range(&mut self) -> Option<Range<u64>> {
         if self.next >= self.file_size {
             return None;
         }
@@ -257,6 +309,11 @@ impl Stored {
         };
         let range = self.next..(self.next + size).min(self.file_size);
         self.next = range.end;
+        Some(range)
+    }
+
+    fn request(&mut self) -> Option<BoxFuture<'static, Result<Bytes>>> {
+        let range = self.next_range()?;
         let (store, location, path) = (
             Arc::clone(&self.store),
             self.location.clone(),
@@ -266,6 +323,24 @@ impl Stored {
             fetch(store.as_ref(), &location, &path, range).await
         }))
     }
+}
+
+/// Whether a stored path is that of a local file, which needs no object store to be read.
+fn is_local(path: &str) -> bool {
+    std::path::Path::new(path).is_absolute()
+}
+
+fn cut_short(path: &str, range: &Range<u64>, found: u64) -> DataFusionError {
+    TaskError::new(
+        ErrorClass::Input,
+        format!(
+            "{path}: ends at byte {}, before the {} bytes it had when the job listed its files; it was changed \
+             meanwhile: run the job again when it is complete",
+            range.start + found,
+            range.end
+        ),
+    )
+    .into_datafusion()
 }
 
 async fn fetch(
@@ -279,16 +354,7 @@ async fn fetch(
         match store.get_range(location, range.clone()).await {
             Ok(bytes) if bytes.len() as u64 == range.end - range.start => return Ok(bytes),
             Ok(bytes) => {
-                return Err(TaskError::new(
-                    ErrorClass::Input,
-                    format!(
-                        "{path}: ends at byte {}, before the {} bytes it had when the job listed its files; it was \
-                         changed meanwhile: run the job again when it is complete",
-                        range.start + bytes.len() as u64,
-                        range.end
-                    ),
-                )
-                .into_datafusion());
+                return Err(cut_short(path, &range, bytes.len() as u64));
             }
             Err(error) => {
                 let error = storage_error(path, error);

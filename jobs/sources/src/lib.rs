@@ -21,6 +21,7 @@ mod filters;
 pub mod heads;
 pub mod infer;
 mod leaves;
+mod local;
 mod pack;
 mod plain;
 pub mod scan;

@@ -286,7 +286,7 @@ impl PackScan {
         }
         while !self.window.show(at_least) {
             match current.chunks.next().await? {
-                Some(bytes) => self.window.push(bytes),
+                Some(bytes) => current.chunks.recycle(self.window.push(bytes)),
                 None => self.window.end(),
             }
         }

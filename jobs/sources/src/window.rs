@@ -64,8 +64,8 @@ impl Window {
         self.end || self.shown().0.len() >= at_least
     }
 
-    /// Takes in the next chunk. What was shown, and not consumed, is shown still.
-    pub(crate) fn push(&mut self, chunk: Bytes) {
+    /// Takes in the next chunk, and gives the one before it back. What was shown, and not consumed, is shown still.
+    pub(crate) fn push(&mut self, chunk: Bytes) -> Bytes {
         if self.carry.is_empty() {
             self.carry.extend_from_slice(&self.chunk[self.at..]);
         } else {
@@ -74,7 +74,7 @@ impl Window {
             self.carry.drain(..self.at);
         }
         (self.at, self.joined) = (0, 0);
-        self.chunk = chunk;
+        std::mem::replace(&mut self.chunk, chunk)
     }
 
     /// There are no more chunks.

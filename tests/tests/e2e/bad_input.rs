@@ -115,13 +115,25 @@ fn the_record_that_a_truncated_file_ends_in_is_quarantined() {
 }
 
 #[test]
-fn an_encoding_that_is_not_read_is_an_error_that_names_it() {
-    let utf16: Vec<u8> = "\u{feff}<rows><row><id>1</id><name>n</name></row></rows>"
+fn encodings_are_read_as_marked_and_a_contradiction_is_an_error_that_names_it() {
+    let utf16: Vec<u8> = format!("\u{feff}{}", rows(10))
         .encode_utf16()
         .flat_map(u16::to_le_bytes)
         .collect();
     let (place, outcome) = over(&utf16, &[]);
-    refused(&place, outcome, &["data/a.xml", "UTF-16"]);
+    // The declaration says UTF-8, the mark says UTF-16.
+    if rows(10).contains("UTF-8") {
+        refused(&place, outcome, &["data/a.xml", "UTF-16"]);
+    } else {
+        assert_eq!(counts(&outcome.done()), [10, 10, 0, 0, 0]);
+        assert_eq!(place.lake("lake").audit()["out"]["rows"], 10);
+    }
+    let utf32: Vec<u8> = "\u{feff}<rows/>"
+        .chars()
+        .flat_map(|c| u32::from(c).to_le_bytes())
+        .collect();
+    let (place, outcome) = over(&utf32, &[]);
+    refused(&place, outcome, &["data/a.xml", "UTF-32"]);
     let declared = rows(3).replace("version=\"1.0\"", "version=\"1.0\" encoding=\"UTF-16\"");
     let (place, outcome) = over(&declared, &[]);
     refused(&place, outcome, &["data/a.xml", "UTF-16"]);
