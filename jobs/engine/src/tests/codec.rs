@@ -84,7 +84,7 @@ async fn plans_survive_the_wire() {
         let members: Vec<Member> = members.into_values().collect();
         assert_eq!(
             members,
-            [member.clone()],
+            std::slice::from_ref(&member),
             "{sql}: and its place in an archive"
         );
     }

@@ -22,6 +22,7 @@
 //! a member of an archive the CRC-32 and size in the archive's directory.
 
 pub(crate) mod bz2_blocks;
+mod bz2_pieces;
 mod codecs;
 pub(crate) mod pipe;
 
