@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-SAMPLE_INTERVAL_S = 0.02
+SAMPLE_INTERVAL_S = 0.05
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
@@ -50,22 +50,17 @@ class PeakMemory(threading.Thread):
 
 
 def family(root: int) -> list[int]:
-    """The process and all its descendants."""
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            # The name in brackets may hold anything, so the fields are counted behind it.
-            fields = (entry / "stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        children.setdefault(int(fields[1]), []).append(int(entry.name))
+    """The process and all its descendants. (Only their own entries are read: to look at all of /proc would take a
+    tenth of a core from what is measured.)"""
     found, unvisited = [], [root]
     while unvisited:
         pid = unvisited.pop()
         found.append(pid)
-        unvisited += children.get(pid, [])
+        for children in Path(f"/proc/{pid}/task").glob("*/children"):
+            try:
+                unvisited += map(int, children.read_text().split())
+            except OSError:
+                continue
     return found
 
 
