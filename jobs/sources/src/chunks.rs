@@ -50,7 +50,7 @@ pub struct Chunks {
 enum Source {
     /// The stored bytes are those that the caller reads; the head of the file
     /// was looked at if they begin inside it.
-    Stored(Stored, Option<Head>),
+    Stored(Box<Stored>, Option<Head>),
     /// They are not.
     Piped(Pipe, HeadSlot),
 }
@@ -72,7 +72,7 @@ impl Chunks {
             source: if plain::is_stored_otherwise(split) {
                 pipe(stored, split, encoding)
             } else {
-                Source::Stored(stored, None)
+                Source::Stored(Box::new(stored), None)
             },
             split: split.clone(),
             encoding: encoding.map(str::to_owned),
