@@ -53,6 +53,9 @@ pub struct CommitRequest {
     pub audit: Audit,
     /// Marks a quarantine's commit whose job failed.
     pub job_failed: bool,
+    /// The version, 0 for none, over which this commit was looked at ([`Table::candidate`]): it is refused when
+    /// another has come since.
+    pub checked: Option<u64>,
 }
 
 /// A commit that is done.
@@ -209,6 +212,16 @@ impl Table {
     /// Refuses what the commits since the request's base make wrong.
     fn check_against(&self, request: &CommitRequest, log: &[LogEntry]) -> Result<(), CommitError> {
         let table = || self.location.table().to_string();
+        if let Some(checked) = request.checked
+            && let Some(other) = log.last().filter(|entry| entry.version > checked)
+        {
+            return Err(CommitError::Conflict {
+                table: table(),
+                base: checked,
+                version: other.version,
+                other_job: other.job_id.clone(),
+            });
+        }
         let since = log.iter().filter(|entry| entry.version > request.base);
         match request.mode {
             Mode::Overwrite => {
@@ -272,7 +285,7 @@ impl Table {
         Ok(())
     }
 
-    fn next_entry(
+    pub(crate) fn next_entry(
         &self,
         request: &CommitRequest,
         settled: Option<&Settled>,
@@ -358,7 +371,7 @@ impl Table {
 }
 
 /// The request's own files: inside the table, each once, in the folder of their partition.
-fn check_files(request: &CommitRequest) -> Result<(), LakeError> {
+pub(crate) fn check_files(request: &CommitRequest) -> Result<(), LakeError> {
     for name in &request.partition_by {
         if request.schema.index_of(name).is_err() {
             return Err(LakeError::invalid(

@@ -21,6 +21,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod candidate;
 mod commit;
 mod crash;
 mod error;

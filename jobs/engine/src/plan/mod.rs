@@ -1,6 +1,8 @@
 //! From a model's SQL to waves, and from a wave to the plan that runs.
 
 mod check;
+mod checks;
+mod column;
 mod lake_table;
 mod names;
 mod physical;
@@ -31,6 +33,7 @@ use crate::api::{EngineError, ModelPlan, ModelRequest, SettledSource, Wave};
 use crate::nodes::WriteSpec;
 use crate::session;
 
+pub use checks::{check_plan, found_in_log, plan_checks};
 pub use lake_table::LakeTable;
 pub use names::Names;
 

@@ -14,7 +14,9 @@ use datafusion::physical_plan::union::UnionExec;
 use super::reports::Reported;
 use crate::api::{TaskReport, WaveResult};
 use crate::guards::Guards;
-use crate::nodes::{LakeWriteExec, LedgerFilterExec, ScanReportExec, UnnestReportExec};
+use crate::nodes::{
+    CheckReportExec, LakeWriteExec, LedgerFilterExec, ScanReportExec, UnnestReportExec,
+};
 use crate::report::TaskId;
 
 /// What the graph says of one stage.
@@ -38,6 +40,7 @@ pub(super) struct Owed {
     filters: usize,
     unnests: usize,
     writes: usize,
+    checks: usize,
 }
 
 impl Owed {
@@ -52,6 +55,7 @@ impl Owed {
         self.filters += usize::from(plan.is::<LedgerFilterExec>());
         self.unnests += usize::from(plan.is::<UnnestReportExec>());
         self.writes += usize::from(plan.is::<LakeWriteExec>());
+        self.checks += usize::from(plan.is::<CheckReportExec>());
         if plan.is::<UnionExec>() {
             // A partition of a union is one of one child: a task owes what every child would make it owe.
             let children: Vec<Self> = plan.children().into_iter().map(Self::by).collect();
@@ -60,6 +64,7 @@ impl Owed {
             self.filters += least(|o| o.filters);
             self.unnests += least(|o| o.unnests);
             self.writes += least(|o| o.writes);
+            self.checks += least(|o| o.checks);
             return;
         }
         for child in plan.children() {
@@ -73,6 +78,7 @@ impl Owed {
             && count(|r| matches!(r, TaskReport::Filter(_))) >= self.filters
             && count(|r| matches!(r, TaskReport::Unnest { .. })) >= self.unnests
             && count(|r| matches!(r, TaskReport::Write(_))) >= self.writes
+            && count(|r| matches!(r, TaskReport::Check(_))) >= self.checks
     }
 }
 
@@ -220,6 +226,7 @@ fn add(result: &mut WaveResult, report: &TaskReport) {
             sum(&mut result.written, &outcome.rows_by_split);
             result.rows += outcome.rows;
         }
+        TaskReport::Check(found) => result.found.get_or_insert_default().add(found),
     }
 }
 

@@ -114,7 +114,7 @@ pub(crate) fn files_of<'a>(reports: impl Iterator<Item = &'a Reported>) -> WaveD
                     }
                 }
             }
-            TaskReport::Filter(_) | TaskReport::Unnest { .. } => {}
+            TaskReport::Filter(_) | TaskReport::Unnest { .. } | TaskReport::Check(_) => {}
         }
     }
     discard

@@ -39,6 +39,9 @@ pub trait LakeStorage: Debug + Send + Sync {
     /// The length in bytes of what a token stands for; `None` when it is gone.
     fn pending_bytes(&self, token: &str) -> Result<Option<u64>, LakeError>;
 
+    /// The path at which the content of what a token stands for can be read before it is completed.
+    fn pending_path(&self, token: &str) -> Result<String, LakeError>;
+
     /// Makes sure that the names of these files survive a power failure.
     fn persist(&self, paths: &[&str]) -> Result<(), LakeError>;
 

@@ -137,6 +137,7 @@ pub(super) fn request(id: &str, mode: Mode, base: u64, files: Vec<PendingFile>) 
         inputs: vec![input(id, rows)],
         audit: Audit::Records,
         job_failed: false,
+        checked: None,
     }
 }
 
@@ -274,6 +275,10 @@ impl LakeStorage for FaultyStorage {
 
     fn pending_bytes(&self, token: &str) -> Result<Option<u64>, LakeError> {
         self.disk.pending_bytes(token)
+    }
+
+    fn pending_path(&self, token: &str) -> Result<String, LakeError> {
+        self.disk.pending_path(token)
     }
 
     fn persist(&self, paths: &[&str]) -> Result<(), LakeError> {
