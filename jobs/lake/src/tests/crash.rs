@@ -3,7 +3,7 @@
 
 use super::support::{Row, TestLake, sorted};
 use crate::log::Mode;
-use crate::partition::NULL_VALUE;
+use crate::partition::NULL_PARTITION;
 use crate::{CommitError, CrashPoint};
 
 const OLD: &[Row] = &[(1, Some("a")), (2, Some("b")), (3, None)];
@@ -50,7 +50,7 @@ fn every_kind() -> Vec<Kind> {
         kind(Mode::Overwrite, NEW, &[], 3, NEW),
         kind(Mode::OverwritePartitions, NEW, &[], 1, &without_b),
         kind(Mode::Upsert, NEW, &["b"], 1, &without_b),
-        kind(Mode::Compact, OLD, &["a", "b", NULL_VALUE], 3, OLD),
+        kind(Mode::Compact, OLD, &["a", "b", NULL_PARTITION], 3, OLD),
     ]
 }
 
