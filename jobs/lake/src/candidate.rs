@@ -3,8 +3,10 @@
 //! The candidate is folded from the log and from the very entry that the commit would put, so it is what the commit
 //! makes, whatever the mode. Its new files stand under the names at which they can be read now.
 
-use crate::commit::{CommitRequest, check_files};
+use crate::commit::{CommitError, CommitRequest, check_files};
 use crate::error::LakeError;
+use crate::modes::check_request;
+use crate::settle::Settled;
 use crate::snapshot::{Snapshot, fold};
 use crate::table::Table;
 
@@ -14,10 +16,22 @@ impl Table {
     /// [`CommitRequest::checked`], so that the commit is refused if the table has moved on.
     ///
     /// # Errors
-    /// As [`Table::commit`] refuses the request; [`LakeError::Storage`] when the disk does.
-    pub fn candidate(&self, request: &CommitRequest) -> Result<Snapshot, LakeError> {
-        check_files(request)?;
-        let settled = self.settle()?;
+    /// As [`Table::commit`] refuses the request, and never that something is not known.
+    pub fn candidate(&self, request: &CommitRequest) -> Result<Snapshot, CommitError> {
+        let refused = |source| self.not_committed(source);
+        check_request(request)
+            .and_then(|()| check_files(request))
+            .map_err(refused)?;
+        let settled = self.settle().map_err(refused)?;
+        self.check_mode(request, settled.as_ref())?;
+        self.fold_with(request, settled).map_err(refused)
+    }
+
+    fn fold_with(
+        &self,
+        request: &CommitRequest,
+        settled: Option<Settled>,
+    ) -> Result<Snapshot, LakeError> {
         let mut entry = self.next_entry(request, settled.as_ref())?;
         for file in &mut entry.add {
             file.path = self.storage.pending_path(&file.temp)?;

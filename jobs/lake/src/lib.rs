@@ -30,6 +30,7 @@ pub mod ledger;
 mod location;
 mod log;
 mod manifest;
+mod modes;
 pub mod partition;
 mod pending;
 mod quarantine;

@@ -31,12 +31,21 @@ fn files(lake: &TestLake, snapshot: &Snapshot) -> Vec<(u64, PartitionValues, u64
 
 #[test]
 fn the_candidate_is_what_the_commit_makes_in_every_mode() {
-    for mode in [Mode::Append, Mode::Overwrite] {
+    for mode in [
+        Mode::Append,
+        Mode::Overwrite,
+        Mode::OverwritePartitions,
+        Mode::Upsert,
+    ] {
         let lake = TestLake::new();
         lake.table()
             .commit(&lake.request("c1", Mode::Append, 0, OLD))
             .unwrap();
-        let wanted = lake.request("c2", mode, 1, NEW);
+        let mut wanted = lake.request("c2", mode, 1, NEW);
+        if mode == Mode::Upsert {
+            let current = lake.table().snapshot().unwrap().unwrap();
+            wanted.remove = vec![current.files[0].path.clone()];
+        }
         let candidate = lake.table().candidate(&wanted).unwrap();
         let before = files(&lake, &candidate);
         assert_eq!(
@@ -77,8 +86,8 @@ fn a_commit_that_was_checked_is_refused_when_another_came_since() {
     assert!(
         matches!(
             &error,
-            CommitError::Conflict {
-                base: 0,
+            CommitError::MovedOn {
+                checked: 0,
                 version: 1,
                 ..
             }

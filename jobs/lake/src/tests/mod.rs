@@ -5,6 +5,7 @@ mod commit;
 mod concurrent;
 mod crash;
 mod faults;
+mod modes;
 mod property;
 mod quarantine;
 mod support;
