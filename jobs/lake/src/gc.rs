@@ -1,9 +1,10 @@
-//! Removes what dead processes left: hidden temporaries that no log entry names.
+//! Removes what dead processes left: hidden temporaries that no log entry names, and staged files.
 
 use std::time::{Duration, SystemTime};
 
 use crate::error::LakeError;
 use crate::log::read_log;
+use crate::staged::is_staged;
 use crate::table::{Table, named_temporaries};
 
 /// What a collection removed.
@@ -31,7 +32,8 @@ impl Table {
         let named = named_temporaries(&log);
         for file in files {
             let name = file.path.rsplit('/').next().unwrap_or_default();
-            if !name.starts_with(".hw-") || !name.ends_with(".tmp") {
+            let is_temporary = name.starts_with(".hw-") && name.ends_with(".tmp");
+            if !is_temporary && !is_staged(&file.path) {
                 continue;
             }
             let age = now.duration_since(file.modified).unwrap_or_default();

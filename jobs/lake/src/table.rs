@@ -10,6 +10,7 @@ use crate::location::TableLocation;
 use crate::log::{LogEntry, read_log};
 use crate::pending::PendingFile;
 use crate::snapshot::Snapshot;
+use crate::staged::is_staged;
 use crate::storage::{LakeStorage, StoredFile};
 
 /// A table of a lake. Cheap to clone; calls block on the disk.
@@ -87,6 +88,9 @@ impl Table {
             .filter(|file| !named.contains(file.temp.as_str()))
         {
             self.storage.abort(&file.temp)?;
+            if is_staged(&file.path) {
+                self.storage.delete(&file.path)?;
+            }
         }
         Ok(())
     }

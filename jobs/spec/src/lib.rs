@@ -13,6 +13,7 @@
 
 mod byte_size;
 mod check;
+mod check_model;
 mod decode;
 mod error;
 mod explain;
@@ -40,8 +41,8 @@ pub use check::{
 pub use error::{SpecError, SpecErrors, nearest};
 pub use explain::explain;
 pub use job_file::{
-    Compression, Distribute, Format, JobFile, Model, OnBadRecord, OnBadValue, OnUnknown, Source,
-    Tuning, WriteMode,
+    ChangedFiles, Compression, Distribute, Format, JobFile, Model, OnBadRecord, OnBadValue,
+    OnUnknown, SortColumn, Source, Tuning, WriteMode,
 };
 pub use job_spec::{JOB_SPEC_VERSION, JobSpec, JobSpecError, ModelSpec, SourceSpec, TextFile};
 pub use json_schema::json_schema;

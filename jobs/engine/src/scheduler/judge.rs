@@ -15,7 +15,8 @@ use super::reports::Reported;
 use crate::api::{TaskReport, WaveResult};
 use crate::guards::Guards;
 use crate::nodes::{
-    CheckReportExec, LakeWriteExec, LedgerFilterExec, ScanReportExec, UnnestReportExec,
+    CheckReportExec, LakeWriteExec, LedgerFilterExec, ScanReportExec, TouchedFilesExec,
+    UnnestReportExec, UpsertExec,
 };
 use crate::report::TaskId;
 
@@ -41,6 +42,8 @@ pub(super) struct Owed {
     unnests: usize,
     writes: usize,
     checks: usize,
+    touched: usize,
+    merges: usize,
 }
 
 impl Owed {
@@ -56,6 +59,8 @@ impl Owed {
         self.unnests += usize::from(plan.is::<UnnestReportExec>());
         self.writes += usize::from(plan.is::<LakeWriteExec>());
         self.checks += usize::from(plan.is::<CheckReportExec>());
+        self.touched += usize::from(plan.is::<TouchedFilesExec>());
+        self.merges += usize::from(plan.is::<UpsertExec>());
         if plan.is::<UnionExec>() {
             // A partition of a union is one of one child: a task owes what every child would make it owe.
             let children: Vec<Self> = plan.children().into_iter().map(Self::by).collect();
@@ -65,6 +70,8 @@ impl Owed {
             self.unnests += least(|o| o.unnests);
             self.writes += least(|o| o.writes);
             self.checks += least(|o| o.checks);
+            self.touched += least(|o| o.touched);
+            self.merges += least(|o| o.merges);
             return;
         }
         for child in plan.children() {
@@ -79,6 +86,8 @@ impl Owed {
             && count(|r| matches!(r, TaskReport::Unnest { .. })) >= self.unnests
             && count(|r| matches!(r, TaskReport::Write(_))) >= self.writes
             && count(|r| matches!(r, TaskReport::Check(_))) >= self.checks
+            && count(|r| matches!(r, TaskReport::Touched(_))) >= self.touched
+            && count(|r| matches!(r, TaskReport::Merge(_))) >= self.merges
     }
 }
 
@@ -227,6 +236,8 @@ fn add(result: &mut WaveResult, report: &TaskReport) {
             result.rows += outcome.rows;
         }
         TaskReport::Check(found) => result.found.get_or_insert_default().add(found),
+        TaskReport::Touched(files) => result.touched.extend(files),
+        TaskReport::Merge(counts) => result.merged.add(counts),
     }
 }
 

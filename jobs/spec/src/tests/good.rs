@@ -2,8 +2,9 @@
 
 use super::Folder;
 use crate::{
-    ByteSize, CheckRule, CheckSpec, Compression, Distribute, Format, JobSpec, JobSpecError,
-    OnBadRecord, OnBadValue, OnUnknown, Severity, Source, TextFile, WriteMode, explain, load,
+    ByteSize, ChangedFiles, CheckRule, CheckSpec, Compression, Distribute, Format, JobSpec,
+    JobSpecError, OnBadRecord, OnBadValue, OnUnknown, Severity, SortColumn, Source, TextFile,
+    WriteMode, explain, load,
 };
 
 /// Every key of every type, none at its default.
@@ -47,6 +48,8 @@ models:
     sql: sql/contracts.sql
     partition_by: [fiscal_year, agency_id]
     mode: append
+    changed_files: replace
+    sort_by: [agency_id, signed desc]
     target_file_size: 64MiB
     compression: snappy
     distribute: none
@@ -62,6 +65,11 @@ models:
       - row_count: {min: 1, max: 5000000000}
       - sql: SELECT * FROM Contracts JOIN budget USING (x)
       - sql: sql/check.sql
+  agencies_now:
+    sql: SELECT * FROM agencies
+    mode: upsert
+    key: agency_id
+    order_by: [changed, version desc]
 tuning:
   split_size: 16MB
   wave_size: 1GB
@@ -154,12 +162,31 @@ fn every_key_is_read_and_every_path_is_absolute() {
     let order: Vec<&str> = job.models.iter().map(|model| model.name.as_str()).collect();
     assert_eq!(
         order,
-        ["contracts", "spend"],
+        ["contracts", "spend", "agencies_now"],
         "spend reads contracts, whatever the order in the file"
     );
     let contracts = job.model("contracts").unwrap();
     assert_eq!(contracts.options.partition_by, ["fiscal_year", "agency_id"]);
-    assert_eq!(contracts.options.mode, WriteMode::Append);
+    assert_eq!(
+        (contracts.options.mode, contracts.options.changed_files),
+        (WriteMode::Append, ChangedFiles::Replace)
+    );
+    let sorted = contracts
+        .options
+        .sort_by
+        .iter()
+        .map(|c| SortColumn::parse(c));
+    let sorted: Vec<_> = sorted.map(|c| (c.name, c.descending)).collect();
+    assert_eq!(sorted, [("agency_id", false), ("signed", true)]);
+    let upsert = &job.model("agencies_now").unwrap().options;
+    assert_eq!(
+        (upsert.mode, &upsert.key[..], &upsert.order_by[..]),
+        (
+            WriteMode::Upsert,
+            &["agency_id".to_owned()][..],
+            &["changed".to_owned(), "version desc".to_owned()][..]
+        )
+    );
     assert_eq!(
         contracts.options.target_file_size,
         ByteSize::from_bytes(64 << 20)
@@ -449,8 +476,9 @@ sources
   awards: /f/data/**/*.xml, /data/*.xml.gz, s3://bucket/in/; xml; rows award, ns1:IDV; schema inferred from a share of 0.25 of the records of 3 files; bad records: keep; bad values: null; unknown names: discard_row
   agencies: /f/agencies.parquet; parquet
 models, in order
-  1. contracts: sql/contracts.sql reads awards; append; partitioned by fiscal_year, agency_id (not shuffled); files of 64MiB, snappy; checked: not_null(fiscal_year, agency_id), unique(piid) (warns only), known status, relationships(parent to CONTRACTS.piid), relationships(budget_id to budget.id), row_count, sql, sql 2
+  1. contracts: sql/contracts.sql reads awards; append (changed files: replace); partitioned by fiscal_year, agency_id (not shuffled); sorted by agency_id, signed desc; files of 64MiB, snappy; checked: not_null(fiscal_year, agency_id), unique(piid) (warns only), known status, relationships(parent to CONTRACTS.piid), relationships(budget_id to budget.id), row_count, sql, sql 2
   2. spend: job.yaml reads agencies, contracts; overwrite; files of 128MB, zstd
+  3. agencies_now: job.yaml reads agencies; upsert by agency_id (the last by changed, version desc); files of 128MB, zstd
 ";
     assert_eq!(text, expected);
 }
