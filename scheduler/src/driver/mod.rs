@@ -20,6 +20,8 @@ mod actor;
 mod acts;
 mod audit;
 mod chain;
+mod check_acts;
+mod checks;
 mod event;
 mod model;
 mod progress;
@@ -39,8 +41,8 @@ pub use event::Event;
 pub use progress::{Counts, Progress};
 pub(crate) use quarantine::kept_files;
 pub use state::{
-    ErrorClass, Failure, JobState, ModelRun, ModelState, ModelStatus, Outcome, Phase, SourceCounts,
-    commit_id,
+    CheckState, ErrorClass, Failure, JobState, ModelRun, ModelState, ModelStatus, Outcome, Phase,
+    SourceCounts, commit_id,
 };
 pub use step::step;
 pub use tables::TableLocks;

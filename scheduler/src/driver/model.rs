@@ -12,6 +12,7 @@ use headworks_spec::{Format, OnBadRecord, OnUnknown, WriteMode};
 
 use super::action::{Action, CommitWork, ModelWork, Record};
 use super::audit::{self, AuditFailure, FileAccount, content_tag};
+use super::checks::begin_checks;
 use super::state::{ErrorClass, JobState, ModelRun, ModelStatus, Phase, SourceCounts};
 use super::step::{begin_model, fail, is_empty, next_quarantine};
 use super::warnings::Warnings;
@@ -147,6 +148,7 @@ pub(super) fn planned(
         quarantine: BTreeMap::new(),
         quarantine_surplus: BTreeMap::new(),
         warnings: Warnings::default(),
+        checks: None,
     });
     actions.extend(match first {
         Some(wave) => start_wave(state, model, wave),
@@ -215,7 +217,7 @@ fn conflict(run: &ModelRun) -> Option<String> {
     })
 }
 
-/// All waves are in: the audit, then the commit.
+/// All waves are in: the audit, then the checks and the commit.
 pub(super) fn commit(state: &mut JobState, model: usize, now_ms: u64) -> Vec<Action> {
     let Some(run) = &state.run else {
         return Vec::new();
@@ -244,7 +246,7 @@ pub(super) fn commit(state: &mut JobState, model: usize, now_ms: u64) -> Vec<Act
     let work = CommitWork {
         model,
         quarantine_of: None,
-        commit_id: commit_id.clone(),
+        commit_id,
         at_ms: now_ms,
         files: run.files.clone(),
         inputs: entries,
@@ -255,7 +257,23 @@ pub(super) fn commit(state: &mut JobState, model: usize, now_ms: u64) -> Vec<Act
         },
         base: (state.spec.models[model].options.mode == WriteMode::Append).then_some(run.base),
         failed: false,
+        checked: None,
     };
+    begin_checks(state, model, work, now_ms)
+}
+
+/// Commits what has been audited and checked.
+pub(super) fn start_commit(
+    state: &mut JobState,
+    model: usize,
+    work: CommitWork,
+    now_ms: u64,
+) -> Vec<Action> {
+    let work = CommitWork {
+        at_ms: now_ms,
+        ..work
+    };
+    let commit_id = work.commit_id.clone();
     state.become_phase(Phase::Committing { model });
     vec![
         Action::Journal(Record::CommitIntended {

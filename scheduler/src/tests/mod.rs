@@ -3,6 +3,7 @@
 
 mod audits;
 mod chains;
+mod checks;
 mod desk;
 mod engine;
 mod jobs;
