@@ -31,6 +31,7 @@ pub mod ledger;
 mod location;
 mod log;
 mod manifest;
+mod modes;
 mod overlap;
 pub mod partition;
 mod pending;

@@ -23,12 +23,18 @@ pub const LOG_V: u32 = 1;
 
 /// What a commit does with the files of the versions before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// They stay.
+    /// They stay, but for those that the commit names.
     Append,
     /// They go.
     Overwrite,
+    /// Those of the partitions that the commit adds to go.
+    OverwritePartitions,
+    /// Those that the commit names go: rows of theirs have newer ones of the same key, the others are written anew.
+    Upsert,
+    /// Those that the commit names go, and their rows stand in the added ones: no row changes.
+    Compact,
 }
 
 /// One commit.
@@ -44,7 +50,7 @@ pub struct LogEntry {
     pub job_id: String,
     /// When the driver committed: ISO 8601, UTC.
     pub at: String,
-    /// Whether the files before it stayed.
+    /// What became of the files before it.
     pub mode: Mode,
     /// True for a quarantine table's commit whose job failed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

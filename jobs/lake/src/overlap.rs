@@ -45,7 +45,10 @@ impl KeyRange {
 
     /// Whether `file` may hold a value of the range.
     pub fn may_be_in(&self, file: &DataFile) -> bool {
-        let (low, high) = match (file.stats.get(&self.column), file.partition.get(&self.column)) {
+        let (low, high) = match (
+            file.stats.get(&self.column),
+            file.partition.get(&self.column),
+        ) {
             (_, Some(value)) => match value {
                 Some(value) => (value.clone(), value.clone()),
                 None => return true,
@@ -129,29 +132,85 @@ mod tests {
         let stamp = DataType::Timestamp(TimeUnit::Microsecond, None);
         let decimal = DataType::Decimal128(10, 2);
         for (data_type, ours, theirs, expected) in [
-            (DataType::Int64, [json!(5), json!(9)], [json!(10), json!(20)], false),
-            (DataType::Int64, [json!(5), json!(10)], [json!(10), json!(20)], true),
-            (DataType::Int64, [json!(30), json!(100)], [json!(4), json!(20)], false),
-            (DataType::Utf8, [json!("10"), json!("20")], [json!("3"), json!("4")], false),
-            (DataType::Utf8, [json!("10"), json!("20")], [json!("15"), json!("3")], true),
-            (decimal.clone(), [json!("9.50"), json!("9.75")], [json!("10.00"), json!("11.00")], false),
-            (decimal, [json!("9.50"), json!("10.00")], [json!("10.00"), json!("11.00")], true),
-            (date, [json!("2020-01-01"), json!("2020-02-01")], [json!("2020-02-02"), json!("2021-01-01")], false),
+            (
+                DataType::Int64,
+                [json!(5), json!(9)],
+                [json!(10), json!(20)],
+                false,
+            ),
+            (
+                DataType::Int64,
+                [json!(5), json!(10)],
+                [json!(10), json!(20)],
+                true,
+            ),
+            (
+                DataType::Int64,
+                [json!(30), json!(100)],
+                [json!(4), json!(20)],
+                false,
+            ),
+            (
+                DataType::Utf8,
+                [json!("10"), json!("20")],
+                [json!("3"), json!("4")],
+                false,
+            ),
+            (
+                DataType::Utf8,
+                [json!("10"), json!("20")],
+                [json!("15"), json!("3")],
+                true,
+            ),
+            (
+                decimal.clone(),
+                [json!("9.50"), json!("9.75")],
+                [json!("10.00"), json!("11.00")],
+                false,
+            ),
+            (
+                decimal,
+                [json!("9.50"), json!("10.00")],
+                [json!("10.00"), json!("11.00")],
+                true,
+            ),
+            (
+                date,
+                [json!("2020-01-01"), json!("2020-02-01")],
+                [json!("2020-02-02"), json!("2021-01-01")],
+                false,
+            ),
             (
                 stamp.clone(),
-                [json!("2020-01-01T00:00:00.500"), json!("2020-01-01T00:00:00.500")],
+                [
+                    json!("2020-01-01T00:00:00.500"),
+                    json!("2020-01-01T00:00:00.500"),
+                ],
                 [json!("2020-01-01T00:00:00"), json!("2020-01-01T00:00:00")],
                 false,
             ),
             (
                 stamp,
-                [json!("2020-01-01T00:00:00.500"), json!("2020-01-01T00:00:00.500")],
+                [
+                    json!("2020-01-01T00:00:00.500"),
+                    json!("2020-01-01T00:00:00.500"),
+                ],
                 [json!("2020-01-01T00:00:00"), json!("2020-01-01T00:00:01")],
                 true,
             ),
             // What cannot be read as a value rules nothing out.
-            (DataType::Int64, [json!("x"), json!("y")], [json!(1), json!(2)], true),
-            (DataType::Int64, [json!(1), json!(1)], [Value::Null, Value::Null], true),
+            (
+                DataType::Int64,
+                [json!("x"), json!("y")],
+                [json!(1), json!(2)],
+                true,
+            ),
+            (
+                DataType::Int64,
+                [json!(1), json!(1)],
+                [Value::Null, Value::Null],
+                true,
+            ),
         ] {
             let [min, max] = ours;
             let [low, high] = theirs;

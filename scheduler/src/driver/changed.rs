@@ -35,9 +35,8 @@ pub(super) fn choose(
     table: &Snapshot,
     warnings: &mut Warnings,
 ) -> Result<Taken, (ErrorClass, String)> {
-    let has = |file: &InputFile| {
-        table.has_taken(&file.path, file.size, content_tag(file).as_deref())
-    };
+    let has =
+        |file: &InputFile| table.has_taken(&file.path, file.size, content_tag(file).as_deref());
     let all = || inputs.values().flatten();
     let changed: BTreeSet<String> = all()
         .filter(|file| !has(file) && table.inputs.contains_key(&file.path))

@@ -19,11 +19,7 @@ use super::step::fail;
 use super::wave::{discard_attempt, start_wave};
 
 /// All rows are written, and the audit has agreed: they become readable.
-pub(super) fn stage(
-    state: &mut JobState,
-    model: usize,
-    inputs: Vec<InputEntry>,
-) -> Vec<Action> {
+pub(super) fn stage(state: &mut JobState, model: usize, inputs: Vec<InputEntry>) -> Vec<Action> {
     let Some(run) = &mut state.run else {
         return Vec::new();
     };
@@ -86,7 +82,10 @@ fn touched<'a>(
     run: &'a ModelRun,
     places: &'a BTreeSet<u32>,
 ) -> impl Iterator<Item = &'a headworks_lake::DataFile> {
-    let files = run.current.as_ref().map_or(&[][..], |current| &current.files);
+    let files = run
+        .current
+        .as_ref()
+        .map_or(&[][..], |current| &current.files);
     places.iter().filter_map(|place| files.get(*place as usize))
 }
 
@@ -141,7 +140,10 @@ pub(super) fn wave_accepted(
 }
 
 fn check_places(run: &ModelRun, places: &BTreeSet<u32>) -> Result<(), AuditFailure> {
-    let files = run.current.as_ref().map_or(0, |current| current.files.len());
+    let files = run
+        .current
+        .as_ref()
+        .map_or(0, |current| current.files.len());
     match places.last().filter(|place| **place as usize >= files) {
         Some(place) => Err(AuditFailure::NoSuchFile {
             place: *place,
@@ -164,8 +166,16 @@ fn check_rows(
     for (what, expected, counted) in [
         ("staged rows went into the merge", staged, merged.staged),
         ("rows of the table went into it", current, merged.current),
-        ("rows came out of it, by the writers' count", merged.kept, result.rows),
-        ("rows came out of it, by the data files'", merged.kept, in_files),
+        (
+            "rows came out of it, by the writers' count",
+            merged.kept,
+            result.rows,
+        ),
+        (
+            "rows came out of it, by the data files'",
+            merged.kept,
+            in_files,
+        ),
     ] {
         if expected != counted {
             return Err(AuditFailure::Merge {

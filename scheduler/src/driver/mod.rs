@@ -41,8 +41,8 @@ pub use event::Event;
 pub use progress::{Counts, Progress};
 pub(crate) use quarantine::kept_files;
 pub use state::{
-    ErrorClass, Failure, JobState, Merge, ModelRun, ModelState, ModelStatus, Outcome, Phase, SourceCounts,
-    commit_id,
+    ErrorClass, Failure, JobState, Merge, ModelRun, ModelState, ModelStatus, Outcome, Phase,
+    SourceCounts, commit_id,
 };
 pub use step::step;
 pub use tables::TableLocks;

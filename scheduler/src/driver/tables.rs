@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use headworks_engine::api::WaveDiscard;
 use headworks_lake::schema::SchemaEntry;
 use headworks_lake::{
-    Audit, CommitError, CommitRequest, LakeError, Mode, PendingFile, Snapshot, Table, TableLocation,
-    quarantine_schema,
+    Audit, CommitError, CommitRequest, LakeError, Mode, PendingFile, Snapshot, Table,
+    TableLocation, quarantine_schema,
 };
 use headworks_spec::{ModelSpec, WriteMode};
 
@@ -212,7 +212,9 @@ fn request(
     ))
 }
 
-pub(super) fn arrow_schema(schema: &serde_json::Value) -> Result<arrow::datatypes::SchemaRef, LakeError> {
+pub(super) fn arrow_schema(
+    schema: &serde_json::Value,
+) -> Result<arrow::datatypes::SchemaRef, LakeError> {
     let entry: SchemaEntry =
         serde_json::from_value(schema.clone()).map_err(|error| LakeError::Invalid {
             what: format!("the plan's schema cannot be read: {error}"),

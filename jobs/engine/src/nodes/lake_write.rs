@@ -9,9 +9,7 @@ use datafusion::physical_plan::Partitioning;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use futures::StreamExt;
 use futures::stream::once;
-use headworks_lake::{
-    Compression, PartitionedWriter, SortColumn, TableLocation, WriterConfig,
-};
+use headworks_lake::{Compression, PartitionedWriter, SortColumn, TableLocation, WriterConfig};
 use serde::{Deserialize, Serialize};
 
 use super::scan_report::lake_error;

@@ -160,7 +160,11 @@ impl Merger {
     fn new(spec: &Arc<UpsertSpec>, input: &Schema) -> Result<Self> {
         let schema = Arc::new(without_origin(input));
         let place = |name: &str| index_of(input, name);
-        let key: Vec<usize> = spec.key.iter().map(|name| place(name)).collect::<Result<_>>()?;
+        let key: Vec<usize> = spec
+            .key
+            .iter()
+            .map(|name| place(name))
+            .collect::<Result<_>>()?;
         let order: Vec<usize> = spec
             .order_by
             .iter()
@@ -251,7 +255,10 @@ impl Merger {
         }
         let best = match best {
             // A copy, so that the batch need not stay.
-            Some(row) => Some(take_record_batch(&batch, &UInt32Array::from(vec![row as u32]))?),
+            Some(row) => Some(take_record_batch(
+                &batch,
+                &UInt32Array::from(vec![row as u32]),
+            )?),
             None => None,
         };
         self.open = Some(Open {
@@ -272,20 +279,28 @@ impl Merger {
     /// Rows that stay, without their origin.
     fn emit(&mut self, rows: &RecordBatch) -> Result<RecordBatch> {
         self.counts.kept += rows.num_rows() as u64;
-        let kept: Vec<usize> = (0..rows.num_columns()).filter(|i| *i != self.origin).collect();
+        let kept: Vec<usize> = (0..rows.num_columns())
+            .filter(|i| *i != self.origin)
+            .collect();
         Ok(rows.project(&kept)?)
     }
 
     fn count(&mut self, batch: &RecordBatch) {
         let origins = batch.column(self.origin).as_primitive::<Int8Type>();
-        let of_query = origins.values().iter().filter(|o| **o == FROM_QUERY).count() as u64;
+        let of_query = origins
+            .values()
+            .iter()
+            .filter(|o| **o == FROM_QUERY)
+            .count() as u64;
         self.counts.staged += of_query;
         self.counts.current += batch.num_rows() as u64 - of_query;
     }
 
     /// Whether a row's columns, in their order, are greater than another's.
     fn is_greater(&self, batch: &RecordBatch, row: usize, other: usize) -> Result<bool> {
-        let columns: Vec<usize> = (0..batch.num_columns()).filter(|i| *i != self.origin).collect();
+        let columns: Vec<usize> = (0..batch.num_columns())
+            .filter(|i| *i != self.origin)
+            .collect();
         let both = UInt32Array::from(vec![row as u32, other as u32]);
         let both = take_record_batch(&batch.project(&columns)?, &both)?;
         let both = self.whole.convert_columns(both.columns())?;
@@ -306,7 +321,9 @@ impl Merger {
                 false => None,
             };
             let is_null = |row: usize| {
-                let empty = texts.as_ref().map(|t| t.as_string::<i32>().value(row).is_empty());
+                let empty = texts
+                    .as_ref()
+                    .map(|t| t.as_string::<i32>().value(row).is_empty());
                 column.is_null(row) || empty == Some(true)
             };
             let found = (0..batch.num_rows())
@@ -339,7 +356,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use datafusion::arrow::array::{Int8Array, Int64Array, StringArray};
-    use datafusion::arrow::compute::{lexsort_to_indices, SortColumn as Sorted};
+    use datafusion::arrow::compute::{SortColumn as Sorted, lexsort_to_indices};
     use datafusion::arrow::datatypes::Field;
 
     use super::*;
@@ -371,7 +388,10 @@ mod tests {
         let batch = batch(rows);
         let by = |index: usize, descending| Sorted {
             values: Arc::clone(batch.column(index)),
-            options: Some(SortOptions { descending, nulls_first: true }),
+            options: Some(SortOptions {
+                descending,
+                nulls_first: true,
+            }),
         };
         let indices = lexsort_to_indices(&[by(0, false), by(3, true)], None).unwrap();
         take_record_batch(&batch, &indices).unwrap()
@@ -391,7 +411,11 @@ mod tests {
     }
 
     /// What stays of sorted rows that come in batches of `size`, as (key, payload), and the counts.
-    fn merged(spec: &Arc<UpsertSpec>, rows: &RecordBatch, size: usize) -> (Vec<(i64, String)>, MergeCounts) {
+    fn merged(
+        spec: &Arc<UpsertSpec>,
+        rows: &RecordBatch,
+        size: usize,
+    ) -> (Vec<(i64, String)>, MergeCounts) {
         let mut merger = Merger::new(spec, &schema()).unwrap();
         let mut out = Vec::new();
         let mut at = 0;
@@ -404,7 +428,9 @@ mod tests {
         let mut found = Vec::new();
         for batch in out {
             assert_eq!(batch.schema().fields().len(), 3);
-            let keys = batch.column(0).as_primitive::<datafusion::arrow::datatypes::Int64Type>();
+            let keys = batch
+                .column(0)
+                .as_primitive::<datafusion::arrow::datatypes::Int64Type>();
             let payloads = batch.column(2).as_string::<i32>();
             for row in 0..batch.num_rows() {
                 found.push((keys.value(row), payloads.value(row).to_owned()));
@@ -415,14 +441,23 @@ mod tests {
     }
 
     fn expect(order_by: &[(&str, bool)], rows: &[Row], expected: &[(i64, &str)]) {
-        let expected: Vec<(i64, String)> =
-            expected.iter().map(|(k, v)| (*k, (*v).to_owned())).collect();
+        let expected: Vec<(i64, String)> = expected
+            .iter()
+            .map(|(k, v)| (*k, (*v).to_owned()))
+            .collect();
         for size in 1..=rows.len() {
             let (found, counts) = merged(&spec(order_by), &sorted(rows), size);
             assert_eq!(found, expected, "in batches of {size}");
             let of_query = rows.iter().filter(|r| r.3 == FROM_QUERY).count() as u64;
             let all = (counts.staged, counts.current, counts.kept);
-            assert_eq!(all, (of_query, rows.len() as u64 - of_query, expected.len() as u64));
+            assert_eq!(
+                all,
+                (
+                    of_query,
+                    rows.len() as u64 - of_query,
+                    expected.len() as u64
+                )
+            );
         }
     }
 
@@ -538,6 +573,9 @@ mod tests {
         let mut merger = Merger::new(&spec(&[]), &schema()).unwrap();
         assert_eq!(merger.merge(&null_key(FROM_TABLE)).unwrap().num_rows(), 1);
         let error = merger.merge(&null_key(FROM_QUERY)).unwrap_err().to_string();
-        assert!(error.contains("model `m`: the query gives a row with NULL in `k`"), "{error}");
+        assert!(
+            error.contains("model `m`: the query gives a row with NULL in `k`"),
+            "{error}"
+        );
     }
 }

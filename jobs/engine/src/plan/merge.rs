@@ -128,7 +128,8 @@ impl<'a> Merge<'a> {
 
     /// Reports the files that hold one of the keys.
     async fn find(&self, ctx: &SessionContext) -> Result<Arc<dyn ExecutionPlan>> {
-        let absent = || datafusion::error::DataFusionError::Internal("no table to look into".into());
+        let absent =
+            || datafusion::error::DataFusionError::Internal("no table to look into".into());
         let current = self.input.current.as_ref().ok_or_else(absent)?;
         let here = self.candidates(current);
         let staged = ctx.read_table(self.staged())?;
@@ -197,7 +198,8 @@ impl<'a> Merge<'a> {
             let current = ctx.read_table(self.current(current, files.clone()))?;
             rows = rows.union(self.with_origin(current, FROM_TABLE)?)?;
         }
-        let together = physical::shuffle_by(physical_plan(rows).await?, self.key(), partitions as usize)?;
+        let together =
+            physical::shuffle_by(physical_plan(rows).await?, self.key(), partitions as usize)?;
         let by_key = self.key().iter().map(|name| SortColumn {
             name: name.clone(),
             descending: false,

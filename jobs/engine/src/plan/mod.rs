@@ -203,9 +203,7 @@ pub async fn wave_plan(
 /// How many partitions a shuffle makes.
 fn shuffle_partitions(request: &ModelRequest, slots: u32) -> u32 {
     let asked = request.tuning.shuffle_partitions;
-    asked
-        .unwrap_or(slots * SHUFFLE_PARTITIONS_PER_SLOT)
-        .max(1)
+    asked.unwrap_or(slots * SHUFFLE_PARTITIONS_PER_SLOT).max(1)
 }
 
 /// The same request, if the job asks for splits so small that files are cut

@@ -149,9 +149,7 @@ pub(super) fn sort_within(
         exprs.push(PhysicalSortExpr::new(expr, options));
     }
     Ok(match LexOrdering::new(exprs) {
-        Some(ordering) => {
-            Arc::new(SortExec::new(ordering, plan).with_preserve_partitioning(true))
-        }
+        Some(ordering) => Arc::new(SortExec::new(ordering, plan).with_preserve_partitioning(true)),
         None => plan,
     })
 }

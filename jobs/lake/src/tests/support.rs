@@ -68,6 +68,19 @@ impl TestLake {
         request(id, mode, base, self.write(id, rows).files)
     }
 
+    /// The paths of the current version's files in these partitions.
+    pub(super) fn files_of(&self, parts: &[&str]) -> Vec<String> {
+        let files = self.table().snapshot().unwrap().unwrap().files.into_iter();
+        let paths = files.map(|file| file.path);
+        paths
+            .filter(|path| {
+                parts
+                    .iter()
+                    .any(|part| path.starts_with(&format!("part={part}/")))
+            })
+            .collect()
+    }
+
     /// All rows of the current version, sorted.
     pub(super) fn rows(&self) -> Vec<(i64, Option<String>)> {
         read_rows(&self.table())
@@ -130,6 +143,7 @@ pub(super) fn request(id: &str, mode: Mode, base: u64, files: Vec<PendingFile>) 
         at_unix_ms: 1_700_000_000_123,
         mode,
         base,
+        remove: Vec::new(),
         schema: schema(),
         partition_by: vec!["part".into()],
         partition_columns_in_files: false,

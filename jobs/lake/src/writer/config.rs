@@ -1,7 +1,7 @@
 //! How an executor writes: which columns go where, and every bound of it.
 
-use parquet::basic::{Compression as ParquetCompression, ZstdLevel};
 use arrow::datatypes::{DataType, Schema};
+use parquet::basic::{Compression as ParquetCompression, ZstdLevel};
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use serde::{Deserialize, Serialize};

@@ -156,7 +156,11 @@ fn every_key_is_read_and_every_path_is_absolute() {
         (contracts.options.mode, contracts.options.changed_files),
         (WriteMode::Append, ChangedFiles::Replace)
     );
-    let sorted = contracts.options.sort_by.iter().map(|c| SortColumn::parse(c));
+    let sorted = contracts
+        .options
+        .sort_by
+        .iter()
+        .map(|c| SortColumn::parse(c));
     let sorted: Vec<_> = sorted.map(|c| (c.name, c.descending)).collect();
     assert_eq!(sorted, [("agency_id", false), ("signed", true)]);
     let upsert = &job.model("agencies_now").unwrap().options;
