@@ -26,6 +26,8 @@ pub struct History {
 struct Commit {
     mode: Mode,
     inputs: Vec<String>,
+    /// The last version that took rows of this one out of the table, with a partition of theirs.
+    dropped_by: Option<u64>,
 }
 
 /// What it takes to replace inputs.
@@ -37,13 +39,13 @@ pub struct Replacement {
     pub retake: BTreeSet<String>,
 }
 
-/// Inputs of a table cannot be replaced, since some of its rows came from elsewhere.
+/// Inputs of a table cannot be replaced: their rows are not what was read any more.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "rows of version {version} ({mode}) lie in the same files, and reading inputs again does not bring them back"
+    "version {version} ({mode}) changed rows that came from the same files, and reading these again would undo that"
 )]
 pub struct NotReplaceable {
-    /// The version that brought these rows.
+    /// The version that changed them.
     pub version: u64,
     /// What its commit did, in the log's word.
     pub mode: &'static str,
@@ -52,21 +54,15 @@ pub struct NotReplaceable {
 impl Mode {
     /// Whether the files that such a commit adds hold rows of those that it removes.
     fn keeps_rows_of_removed(self) -> bool {
-        match self {
-            Mode::Append | Mode::Overwrite => false,
-        }
+        matches!(self, Mode::Upsert | Mode::Compact)
     }
 
     /// Whether its rows are those of its inputs, and no others.
     fn is_of_inputs(self) -> bool {
-        matches!(self, Mode::Append | Mode::Overwrite)
-    }
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Mode::Append => "append",
-            Mode::Overwrite => "overwrite",
-        }
+        matches!(
+            self,
+            Mode::Append | Mode::Overwrite | Mode::OverwritePartitions | Mode::Compact
+        )
     }
 }
 
@@ -86,9 +82,17 @@ impl History {
         }
         let mut from = BTreeSet::from([entry.version]);
         for path in &entry.remove {
-            let earlier = self.files.remove(path);
-            if let (true, Some(earlier)) = (entry.mode.keeps_rows_of_removed(), earlier) {
+            let Some(earlier) = self.files.remove(path) else {
+                continue;
+            };
+            if entry.mode.keeps_rows_of_removed() {
                 from.extend(earlier.iter());
+            } else if entry.mode == Mode::OverwritePartitions {
+                for version in earlier.iter() {
+                    if let Some(commit) = self.commits.get_mut(version) {
+                        commit.dropped_by = Some(entry.version);
+                    }
+                }
             }
         }
         let from = Arc::new(from);
@@ -98,6 +102,7 @@ impl History {
         let commit = Commit {
             mode: entry.mode,
             inputs: entry.inputs.iter().map(|i| i.path.clone()).collect(),
+            dropped_by: None,
         };
         self.commits.insert(entry.version, commit);
     }
@@ -140,13 +145,16 @@ impl Snapshot {
             }
         }
         for version in versions {
-            let mode = history.commits[&version].mode;
-            if !mode.is_of_inputs() {
-                return Err(NotReplaceable {
-                    version,
-                    mode: mode.as_str(),
-                });
-            }
+            let commit = &history.commits[&version];
+            let changed_by = match commit.dropped_by {
+                None if commit.mode.is_of_inputs() => continue,
+                dropped_by => dropped_by.unwrap_or(version),
+            };
+            let mode = history.commits.get(&changed_by).map(|commit| commit.mode);
+            return Err(NotReplaceable {
+                version: changed_by,
+                mode: mode.map_or("", Mode::word),
+            });
         }
         Ok(Replacement {
             remove: remove.into_iter().map(str::to_owned).collect(),

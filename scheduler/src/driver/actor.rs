@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::FutureExt;
 use headworks_engine::api::{CheckRequest, Engine, ModelRequest, Wave, WaveOutcome, WaveProgress};
+use headworks_lake::PendingFile;
 use headworks_proto::v1;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -242,6 +243,7 @@ impl Driver {
                 | Action::Plan(_)
                 | Action::RunWave { .. }
                 | Action::Check { .. }
+                | Action::Stage { .. }
                 | Action::Commit(_)
         );
         if awaited {
@@ -284,6 +286,7 @@ impl Driver {
                 let attempt = CheckAttempt { check, attempt };
                 self.act = Some(self.check(model, candidate.map(|work| *work), attempt));
             }
+            Action::Stage { model: _, files } => self.act = self.stage(files),
             Action::CancelWave(engine_job) => self.context.engine.cancel(&engine_job).await,
             Action::Abandon => self.abandon(),
             Action::Commit(work) => self.act = Some(self.commit(*work)),
@@ -336,6 +339,17 @@ impl Driver {
     fn planned_schema(&self) -> serde_json::Value {
         let plan = self.state.run.as_ref().map(|run| run.plan.schema.clone());
         plan.unwrap_or_default()
+    }
+
+    fn stage(&self, files: Vec<PendingFile>) -> Option<Act> {
+        let (request, run) = (self.request.as_ref()?, self.state.run.as_ref()?);
+        Some(acts::stage(
+            self.context.locks.clone(),
+            Arc::clone(request),
+            run.current.clone(),
+            run.plan.schema.clone(),
+            files,
+        ))
     }
 
     fn commit(&self, work: CommitWork) -> Act {

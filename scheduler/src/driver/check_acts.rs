@@ -83,6 +83,7 @@ impl CheckContext {
             commit_id: commit_id(&self.job_id, self.model, None),
             at_ms: 0,
             files: Vec::new(),
+            remove: Vec::new(),
             inputs: Vec::new(),
             audit: Audit::Coverage,
             base: None,

@@ -37,6 +37,8 @@ pub enum Event {
         /// Whether an executor was lost while it ran.
         executor_lost: bool,
     },
+    /// The rows of an upsert can be read.
+    Staged,
     /// The commit in hand has its log entry.
     Committed {
         /// The version that it made.
@@ -81,6 +83,7 @@ impl Event {
             Self::WaveSubmitted(_) => "wave submitted",
             Self::WaveEnded { .. } => "wave ended",
             Self::CheckEnded { .. } => "check ended",
+            Self::Staged => "staged",
             Self::Committed { .. } => "committed",
             Self::Overtaken(_) => "overtaken",
             Self::MovedOn(_) => "moved on",

@@ -12,6 +12,7 @@ use headworks_lake::Audit;
 use super::action::{Action, CommitWork, Record};
 use super::checks;
 use super::event::Event;
+use super::merge;
 use super::model;
 use super::state::{ErrorClass, Failure, JobState, ModelStatus, Outcome, Phase};
 use super::wave;
@@ -51,7 +52,7 @@ fn decide(state: &mut JobState, event: Event, now_ms: u64) -> Vec<Action> {
             settled_source(state, source, *settled, now_ms)
         }
         (Phase::Opening { model }, Event::Opened(table)) => {
-            model::opened(state, model, table.as_deref(), now_ms)
+            model::opened(state, model, table.as_ref(), now_ms)
         }
         (Phase::Planning { model }, Event::Planned(plan)) => {
             model::planned(state, model, *plan, now_ms)
@@ -66,6 +67,7 @@ fn decide(state: &mut JobState, event: Event, now_ms: u64) -> Vec<Action> {
                 executor_lost,
             },
         ) => wave::wave_ended(state, outcome, executor_lost, now_ms),
+        (Phase::Staging { model }, Event::Staged) => merge::staged(state, model),
         (Phase::Checking { .. }, Event::WaveSubmitted(engine_job)) => {
             checks::check_submitted(state, engine_job)
         }
@@ -135,6 +137,7 @@ fn decide(state: &mut JobState, event: Event, now_ms: u64) -> Vec<Action> {
             | Phase::Opening { .. }
             | Phase::Planning { .. }
             | Phase::Checking { .. }
+            | Phase::Staging { .. }
             | Phase::Committing { .. },
             Event::Failed { class, error },
         ) => fail(state, class, error, now_ms),
@@ -225,6 +228,7 @@ pub(super) fn next_quarantine(
             commit_id,
             at_ms: now_ms,
             files,
+            remove: Vec::new(),
             inputs: Vec::new(),
             audit: Audit::Coverage,
             base: Some(0),
@@ -329,7 +333,10 @@ fn cancel(state: &mut JobState, reason: String, now_ms: u64) -> Vec<Action> {
     state.stop = Some(reason);
     match state.phase {
         Phase::Queued => actions.extend(end_cancelled(state, now_ms)),
-        Phase::Settling { .. } | Phase::Opening { .. } | Phase::Planning { .. } => {
+        Phase::Settling { .. }
+        | Phase::Opening { .. }
+        | Phase::Planning { .. }
+        | Phase::Staging { .. } => {
             actions.push(Action::Abandon);
             actions.extend(end_cancelled(state, now_ms));
         }

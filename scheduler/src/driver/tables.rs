@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use headworks_engine::api::WaveDiscard;
 use headworks_lake::schema::SchemaEntry;
 use headworks_lake::{
-    Audit, CommitError, CommitRequest, LakeError, Mode, Snapshot, Table, TableLocation,
-    quarantine_schema,
+    Audit, CommitError, CommitRequest, LakeError, Mode, PendingFile, Snapshot, Table,
+    TableLocation, quarantine_schema,
 };
 use headworks_spec::{ModelSpec, WriteMode};
 
@@ -103,6 +103,24 @@ pub(super) async fn snapshot(
     }
 }
 
+/// Makes the staged files of a model readable.
+pub(super) async fn stage(
+    locks: &TableLocks,
+    lake: &str,
+    table: &str,
+    files: Vec<PendingFile>,
+) -> Result<(), (ErrorClass, String)> {
+    let location =
+        TableLocation::new(lake, table).map_err(|error| (class_of(&error), error.to_string()))?;
+    match locks.with(location, move |table| table.stage(&files)).await {
+        Ok(done) => done.map_err(|error| {
+            let text = format!("table `{table}`: its new rows cannot be staged: {error}");
+            (class_of(&error), text)
+        }),
+        Err(error) => Err((ErrorClass::Lake, error)),
+    }
+}
+
 /// What a commit needs beside the driver's wishes.
 pub(super) struct CommitContext {
     /// The lake.
@@ -155,22 +173,22 @@ fn request(
 ) -> Result<(TableLocation, CommitRequest), LakeError> {
     let options = &context.model.options;
     let at_unix_ms = i64::try_from(work.at_ms).unwrap_or(i64::MAX);
-    let is_append = options.mode == WriteMode::Append;
     let mut request = CommitRequest {
         commit_id: work.commit_id.clone(),
         job_id: context.job_id.clone(),
         at_unix_ms,
-        mode: if is_append {
-            Mode::Append
-        } else {
-            Mode::Overwrite
+        mode: match options.mode {
+            WriteMode::Append => Mode::Append,
+            WriteMode::Overwrite => Mode::Overwrite,
+            WriteMode::OverwritePartitions => Mode::OverwritePartitions,
+            WriteMode::Upsert => Mode::Upsert,
         },
         base: work.base.unwrap_or(0),
-        remove: Vec::new(),
         schema: quarantine_schema(),
         partition_by: Vec::new(),
         partition_columns_in_files: false,
         files: work.files.clone(),
+        remove: work.remove.clone(),
         inputs: work.inputs.clone(),
         audit: Audit::Coverage,
         job_failed: work.failed,
@@ -190,7 +208,9 @@ fn request(
     ))
 }
 
-fn arrow_schema(schema: &serde_json::Value) -> Result<arrow::datatypes::SchemaRef, LakeError> {
+pub(super) fn arrow_schema(
+    schema: &serde_json::Value,
+) -> Result<arrow::datatypes::SchemaRef, LakeError> {
     let entry: SchemaEntry =
         serde_json::from_value(schema.clone()).map_err(|error| LakeError::Invalid {
             what: format!("the plan's schema cannot be read: {error}"),
@@ -212,7 +232,8 @@ pub(super) async fn candidate(
     let base = work.base;
     let look = move |table: &Table| {
         let request = on_base(table, request, base)?;
-        table.candidate(&request).map_err(refused)
+        let looked = table.candidate(&request);
+        looked.map_err(|error| refused(error, base))
     };
     let looked = locks.with(location, look).await;
     looked.unwrap_or_else(|error| {
@@ -234,8 +255,8 @@ fn on_base(
     Ok(CommitRequest { base, ..request })
 }
 
-/// What comes of a commit that was refused.
-fn refused(error: CommitError) -> Event {
+/// What comes of a commit that was refused; `base` is what the job knew of the table.
+fn refused(error: CommitError, base: Option<u64>) -> Event {
     let text = error.to_string();
     match error {
         CommitError::InputTaken { .. } => Event::Overtaken(text),
@@ -253,6 +274,8 @@ fn refused(error: CommitError) -> Event {
             version,
             unsettled: Some(text),
         },
+        // It was made of a version that is not the newest any more.
+        CommitError::Conflict { .. } if base.is_some() => Event::Overtaken(text),
         CommitError::Conflict { .. } => Event::Failed {
             class: ErrorClass::Lake,
             error: text,
@@ -285,7 +308,7 @@ fn commit_now(table: &Table, request: CommitRequest, base: Option<u64>) -> Event
             Err(error) => error,
         };
         if !matches!(error, CommitError::Unknown { .. }) || tries == COMMIT_TRIES_MAX {
-            return refused(error);
+            return refused(error, base);
         }
     }
 }

@@ -97,6 +97,7 @@ fn wire_state(phase: Phase) -> v1::JobState {
         Phase::Opening { .. }
         | Phase::Planning { .. }
         | Phase::Running { .. }
+        | Phase::Staging { .. }
         | Phase::Checking { .. } => v1::JobState::Running,
         Phase::Committing { .. } | Phase::Quarantining { .. } => v1::JobState::Committing,
         Phase::Ended(Outcome::Done) => v1::JobState::Done,

@@ -20,6 +20,7 @@ pub(crate) fn table(version: u64, world: &World) -> Arc<Snapshot> {
         partition_columns_in_files: false,
         files: Vec::new(),
         inputs: Default::default(),
+        history: Default::default(),
     };
     for file in world.inputs() {
         let entry = headworks_lake::InputEntry {

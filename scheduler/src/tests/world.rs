@@ -186,6 +186,7 @@ impl World {
                 index: index as u32,
                 splits: BTreeMap::new(),
                 bytes: 0,
+                merge: None,
             };
             for (id, (source, split)) in chunk.iter().enumerate() {
                 wave.bytes += split.bytes();

@@ -1,9 +1,10 @@
 //! A committed table of the lake, as SQL sees it: exactly the files of one version.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::ScalarValue;
 use datafusion::datasource::TableType;
@@ -18,6 +19,8 @@ use datafusion::physical_plan::ExecutionPlan;
 use headworks_lake::{DataFile, Snapshot};
 use headworks_sources::table::object_path;
 
+use crate::nodes::DATA_FILE_COLUMN;
+
 /// A task reads at most this many bytes of Parquet, unless a row group is larger.
 const SCAN_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -27,6 +30,8 @@ pub struct LakeTable {
     root: String,
     snapshot: Arc<Snapshot>,
     table: TableSchema,
+    /// For a scan of some of the files that says which of them a row is of: their places in the snapshot.
+    numbered: Option<BTreeSet<u32>>,
 }
 
 impl LakeTable {
@@ -54,10 +59,34 @@ impl LakeTable {
             root: root.to_string_lossy().into_owned(),
             snapshot,
             table,
+            numbered: None,
         }
     }
 
-    fn partitioned(&self, file: &DataFile) -> Result<PartitionedFile> {
+    /// The same, of the files at these places in the snapshot alone, and with the place of a row's file in the column
+    /// [`DATA_FILE_COLUMN`].
+    #[must_use]
+    pub fn numbered(mut self, files: BTreeSet<u32>) -> Self {
+        let folders = self.table.table_partition_cols().iter().cloned();
+        let number = Field::new(DATA_FILE_COLUMN, DataType::UInt32, false);
+        let constant: Vec<FieldRef> = folders.chain([Arc::new(number)]).collect();
+        self.table = TableSchema::builder(Arc::clone(self.table.file_schema()))
+            .with_table_partition_cols(constant)
+            .build();
+        self.numbered = Some(files);
+        self
+    }
+
+    /// The files that are scanned, with their places in the snapshot.
+    fn files(&self) -> impl Iterator<Item = (u32, &DataFile)> {
+        let all = (0u32..).zip(&self.snapshot.files);
+        all.filter(|(place, _)| {
+            let numbered = self.numbered.as_ref();
+            numbered.is_none_or(|numbered| numbered.contains(place))
+        })
+    }
+
+    fn partitioned(&self, place: u32, file: &DataFile) -> Result<PartitionedFile> {
         let mut partitioned = PartitionedFile::new(String::new(), file.bytes);
         partitioned.object_meta.location = object_path(&format!("{}/{}", self.root, file.path));
         let value = |field: &Field| match file.partition.get(field.name()).and_then(Option::as_ref)
@@ -69,21 +98,24 @@ impl LakeTable {
             .table
             .table_partition_cols()
             .iter()
-            .map(|field| value(field))
+            .map(|field| match field.name().as_str() {
+                DATA_FILE_COLUMN => Ok(ScalarValue::UInt32(Some(place))),
+                _ => value(field),
+            })
             .collect::<Result<_>>()?;
         Ok(partitioned)
     }
 
     /// Ranges of files, in groups of about the same bytes: one a task.
     fn groups(&self, wanted: usize) -> Result<Vec<FileGroup>> {
-        let total: u64 = self.snapshot.files.iter().map(|f| f.bytes).sum();
+        let total: u64 = self.files().map(|(_, file)| file.bytes).sum();
         let target = (total / wanted.max(1) as u64).clamp(1024 * 1024, SCAN_BYTES);
         let mut groups: Vec<FileGroup> = Vec::new();
         let (mut group, mut bytes) = (Vec::new(), 0u64);
-        for file in &self.snapshot.files {
+        for (place, file) in self.files() {
             let parts = file.bytes.div_ceil(target).max(1);
             for part in 0..parts {
-                let mut piece = self.partitioned(file)?;
+                let mut piece = self.partitioned(place, file)?;
                 let at = |i: u64| i64::try_from(file.bytes * i / parts).unwrap_or(i64::MAX);
                 if parts > 1 {
                     piece.range = Some(FileRange {

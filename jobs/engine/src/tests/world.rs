@@ -117,6 +117,7 @@ impl World {
             tables: BTreeMap::new(),
             tuning,
             quarantines: vec!["src".into()],
+            merge: None,
         })
     }
 
