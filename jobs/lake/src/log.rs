@@ -16,7 +16,7 @@ use crate::ledger::InputEntry;
 use crate::location::HEADWORKS_FOLDER;
 use crate::pending::PendingFile;
 use crate::schema::SchemaEntry;
-use crate::storage::LakeStorage;
+use crate::storage::{LakeStorage, for_each};
 
 /// The version of the log's form that this program reads and writes.
 pub const LOG_V: u32 = 1;
@@ -160,16 +160,14 @@ pub(crate) fn head(storage: &dyn LakeStorage) -> Result<u64, LakeError> {
 
 /// All entries, oldest first.
 pub(crate) fn read_log(storage: &dyn LakeStorage) -> Result<Vec<LogEntry>, LakeError> {
-    let mut entries = Vec::new();
-    for version in 1..=head(storage)? {
-        let entry = read_entry(storage, version)?;
-        entries.push(entry.ok_or_else(|| {
+    let versions: Vec<u64> = (1..=head(storage)?).collect();
+    for_each(storage, &versions, |version| {
+        read_entry(storage, *version)?.ok_or_else(|| {
             LakeError::corrupt(
-                storage.url(&entry_path(version)),
+                storage.url(&entry_path(*version)),
                 "the entry went while the log was read",
                 "see whether somebody else removes files of the lake",
             )
-        })?);
-    }
-    Ok(entries)
+        })
+    })
 }
