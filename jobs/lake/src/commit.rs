@@ -268,6 +268,8 @@ impl Table {
             Some(current) => (next_schema(request, current)?, taken_out(request, current)),
             None => (request.schema.clone(), Vec::new()),
         };
+        let schema = SchemaEntry::from_arrow(&schema)?;
+        let of_files = SchemaEntry::from_arrow(&request.schema)?;
         Ok(LogEntry {
             v: LOG_V,
             version: snapshot.map_or(0, |current| current.version) + 1,
@@ -276,7 +278,8 @@ impl Table {
             at: iso8601(request.at_unix_ms),
             mode: request.mode,
             job_failed: request.job_failed,
-            schema: SchemaEntry::from_arrow(&schema)?,
+            files_schema: (of_files != schema).then_some(of_files),
+            schema,
             partition_by: request.partition_by.clone(),
             partition_columns_in_files: request.partition_columns_in_files,
             add: request.files.clone(),

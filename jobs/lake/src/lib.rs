@@ -24,6 +24,7 @@
 mod commit;
 mod crash;
 mod error;
+mod evolve;
 mod gc;
 pub mod ledger;
 mod location;

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! _headworks/log/00000000000000000007.json
-//! {v, version, commit_id, job_id, at, mode, schema, partition_by, partition_columns_in_files,
+//! {v, version, commit_id, job_id, at, mode, schema, files_schema, partition_by, partition_columns_in_files,
 //!  add: [{temp, path, rows, bytes, partition, stats}], remove: [path],
 //!  inputs: [{path, size, etag, bytes_covered, read, written, filtered, dropped, quarantined, rows}]}
 //! ```
@@ -57,6 +57,10 @@ pub struct LogEntry {
     pub job_failed: bool,
     /// The table's schema from this version on.
     pub schema: SchemaEntry,
+    /// The schema that this commit's files were written with, where it is another: the table had more columns or
+    /// wider types before. The columns of the partitions are among them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files_schema: Option<SchemaEntry>,
     /// The partition columns, outermost first.
     #[serde(default)]
     pub partition_by: Vec<String>,
@@ -72,6 +76,11 @@ pub struct LogEntry {
 }
 
 impl LogEntry {
+    /// The schema that this commit's files were written with.
+    pub fn schema_of_files(&self) -> &SchemaEntry {
+        self.files_schema.as_ref().unwrap_or(&self.schema)
+    }
+
     /// The rows of the added files.
     pub fn rows(&self) -> u64 {
         self.add.iter().map(|file| file.rows).sum()

@@ -182,7 +182,7 @@ fn bytes_that_wait_for_a_part_count_as_memory() {
 }
 
 #[test]
-fn a_bucket_that_nobody_can_reach_is_named_with_the_next_step() {
+fn an_entry_that_is_no_json_is_named_by_its_url() {
     let location = TableLocation::new("s3://bucket/x", "t").unwrap();
     assert_eq!(Table::open(location.clone()).location(), &location);
     let bucket = headworks_stores::memory::mount("unreadable");
