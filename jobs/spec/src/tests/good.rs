@@ -2,8 +2,8 @@
 
 use super::Folder;
 use crate::{
-    ByteSize, Compression, Distribute, Format, JobSpec, JobSpecError, OnBadRecord, OnBadValue,
-    Layout, OnUnknown, Source, WriteMode, explain, load,
+    ByteSize, Compression, Distribute, Format, JobSpec, JobSpecError, Layout, OnBadRecord,
+    OnBadValue, OnUnknown, Source, WriteMode, explain, load,
 };
 
 /// Every key of every type, none at its default.
@@ -41,18 +41,18 @@ sources:
     format: json
     path: days/*.json
     layout: documents
-    records: '$["Time Series (Daily)"].*'
+    records: '$[\"Time Series (Daily)\"].*'
     key_column: date
-    keep: {symbol: '$["Meta Data"]["2. Symbol"]'}
+    keep: {symbol: '$[\"Meta Data\"][\"2. Symbol\"]'}
     rename: {1. open: open, 4. close: close}
   people:
     format: csv
     path: people.txt
     header: false
     columns: [id, name]
-    delimiter: "\t"
-    quote: "'"
-    escape: '\'
+    delimiter: \"\\t\"
+    quote: \"'\"
+    escape: '\\'
     comment: '#'
 models:
   spend:
@@ -169,9 +169,15 @@ fn every_key_is_read_and_every_path_is_absolute() {
         ]
     );
     let people = &job.source("people").unwrap().options;
-    assert_eq!((people.header, &people.columns[..]), (false, &["id".to_owned(), "name".to_owned()][..]));
+    assert_eq!(
+        (people.header, &people.columns[..]),
+        (false, &["id".to_owned(), "name".to_owned()][..])
+    );
     let characters = [&people.delimiter, &people.quote];
-    let characters = characters.into_iter().chain(&people.escape).chain(&people.comment);
+    let characters = characters
+        .into_iter()
+        .chain(&people.escape)
+        .chain(&people.comment);
     let characters: Vec<_> = characters.map(|text| Source::csv_character(text)).collect();
     assert_eq!(characters, [Some('\t'), Some('\''), Some('\\'), Some('#')]);
 
@@ -266,10 +272,17 @@ fn what_is_left_out_has_its_documented_default() {
         ),
         ("64MB".into(), "4KB".into())
     );
-    for (format, spaces) in [(Format::Xml, true), (Format::Json, false), (Format::Csv, false)] {
+    for (format, spaces) in [
+        (Format::Xml, true),
+        (Format::Json, false),
+        (Format::Csv, false),
+    ] {
         let source = Source::new(format, Vec::new());
         assert_eq!(source.ignores_surrounding_spaces(), spaces);
-        assert_eq!((source.delimiter.as_str(), source.quote.as_str()), (",", "\""));
+        assert_eq!(
+            (source.delimiter.as_str(), source.quote.as_str()),
+            (",", "\"")
+        );
         assert_eq!((source.layout, source.header), (Layout::Auto, true));
     }
     let model = &job.models[0].options;
