@@ -12,6 +12,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod byte_size;
+mod check_source;
 mod decode;
 mod error;
 mod explain;

@@ -4,13 +4,12 @@
 //! It goes on after every fault, so that one run reports them all: a source or model that did not decode is still known
 //! by name.
 
-mod sources;
-
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::check_source::check_source;
 use crate::error::{Mark, SpecError, hint, quoted_list};
 use crate::job_file::{Distribute, Model, OnUnknown, Source, Tuning};
 use crate::job_spec::{JOB_SPEC_VERSION, JobSpec, ModelSpec, SourceSpec, TextFile};
@@ -163,7 +162,7 @@ impl<'a> Resolver<'a> {
             else {
                 continue;
             };
-            self.check_source(key, node, &options);
+            check_source(key, node, &options, self.errors);
             let path_at = |at: usize| match node.find(&["path"]).map(|path| (&path.kind, &path.at))
             {
                 Some((Kind::List(items), _)) => items.get(at).map(|item| &item.at),

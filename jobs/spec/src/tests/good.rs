@@ -384,6 +384,8 @@ job fpds, lake s3://bucket/prefix
 sources
   awards: /f/data/**/*.xml, /data/*.xml.gz, s3://bucket/in/; xml; rows award, ns1:IDV; schema inferred from a share of 0.25 of the records of 3 files; bad records: keep; bad values: null; unknown names: discard_row
   agencies: /f/agencies.parquet; parquet
+  days: /f/days/*.json; json; rows $[\"Time Series (Daily)\"].*; schema inferred from all files; bad records: quarantine; bad values: quarantine; read by no model
+  people: /f/people.txt; csv; schema inferred from all files; bad records: quarantine; bad values: quarantine; read by no model
 models, in order
   1. contracts: sql/contracts.sql reads awards; append; partitioned by fiscal_year, agency_id (not shuffled); files of 64MiB, snappy
   2. spend: job.yaml reads agencies, contracts; overwrite; files of 128MB, zstd

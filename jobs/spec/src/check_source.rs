@@ -1,7 +1,6 @@
 //! What the types of a source's keys cannot say: which keys belong to which format, and which values need each other.
 
-use super::Resolver;
-use crate::error::{Mark, nearest, quoted_list};
+use crate::error::{Mark, SpecError, nearest, quoted_list};
 use crate::job_file::{Format, OnBadRecord, Source};
 use crate::names::{pattern_fault, row_tag_fault};
 use crate::yaml::{Key, Kind, Node};
@@ -62,22 +61,31 @@ fn keys_of(format: Format) -> (Vec<&'static str>, &'static str) {
     (keys, word)
 }
 
-impl Resolver<'_> {
-    pub(super) fn check_source(&mut self, key: &Key, node: &Node, source: &Source) {
-        self.check_keys(key, node, source.format);
-        self.check_patterns(key, node, source);
-        self.check_own_columns(key, node, source);
-        self.check_rename(key, node, source);
-        match source.format {
-            Format::Xml => self.check_xml(key, node, source),
-            Format::Json => self.check_json(key, node, source),
-            Format::Csv => self.check_csv(key, node, source),
-            Format::Parquet => {}
-        }
+/// Reports what is wrong with the options of the source `key`, as they are written in `node`.
+pub(crate) fn check_source(key: &Key, node: &Node, source: &Source, errors: &mut Vec<SpecError>) {
+    let mut check = Check { key, node, errors };
+    check.keys(source.format);
+    check.patterns(source);
+    check.own_columns(source);
+    check.rename(source);
+    match source.format {
+        Format::Xml => check.xml(source),
+        Format::Json => check.json(source),
+        Format::Csv => check.csv(source),
+        Format::Parquet => {}
     }
+}
 
+struct Check<'a> {
+    key: &'a Key,
+    node: &'a Node,
+    errors: &'a mut Vec<SpecError>,
+}
+
+impl Check<'_> {
     /// Keys of other formats. What no format knows has been reported.
-    fn check_keys(&mut self, source: &Key, node: &Node, format: Format) {
+    fn keys(&mut self, format: Format) {
+        let (source, node) = (self.key, self.node);
         let (allowed, word) = keys_of(format);
         let others = [Format::Xml, Format::Json, Format::Csv];
         for (key, _) in node.entries() {
@@ -94,7 +102,8 @@ impl Resolver<'_> {
         }
     }
 
-    fn check_xml(&mut self, key: &Key, node: &Node, source: &Source) {
+    fn xml(&mut self, source: &Source) {
+        let (key, node) = (self.key, self.node);
         let stands_for_it = |key: &str| nearest(key, ["row_tag"]).is_some();
         if !node
             .entries()
@@ -118,7 +127,8 @@ impl Resolver<'_> {
         }
     }
 
-    fn check_patterns(&mut self, key: &Key, node: &Node, source: &Source) {
+    fn patterns(&mut self, source: &Source) {
+        let (key, node) = (self.key, self.node);
         let patterns = [
             ("date_format", &source.date_format),
             ("timestamp_format", &source.timestamp_format),
@@ -136,7 +146,7 @@ impl Resolver<'_> {
     }
 
     /// The columns that options ask for.
-    fn check_own_columns(&mut self, key: &Key, node: &Node, source: &Source) {
+    fn own_columns(&mut self, source: &Source) {
         let keeps = source.on_bad_record == OnBadRecord::Keep;
         let fault = match (keeps, &source.corrupt_record_column) {
             (true, None) => Some((
@@ -152,7 +162,7 @@ impl Resolver<'_> {
             _ => None,
         };
         if let Some((option, what, fault)) = fault {
-            self.fault(key, node, option, &format!("{what} in"), fault);
+            self.fault(option, &format!("{what} in"), fault);
         }
         let own = [
             ("corrupt_record_column", &source.corrupt_record_column),
@@ -169,12 +179,12 @@ impl Resolver<'_> {
             if twice || *name == source.value_tag || source.keep.contains_key(name) {
                 let fault =
                     format!("is `{name}`, as another column; each column has a name of its own");
-                self.fault(key, node, option, &format!("`{option}` in"), &fault);
+                self.fault(option, &format!("`{option}` in"), &fault);
             }
         }
     }
 
-    fn check_rename(&mut self, key: &Key, node: &Node, source: &Source) {
+    fn rename(&mut self, source: &Source) {
         for (at, (from, to)) in source.rename.iter().enumerate() {
             let mut before = source.rename.values().take(at);
             let fault = if to.is_empty() {
@@ -184,11 +194,11 @@ impl Resolver<'_> {
             } else {
                 continue;
             };
-            self.fault(key, node, "rename", "`rename` in", &fault);
+            self.fault("rename", "`rename` in", &fault);
         }
     }
 
-    fn check_json(&mut self, key: &Key, node: &Node, source: &Source) {
+    fn json(&mut self, source: &Source) {
         let paths = source
             .keep
             .iter()
@@ -200,7 +210,7 @@ impl Resolver<'_> {
                 let fault = format!(
                     "is `{path}`, which is no path; it begins with `$`, the document, as `$.data.items[*]`"
                 );
-                self.fault(key, node, option, &format!("{what} in"), &fault);
+                self.fault(option, &format!("{what} in"), &fault);
             }
         }
         let fault = match &source.records {
@@ -216,11 +226,11 @@ impl Resolver<'_> {
             _ => None,
         };
         if let Some((option, fault)) = fault {
-            self.fault(key, node, option, &format!("`{option}` in"), fault);
+            self.fault(option, &format!("`{option}` in"), fault);
         }
     }
 
-    fn check_csv(&mut self, key: &Key, node: &Node, source: &Source) {
+    fn csv(&mut self, source: &Source) {
         let fault = match (source.header, source.columns.is_empty()) {
             (false, true) => Some((
                 "header",
@@ -235,9 +245,9 @@ impl Resolver<'_> {
             _ => None,
         };
         if let Some((option, what, fault)) = fault {
-            self.fault(key, node, option, what, fault);
+            self.fault(option, what, fault);
         }
-        if let Some(written) = node.find(&["columns"]) {
+        if let Some(written) = self.node.find(&["columns"]) {
             for (at, name) in source.columns.iter().enumerate() {
                 if name.is_empty() || source.columns[..at].contains(name) {
                     let what = if name.is_empty() {
@@ -247,7 +257,7 @@ impl Resolver<'_> {
                     };
                     let message = format!(
                         "{what} in `columns` of source `{}`; each column has a name of its own",
-                        key.text
+                        self.key.text
                     );
                     self.errors.push(item_mark(written, at).error(message));
                 }
@@ -269,7 +279,7 @@ impl Resolver<'_> {
                 let shown = text.escape_default();
                 let fault =
                     format!("is `{shown}`; allowed: one ASCII character, no line end, or `\\t`");
-                self.fault(key, node, option, &what, &fault);
+                self.fault(option, &what, &fault);
                 continue;
             }
             // A quote that escapes itself is the usual doubling.
@@ -278,13 +288,14 @@ impl Resolver<'_> {
             });
             if let Some((other, _)) = same {
                 let fault = format!("is the same character as `{other}`");
-                self.fault(key, node, option, &what, &fault);
+                self.fault(option, &what, &fault);
             }
         }
     }
 
     /// Reports that something about an option is wrong, where it is written: `what` and the source, then `fault`.
-    fn fault(&mut self, key: &Key, node: &Node, option: &str, what: &str, fault: &str) {
+    fn fault(&mut self, option: &str, what: &str, fault: &str) {
+        let (key, node) = (self.key, self.node);
         let at = node.find(&[option]).map_or(&key.at, |written| &written.at);
         let message = format!("{what} source `{}` {fault}", key.text);
         self.errors.push(at.error(message));
