@@ -23,6 +23,7 @@ pub mod infer;
 mod leaves;
 mod local;
 mod pack;
+pub mod parquet;
 pub mod places;
 mod plain;
 mod rename;
