@@ -10,9 +10,9 @@ mod types;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
-use datafusion::parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
-use datafusion::parquet::arrow::async_reader::ParquetObjectReader;
-use datafusion::parquet::errors::ParquetError;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
+use datafusion::error::DataFusionError;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::error::SourceError;
@@ -52,7 +52,7 @@ pub async fn schema(files: &[InputFile]) -> Result<SchemaRef, SourceError> {
 }
 
 /// A file's own schema.
-async fn footer(file: &InputFile) -> Result<SchemaRef, SourceError> {
+async fn footer(file: &InputFile) -> Result<Schema, SourceError> {
     let path = file.path.as_str();
     if file.member.is_some() {
         return Err(SourceError::input(
@@ -61,19 +61,18 @@ async fn footer(file: &InputFile) -> Result<SchemaRef, SourceError> {
         ));
     }
     let (store, location) = places::open(path)?;
-    let mut reader = ParquetObjectReader::new(store, location).with_file_size(file.size);
-    let metadata = ArrowReaderMetadata::load_async(&mut reader, ArrowReaderOptions::new()).await;
-    match metadata {
-        Ok(metadata) => Ok(Arc::clone(metadata.schema())),
-        Err(ParquetError::External(error)) => Err(SourceError::input(
-            path,
-            &format!("cannot be read: {error}"),
-        )),
-        Err(error) => Err(SourceError::input(
+    let mut object = PartitionedFile::new(String::new(), file.size).object_meta;
+    object.location = location;
+    let footer = DFParquetMetadata::new(store.as_ref(), &object);
+    footer.fetch_schema().await.map_err(|error| match error {
+        DataFusionError::ObjectStore(_) | DataFusionError::IoError(_) => {
+            SourceError::input(path, &format!("cannot be read: {error}"))
+        }
+        _ => SourceError::input(
             path,
             &format!("is no Parquet file: {error}; leave it out of the source's path"),
-        )),
-    }
+        ),
+    })
 }
 
 #[cfg(test)]
