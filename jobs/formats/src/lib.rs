@@ -9,6 +9,7 @@
 //! - [`xml`]: [`XmlReader`] turns one split of one XML file into record batches, bad records and a [`SplitReport`];
 //!   [`verify_chain`] proves that the splits of a file fit together.
 //! - [`infer`]: [`Inferrer`] learns a [`TypeTree`] from the same splits, and trees of many splits merge into a schema.
+//! - [`format`]: the same calls over every format, for whoever does not care which one a file has.
 //! - [`charset`]: encodings other than UTF-8, and how a file is turned into it.
 //! - [`schema_file`]: the YAML form of a schema, for people to read and edit.
 //! - [`xsd`]: [`Xsd`] gives the schema of a record that XML Schema files declare.
@@ -17,6 +18,7 @@
 
 mod bytes;
 pub mod charset;
+pub mod format;
 pub mod infer;
 pub mod record;
 pub mod schema_file;
@@ -25,6 +27,9 @@ pub mod xml;
 pub mod xsd;
 
 pub use charset::{Charset, EncodingError, Transcoder};
+pub use format::{
+    FormatConfig, FormatHead, FormatHeadState, FormatInferrer, FormatOptions, FormatReader,
+};
 pub use infer::{InferOptions, Inferrer, SampleRatio, SchemaError, TypeTree, evolve};
 pub use record::{
     BadReason, BadRecord, Chain, ConfigError, Conflict, Fed, FedState, LeafPredicate, LeafTest,
