@@ -10,6 +10,7 @@ pub mod fpds;
 pub mod output;
 pub mod real_data;
 pub mod rng;
+pub mod seaweed;
 
 #[cfg(test)]
 mod architecture_tests;

@@ -3,9 +3,11 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use headworks_tests::seaweed::SeaweedFs;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -17,6 +19,8 @@ const RUN_WITHIN: Duration = Duration::from_secs(300);
 
 /// A folder that vanishes with the test.
 pub(crate) struct Place {
+    // Ends before the folder goes that it works in.
+    s3: OnceLock<SeaweedFs>,
     folder: TempDir,
     runs: AtomicU32,
 }
@@ -44,7 +48,14 @@ impl Place {
         Self {
             folder: tempfile::tempdir().unwrap(),
             runs: AtomicU32::new(0),
+            s3: OnceLock::new(),
         }
+    }
+
+    /// The S3 server of this place, started when it is first asked for: commands that are made from then on know it.
+    pub(crate) fn s3(&self) -> &SeaweedFs {
+        self.s3
+            .get_or_init(|| SeaweedFs::start(&self.path("seaweed")).unwrap())
     }
 
     /// A path in it.
@@ -69,6 +80,9 @@ impl Place {
     pub(crate) fn command(&self, name: &str) -> Command {
         let mut command = command(&program(name), self.folder.path());
         command.current_dir(self.folder.path());
+        if let Some(s3) = self.s3.get() {
+            command.envs(s3.environment());
+        }
         command
     }
 
