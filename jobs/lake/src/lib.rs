@@ -25,6 +25,7 @@
 mod commit;
 mod crash;
 mod error;
+mod evolve;
 mod gc;
 mod history;
 pub mod ledger;

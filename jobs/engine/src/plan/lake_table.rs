@@ -67,9 +67,9 @@ impl LakeTable {
     /// [`DATA_FILE_COLUMN`].
     #[must_use]
     pub fn numbered(mut self, files: BTreeSet<u32>) -> Self {
-        let mut constant = self.table.table_partition_cols().clone();
+        let folders = self.table.table_partition_cols().iter().cloned();
         let number = Field::new(DATA_FILE_COLUMN, DataType::UInt32, false);
-        constant.push(Arc::new(number));
+        let constant: Vec<FieldRef> = folders.chain([Arc::new(number)]).collect();
         self.table = TableSchema::builder(Arc::clone(self.table.file_schema()))
             .with_table_partition_cols(constant)
             .build();

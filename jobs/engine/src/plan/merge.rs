@@ -143,7 +143,9 @@ impl<'a> Merge<'a> {
         let mut columns = self.keys(&current, &theirs);
         columns.push(ident(DATA_FILE_COLUMN));
         let current = current.select(columns)?;
-        let on = |names: &[String]| names.iter().map(String::as_str).collect::<Vec<_>>();
+        fn on(names: &[String]) -> Vec<&str> {
+            names.iter().map(String::as_str).collect()
+        }
         // The staged keys are the side that is held in memory: a delta is mostly the smaller one.
         let touched = staged
             .distinct()?
