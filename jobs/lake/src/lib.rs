@@ -22,6 +22,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod candidate;
 mod commit;
 mod crash;
 mod error;

@@ -1,5 +1,6 @@
 //! Tests that need several parts of the lake at once.
 
+mod candidate;
 mod commit;
 mod concurrent;
 mod crash;
