@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
-use headworks_formats::xml::SplitReport;
+use headworks_formats::SplitReport;
 use headworks_lake::{PendingFile, Snapshot, WriteOutcome};
 use headworks_sources::{InputFile, SourceSchema, SplitSpec};
-use headworks_spec::{ModelSpec, SourceSpec};
+use headworks_spec::{Format, ModelSpec, SourceSpec};
 use serde::{Deserialize, Serialize};
 
 pub use crate::check::{CheckFindings, CheckOutcome, CheckRequest, EXAMPLES_MAX};
@@ -88,6 +88,23 @@ impl MergeCounts {
         self.staged += other.staged;
         self.current += other.current;
         self.kept += other.kept;
+    }
+}
+
+impl SettledSource {
+    /// Whether it is read record by record, by readers of ours, which count. A look-up table in Parquet is read by the
+    /// engine's own, which knows no records.
+    #[must_use]
+    pub fn has_records(&self) -> bool {
+        self.spec.options.format != Format::Parquet
+    }
+}
+
+impl ModelRequest {
+    /// The sources that are read record by record, by name.
+    pub fn record_sources(&self) -> impl Iterator<Item = (&String, &SettledSource)> {
+        let sources = self.sources.iter();
+        sources.filter(|(_, source)| source.has_records())
     }
 }
 

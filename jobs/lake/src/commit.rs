@@ -21,6 +21,7 @@ use crate::partition::folder;
 use crate::pending::PendingFile;
 use crate::schema::SchemaEntry;
 use crate::settle::Settled;
+use crate::storage::for_each;
 use crate::table::Table;
 
 /// How often a commit is tried on a newer version. Each time another commit has succeeded.
@@ -256,20 +257,22 @@ impl Table {
 
     /// Each temporary must be there, with the length that its writer reported.
     fn check_temporaries(&self, request: &CommitRequest) -> Result<(), LakeError> {
-        for file in &request.files {
-            let found = self.storage.pending_bytes(&file.temp)?;
-            if found != Some(file.bytes) {
-                let found = found.map_or("it is gone".to_string(), |n| format!("it has {n} bytes"));
-                return Err(LakeError::corrupt(
-                    self.storage.url(&file.temp),
-                    format!(
-                        "a file of {} bytes was written here, but {found}",
-                        file.bytes
-                    ),
-                    "run the job again; `lake gc` must spare files younger than the longest job",
-                ));
+        let storage = self.storage.as_ref();
+        for_each(storage, &request.files, |file| {
+            let found = storage.pending_bytes(&file.temp)?;
+            if found == Some(file.bytes) {
+                return Ok(());
             }
-        }
+            let found = found.map_or("it is gone".to_string(), |n| format!("it has {n} bytes"));
+            Err(LakeError::corrupt(
+                storage.url(file.place()),
+                format!(
+                    "a file of {} bytes was written here, but {found}",
+                    file.bytes
+                ),
+                "run the job again; `lake gc` must spare files younger than the longest job",
+            ))
+        })?;
         Ok(())
     }
 
@@ -283,6 +286,8 @@ impl Table {
             Some(current) => (next_schema(request, current)?, taken_out(request, current)),
             None => (request.schema.clone(), Vec::new()),
         };
+        let schema = SchemaEntry::from_arrow(&schema)?;
+        let of_files = SchemaEntry::from_arrow(&request.schema)?;
         Ok(LogEntry {
             v: LOG_V,
             version: snapshot.map_or(0, |current| current.version) + 1,
@@ -291,7 +296,8 @@ impl Table {
             at: iso8601(request.at_unix_ms),
             mode: request.mode,
             job_failed: request.job_failed,
-            schema: SchemaEntry::from_arrow(&schema)?,
+            files_schema: (of_files != schema).then_some(of_files),
+            schema,
             partition_by: request.partition_by.clone(),
             partition_columns_in_files: request.partition_columns_in_files,
             add: request.files.clone(),

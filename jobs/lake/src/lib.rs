@@ -26,6 +26,7 @@ mod candidate;
 mod commit;
 mod crash;
 mod error;
+mod evolve;
 mod gc;
 mod history;
 pub mod ledger;

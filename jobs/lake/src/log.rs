@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! _headworks/log/00000000000000000007.json
-//! {v, version, commit_id, job_id, at, mode, schema, partition_by, partition_columns_in_files,
+//! {v, version, commit_id, job_id, at, mode, schema, files_schema, partition_by, partition_columns_in_files,
 //!  add: [{temp, path, rows, bytes, partition, stats}], remove: [path],
 //!  inputs: [{path, size, etag, bytes_covered, read, written, filtered, dropped, quarantined, rows}]}
 //! ```
@@ -16,7 +16,7 @@ use crate::ledger::InputEntry;
 use crate::location::HEADWORKS_FOLDER;
 use crate::pending::PendingFile;
 use crate::schema::SchemaEntry;
-use crate::storage::LakeStorage;
+use crate::storage::{LakeStorage, for_each};
 
 /// The version of the log's form that this program reads and writes.
 pub const LOG_V: u32 = 1;
@@ -57,6 +57,10 @@ pub struct LogEntry {
     pub job_failed: bool,
     /// The table's schema from this version on.
     pub schema: SchemaEntry,
+    /// The schema that this commit's files were written with, where it is another: the table had more columns or
+    /// wider types before. The columns of the partitions are among them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files_schema: Option<SchemaEntry>,
     /// The partition columns, outermost first.
     #[serde(default)]
     pub partition_by: Vec<String>,
@@ -72,6 +76,11 @@ pub struct LogEntry {
 }
 
 impl LogEntry {
+    /// The schema that this commit's files were written with.
+    pub fn schema_of_files(&self) -> &SchemaEntry {
+        self.files_schema.as_ref().unwrap_or(&self.schema)
+    }
+
     /// The rows of the added files.
     pub fn rows(&self) -> u64 {
         self.add.iter().map(|file| file.rows).sum()
@@ -160,16 +169,14 @@ pub(crate) fn head(storage: &dyn LakeStorage) -> Result<u64, LakeError> {
 
 /// All entries, oldest first.
 pub(crate) fn read_log(storage: &dyn LakeStorage) -> Result<Vec<LogEntry>, LakeError> {
-    let mut entries = Vec::new();
-    for version in 1..=head(storage)? {
-        let entry = read_entry(storage, version)?;
-        entries.push(entry.ok_or_else(|| {
+    let versions: Vec<u64> = (1..=head(storage)?).collect();
+    for_each(storage, &versions, |version| {
+        read_entry(storage, *version)?.ok_or_else(|| {
             LakeError::corrupt(
-                storage.url(&entry_path(version)),
+                storage.url(&entry_path(*version)),
                 "the entry went while the log was read",
                 "see whether somebody else removes files of the lake",
             )
-        })?);
-    }
-    Ok(entries)
+        })
+    })
 }

@@ -120,7 +120,27 @@ pub(crate) fn next_schema(
             "use the table's, or `mode: overwrite`",
         ));
     }
-    merge(&current.schema, &request.schema)
+    let merged = merge(&current.schema, &request.schema)?;
+    for name in &request.partition_by {
+        // Folders are named by values: a wider type could write a value in another way, beside the old folder.
+        let (before, after) = (
+            current.schema.field_with_name(name),
+            merged.field_with_name(name),
+        );
+        if let (Ok(before), Ok(after)) = (before, after)
+            && before.data_type() != after.data_type()
+        {
+            return Err(LakeError::invalid(
+                format!(
+                    "partition column `{name}` is {} in the table and {} after this commit",
+                    before.data_type(),
+                    after.data_type()
+                ),
+                "CAST it in the SQL, or use `mode: overwrite`",
+            ));
+        }
+    }
+    Ok(merged)
 }
 
 fn partitions_written(request: &CommitRequest) -> HashSet<&str> {

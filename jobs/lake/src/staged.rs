@@ -7,11 +7,17 @@
 use crate::error::LakeError;
 use crate::location::HEADWORKS_FOLDER;
 use crate::pending::PendingFile;
+use crate::storage::for_each;
 use crate::table::Table;
+
+/// The folder of staged files.
+pub(crate) fn staged_folder() -> String {
+    format!("{HEADWORKS_FOLDER}/staged")
+}
 
 /// The final path of a staged file.
 pub(crate) fn staged_path(name: &str) -> String {
-    format!("{HEADWORKS_FOLDER}/staged/{name}.parquet")
+    format!("{}/{name}.parquet", staged_folder())
 }
 
 /// Whether a file with this final path is staged.
@@ -36,9 +42,10 @@ impl Table {
                 ));
             }
         }
-        for file in files {
-            self.storage.complete(&file.temp, &file.path, file.bytes)?;
-        }
+        let storage = self.storage.as_ref();
+        for_each(storage, files, |file| {
+            storage.complete(&file.temp, &file.path, file.bytes)
+        })?;
         let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
         self.storage.persist(&paths)
     }

@@ -14,6 +14,7 @@
 mod byte_size;
 mod check;
 mod check_model;
+mod check_source;
 mod decode;
 mod error;
 mod explain;
@@ -41,7 +42,7 @@ pub use check::{
 pub use error::{SpecError, SpecErrors, nearest};
 pub use explain::explain;
 pub use job_file::{
-    ChangedFiles, Compression, Distribute, Format, JobFile, Model, OnBadRecord, OnBadValue,
+    ChangedFiles, Compression, Distribute, Format, JobFile, Layout, Model, OnBadRecord, OnBadValue,
     OnUnknown, SortColumn, Source, Tuning, WriteMode,
 };
 pub use job_spec::{JOB_SPEC_VERSION, JobSpec, JobSpecError, ModelSpec, SourceSpec, TextFile};

@@ -88,7 +88,8 @@ impl<'a> Merge<'a> {
 
     /// The staged rows, as a table.
     fn staged(&self) -> Arc<dyn TableProvider> {
-        let files = self.input.staged.iter().map(staged_file);
+        let staged = |file| staged_file(file, &self.input.schema);
+        let files = self.input.staged.iter().map(staged);
         let snapshot = Snapshot {
             version: 0,
             schema: Arc::clone(&self.input.schema),
@@ -230,7 +231,7 @@ impl<'a> Merge<'a> {
 }
 
 /// A staged file as a table's scan sees it.
-fn staged_file(file: &PendingFile) -> DataFile {
+fn staged_file(file: &PendingFile, schema: &SchemaRef) -> DataFile {
     DataFile {
         path: file.path.clone(),
         rows: file.rows,
@@ -238,6 +239,7 @@ fn staged_file(file: &PendingFile) -> DataFile {
         partition: file.partition.clone(),
         stats: file.stats.clone(),
         added_in: 0,
+        schema: Arc::clone(schema),
     }
 }
 

@@ -56,6 +56,15 @@ fn every_kind() -> Vec<Kind> {
 
 #[test]
 fn a_commit_killed_at_any_step_is_whole_or_absent() {
+    killed_at_any_step(TestLake::in_memory);
+}
+
+#[test]
+fn a_commit_in_a_bucket_killed_at_any_step_is_whole_or_absent() {
+    killed_at_any_step(TestLake::in_bucket);
+}
+
+fn killed_at_any_step(lake: fn() -> TestLake) {
     for kind in every_kind() {
         let after = sorted(&kind.after);
         for point in every_point() {
@@ -63,7 +72,7 @@ fn a_commit_killed_at_any_step_is_whole_or_absent() {
                 continue;
             }
             let case = format!("{:?} {point:?}", kind.mode);
-            let lake = TestLake::in_memory();
+            let lake = lake();
             lake.table()
                 .commit(&lake.request("old", Mode::Append, 0, OLD))
                 .unwrap();
@@ -98,12 +107,21 @@ fn a_commit_killed_at_any_step_is_whole_or_absent() {
 
 #[test]
 fn a_recovery_killed_at_any_step_is_recovered() {
+    recovery_killed_at_any_step(TestLake::in_memory);
+}
+
+#[test]
+fn a_recovery_in_a_bucket_killed_at_any_step_is_recovered() {
+    recovery_killed_at_any_step(TestLake::in_bucket);
+}
+
+fn recovery_killed_at_any_step(lake: fn() -> TestLake) {
     for first in every_point() {
         for second in every_point()
             .into_iter()
             .filter(|point| *point != CrashPoint::BeforeEntry)
         {
-            let lake = TestLake::in_memory();
+            let lake = lake();
             lake.table()
                 .commit(&lake.request("old", Mode::Append, 0, OLD))
                 .unwrap();

@@ -10,6 +10,7 @@ mod modes;
 mod property;
 mod quarantine;
 mod staged;
+mod storages;
 mod support;
 mod upkeep;
 mod writer;
