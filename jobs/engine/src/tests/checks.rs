@@ -18,7 +18,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::guards::{Gate, PATIENCE};
-use super::world::{Setup, World};
+use super::world::{RECORDS, Setup, World, accepted as accepted_result};
 use crate::api::{CheckFindings, CheckOutcome, CheckRequest, Engine};
 use crate::codec::HeadworksCodec;
 use crate::plan::{check_plan, found_in_log};
@@ -449,6 +449,77 @@ async fn plans_of_checks_survive_the_wire() {
         assert_eq!(text(back.as_ref()), text(physical.as_ref()));
         assert!(text(back.as_ref()).starts_with("CheckReportExec"));
     }
+}
+
+/// In a bucket an upload that is not completed cannot be read: the writer makes a copy for the checks.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_are_on_their_way_to_a_bucket_are_checked() {
+    headworks_stores::memory::mount("engine-checks");
+    let world = World::new(two_executors()).await;
+    let mut asked = world
+        .request("SELECT id, k FROM src", 4)
+        .await
+        .as_ref()
+        .clone();
+    asked.lake = "s3://engine-checks/lake".to_owned();
+    let rules = [
+        unique(&["id"]),
+        unique(&["k"]),
+        accepted("k", &["0", "1", "2", "3", "4", "5"]),
+    ];
+    let checks = rules.into_iter().map(|rule| CheckSpec {
+        name: format!("{rule:?}"),
+        severity: Severity::Error,
+        rule,
+        reads: vec![],
+    });
+    asked.model.checks = checks.collect();
+    let asked = Arc::new(asked);
+    let plan = world.plan(&asked).await;
+    let result = accepted_result(world.run(&asked, |_| ()).await);
+    assert!(result.files.iter().all(|file| file.copy.is_some()));
+    let schema: headworks_lake::schema::SchemaEntry =
+        serde_json::from_value(plan.schema.clone()).unwrap();
+    let table = table(&asked.lake, "out");
+    let wanted = CommitRequest {
+        commit_id: "c".into(),
+        job_id: "job".into(),
+        at_unix_ms: 0,
+        mode: Mode::Append,
+        base: 0,
+        schema: schema.to_arrow().unwrap(),
+        partition_by: Vec::new(),
+        partition_columns_in_files: false,
+        files: result.files.clone(),
+        remove: Vec::new(),
+        inputs: Vec::new(),
+        audit: Audit::Coverage,
+        job_failed: false,
+        checked: None,
+    };
+    let candidate = table.clone();
+    let candidate = tokio::task::spawn_blocking(move || candidate.candidate(&wanted).unwrap());
+    let request = Arc::new(CheckRequest {
+        job_id: "job".into(),
+        lake: asked.lake.clone(),
+        model: asked.model.clone(),
+        candidate: Arc::new(candidate.await.unwrap()),
+        tables: BTreeMap::new(),
+        tuning: asked.tuning.clone(),
+    });
+    let rows = [0, RECORDS, RECORDS / 7];
+    for (check, rows) in rows.into_iter().enumerate() {
+        let found = found(&world, &request, check).await;
+        assert_eq!(found.failing_rows, rows, "{check}");
+    }
+    let files = result.files;
+    let left = tokio::task::spawn_blocking(move || {
+        table.discard(&files).unwrap();
+        table
+            .gc(std::time::SystemTime::now(), Duration::ZERO)
+            .unwrap()
+    });
+    assert_eq!(left.await.unwrap().removed, Vec::<String>::new());
 }
 
 /// B1 holds for checks as for waves: what a stage handed on before it was begun again may be counted twice.
