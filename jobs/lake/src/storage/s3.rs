@@ -17,7 +17,6 @@ mod upload;
 use std::future::Future;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
