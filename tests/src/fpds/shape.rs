@@ -3,7 +3,7 @@
 use super::options::{RecordType, Shape};
 use super::record::Record;
 use super::template::Template;
-use super::text::{push_escaped, push_moment, push_number};
+use crate::text::{push_escaped, push_moment, push_number};
 
 /// The feed's entries on one page.
 pub(crate) const ENTRIES_A_PAGE: u64 = 10;

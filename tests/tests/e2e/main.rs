@@ -11,7 +11,9 @@ mod support;
 
 mod bad_input;
 mod cluster;
+mod formats;
 mod loss;
+mod pipelines;
 mod real_feed;
 mod restarts;
 mod sample;
