@@ -7,6 +7,7 @@
 //! <lake>/<table>/_headworks/manifest.json                   the current version, in the form that COPY takes
 //! <lake>/<table>/_headworks/settled.json                    the version up to which all commits are finished
 //! <lake>/<table>/_headworks/pending/.hw-<attempt>-<n>.tmp   files that are not committed
+//! <lake>/<table>/_headworks/staged/<attempt>-<n>.parquet     rows on their way from one step of a job to the next
 //! <lake>/_quarantine/<source>/...                           bad records, a table of the same form
 //! ```
 //!
@@ -37,6 +38,7 @@ mod quarantine;
 pub mod schema;
 mod settle;
 mod snapshot;
+mod staged;
 pub mod stats;
 pub mod storage;
 mod table;
@@ -60,4 +62,6 @@ pub use quarantine::{BadRecord, QUARANTINE_BUFFER_BYTES_MAX, QuarantineWriter, q
 pub use snapshot::{DataFile, Snapshot};
 pub use table::Table;
 pub use verify::{FOOTER_BYTES_MAX, Problem, VerifyReport};
-pub use writer::{Compression, PartitionedWriter, WriteOutcome, WriterConfig, table_schema};
+pub use writer::{
+    Compression, PartitionedWriter, SortColumn, WriteOutcome, WriterConfig, table_schema,
+};

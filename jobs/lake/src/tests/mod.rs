@@ -7,6 +7,7 @@ mod faults;
 mod modes;
 mod property;
 mod quarantine;
+mod staged;
 mod storages;
 mod support;
 mod upkeep;
