@@ -1,6 +1,7 @@
 //! Tests that need several parts of the lake at once.
 
 mod commit;
+mod compact;
 mod concurrent;
 mod crash;
 mod faults;
