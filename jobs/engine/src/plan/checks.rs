@@ -169,7 +169,7 @@ impl Checked<'_> {
         snapshot: &Arc<Snapshot>,
     ) -> Result<(), String> {
         let location = TableLocation::new(&self.request.lake, name).map_err(|e| e.to_string())?;
-        let table = LakeTable::new(&location.root(), Arc::clone(snapshot));
+        let table = LakeTable::new(&location, Arc::clone(snapshot));
         names.add_table(name, &table.schema(), false);
         register(self.ctx, name, Arc::new(table)).map_err(|e| plain(&e))
     }
