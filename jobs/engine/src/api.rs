@@ -155,6 +155,8 @@ pub enum TaskReport {
     Write(WriteOutcome),
     /// A check's end: what this task found.
     Check(CheckFindings),
+    /// A task's end: all of its work is done, and the engine is about to hear of it.
+    Ended,
     /// The end of a search for files of the table: places in `Snapshot::files`.
     Touched(BTreeSet<u32>),
     /// A merge's end.

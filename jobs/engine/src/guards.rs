@@ -19,6 +19,8 @@ pub struct Guards {
     /// B7: manifest rows go to the scheduler before the task ends, and so
     /// outlive the executor.
     pub b7_keep_reports_of_lost_executors: bool,
+    /// B8: a wave runs again when the engine did not hear of a task's end.
+    pub b8_run_again_when_an_end_is_not_heard: bool,
 }
 
 impl Default for Guards {
@@ -31,6 +33,7 @@ impl Default for Guards {
             b5_stop_abandoned_shuffles: true,
             b6_run_again_after_loss: true,
             b7_keep_reports_of_lost_executors: true,
+            b8_run_again_when_an_end_is_not_heard: true,
         }
     }
 }

@@ -17,8 +17,10 @@ use datafusion::physical_plan::{ChildrenPropertiesMode, ExecutionPlan, ReplaceCh
 use datafusion::prelude::SessionConfig;
 use tokio::sync::watch;
 
+use crate::api::TaskReport;
 use crate::guards::Guards;
 use crate::nodes::StopExec;
+use crate::report::{TaskId, TaskServices};
 
 /// Ballista's engine, with a [`StopExec`] under each task's shuffle writer.
 pub(super) struct StoppableEngine {
@@ -97,7 +99,15 @@ impl QueryStageExecutor for StoppableStage {
     ) -> Result<Vec<ShuffleWritePartition>> {
         // Ended or dropped: either way nothing of this task should go on.
         let _stop = StopOnDrop(&self.stop);
-        self.inner.execute_query_stage(task_id, context).await
+        let teller = TaskId::of(&context).and_then(|task| Ok((task, TaskServices::of(&context)?)));
+        let done = self.inner.execute_query_stage(task_id, context).await;
+        // Ballista says so only once, and the message may be lost (B8).
+        if let Ok((task, services)) = teller
+            && let Err(error) = services.reporter.report(&task, TaskReport::Ended).await
+        {
+            tracing::warn!("the end of a task is not told: {error}");
+        }
+        done
     }
 
     fn collect_plan_metrics(&self) -> Vec<MetricsSet> {

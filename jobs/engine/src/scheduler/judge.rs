@@ -235,6 +235,7 @@ fn add(result: &mut WaveResult, report: &TaskReport) {
             sum(&mut result.written, &outcome.rows_by_split);
             result.rows += outcome.rows;
         }
+        TaskReport::Ended => {}
         TaskReport::Check(found) => result.found.get_or_insert_default().add(found),
         TaskReport::Touched(files) => result.touched.extend(files),
         TaskReport::Merge(counts) => result.merged.add(counts),

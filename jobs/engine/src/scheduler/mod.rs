@@ -6,13 +6,20 @@ mod judge;
 mod reports;
 mod services;
 mod slots;
+mod watchdog;
 mod wave;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
+use axum::extract::Request;
+use axum::http::StatusCode;
+use axum::middleware::{Next, from_fn};
+use axum::response::IntoResponse;
 use ballista_core::serde::protobuf::scheduler_grpc_server::SchedulerGrpcServer;
 use ballista_core::serde::{BallistaCodec, BallistaLogicalExtensionCodec};
 use ballista_scheduler::cluster::BallistaCluster;
@@ -66,6 +73,12 @@ pub struct EngineOptions {
     /// wave is judged.
     #[doc(hidden)]
     pub before_verdict: Option<BeforeVerdict>,
+    /// How long the engine may take to hear of a task's end.
+    #[doc(hidden)]
+    pub end_heard_within: Duration,
+    /// For tests only: so many messages about tasks' ends are lost.
+    #[doc(hidden)]
+    pub lose_statuses: Arc<AtomicUsize>,
 }
 
 /// What a test does before a verdict.
@@ -81,6 +94,8 @@ impl EngineOptions {
             executor_timeout_seconds: EXECUTOR_TIMEOUT_SECONDS,
             guards: Guards::default(),
             before_verdict: None,
+            end_heard_within: Duration::from_millis(watchdog::END_HEARD_WITHIN_MS_MAX),
+            lose_statuses: Arc::default(),
         }
     }
 }
@@ -190,8 +205,7 @@ impl EngineScheduler {
                 .max_decoding_message_size(MESSAGE_BYTES_MAX as usize),
             );
         let (stop, stopped) = oneshot::channel::<()>();
-        let app = routes
-            .into_axum_router()
+        let app = losing_statuses(routes.into_axum_router(), options.lose_statuses)
             .into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move {
             // A dropped sender stops it too.
@@ -210,6 +224,7 @@ impl EngineScheduler {
             cancelled: Arc::clone(&cancelled),
             guards: options.guards,
             before_verdict: options.before_verdict,
+            end_heard_within: options.end_heard_within,
         };
         Ok(Self {
             address,
@@ -355,6 +370,27 @@ fn class_word(error: &EngineError) -> &'static str {
         EngineError::Configuration(_) => "configuration",
         _ => "engine",
     }
+}
+
+/// Loses messages about tasks' ends, if a test wants it.
+fn losing_statuses(router: axum::Router, lose: Arc<AtomicUsize>) -> axum::Router {
+    if lose.load(Ordering::SeqCst) == 0 {
+        return router;
+    }
+    let less = |left: usize| left.checked_sub(1);
+    let filter = move |request: Request, next: Next| {
+        let is_lost = request.uri().path().ends_with("/UpdateTaskStatus")
+            && lose
+                .fetch_update(Ordering::SeqCst, Ordering::SeqCst, less)
+                .is_ok();
+        async move {
+            match is_lost {
+                true => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+                false => next.run(request).await,
+            }
+        }
+    };
+    router.layer(from_fn(filter))
 }
 
 /// Where a wave writes.

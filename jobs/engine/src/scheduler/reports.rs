@@ -8,6 +8,7 @@ use std::collections::{HashMap, VecDeque};
 use headworks_lake::PendingFile;
 use parking_lot::Mutex;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::Instant;
 
 use crate::api::{TaskReport, WaveDiscard, WaveProgress};
 use crate::report::TaskId;
@@ -41,6 +42,8 @@ struct Waves {
 #[derive(Debug, Default)]
 struct WaveReports {
     reports: Vec<Reported>,
+    /// Tasks that have ended, and when that was heard.
+    ended: HashMap<TaskId, Instant>,
     listener: Option<UnboundedSender<WaveProgress>>,
     /// Judged: whatever comes now is of a task that was given up.
     closed: bool,
@@ -53,6 +56,10 @@ impl ReportStore {
         let wave = waves.by_job.entry(reported.task.job.clone()).or_default();
         if wave.closed {
             return Some(files_of(std::iter::once(&reported)));
+        }
+        if let TaskReport::Ended = reported.report {
+            wave.ended.insert(reported.task, Instant::now());
+            return None;
         }
         if let Some(listener) = &wave.listener {
             // Nobody listens any more: the wave goes on all the same.
@@ -72,12 +79,23 @@ impl ReportStore {
         wave.listener = Some(listener);
     }
 
+    /// Looks at the tasks of a wave that have ended.
+    pub(crate) fn with_ended<T>(
+        &self,
+        job: &str,
+        look: impl FnOnce(&HashMap<TaskId, Instant>) -> T,
+    ) -> Option<T> {
+        let waves = self.waves.lock();
+        waves.by_job.get(job).map(|wave| look(&wave.ended))
+    }
+
     /// Ends a wave: its reports so far.
     pub(crate) fn close(&self, job: &str) -> Vec<Reported> {
         let mut waves = self.waves.lock();
         let wave = waves.by_job.entry(job.to_owned()).or_default();
         wave.closed = true;
         wave.listener = None;
+        wave.ended.clear();
         let reports = std::mem::take(&mut wave.reports);
         waves.judged.push_back(job.to_owned());
         if waves.judged.len() > JUDGED_WAVES_MAX
@@ -118,7 +136,8 @@ pub(crate) fn files_of<'a>(reports: impl Iterator<Item = &'a Reported>) -> WaveD
             | TaskReport::Unnest { .. }
             | TaskReport::Touched(_)
             | TaskReport::Merge(_)
-            | TaskReport::Check(_) => {}
+            | TaskReport::Check(_)
+            | TaskReport::Ended => {}
         }
     }
     discard

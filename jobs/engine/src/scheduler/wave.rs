@@ -20,8 +20,10 @@ use super::Server;
 use super::judge::{StageFacts, judge};
 use super::reports::{ReportStore, Reported, files_of};
 use super::slots::Slots;
+use super::watchdog::{not_heard, running_tasks};
 use crate::api::{ExecutorInfo, STALE, WaveOutcome, WaveProgress, WaveResult};
 use crate::guards::Guards;
+use crate::report::TaskId;
 
 /// Status updates of a job that may wait to be read.
 const STATUS_UPDATES_MAX: usize = 4096;
@@ -44,6 +46,8 @@ pub(super) struct WaveRunner {
     pub(super) cancelled: Arc<Mutex<HashSet<String>>>,
     pub(super) guards: Guards,
     pub(super) before_verdict: Option<super::BeforeVerdict>,
+    /// How long the engine may take to hear of a task's end.
+    pub(super) end_heard_within: Duration,
 }
 
 /// How a job of Ballista's ended.
@@ -51,6 +55,8 @@ enum Ended {
     Succeeded,
     Failed(String),
     Cancelled,
+    /// The engine did not hear of this task's end, and waits for it.
+    NotHeard(TaskId),
 }
 
 impl WaveRunner {
@@ -93,6 +99,7 @@ impl WaveRunner {
 
     async fn wait(&self, job: &JobId, updates: &mut Receiver<JobStatus>) -> Ended {
         let mut cancelled_at: Option<Instant> = None;
+        let mut looked_at = Instant::now();
         loop {
             let status =
                 match timeout(Duration::from_millis(LOOK_INTERVAL_MS), updates.recv()).await {
@@ -111,6 +118,12 @@ impl WaveRunner {
                 Some(Status::Failed(failed)) => return Ended::Failed(failed.error),
                 _ => {}
             }
+            if looked_at.elapsed() >= Duration::from_millis(LOOK_INTERVAL_MS) {
+                looked_at = Instant::now();
+                if let Some(task) = self.not_heard(job, looked_at).await {
+                    return Ended::NotHeard(task);
+                }
+            }
             if cancelled {
                 let since = *cancelled_at.get_or_insert_with(Instant::now);
                 if since.elapsed() > Duration::from_millis(CANCEL_WAIT_MS_MAX) {
@@ -118,6 +131,22 @@ impl WaveRunner {
                 }
             }
         }
+    }
+
+    /// A task whose end the engine has not heard of.
+    async fn not_heard(&self, job: &JobId, now: Instant) -> Option<TaskId> {
+        if !self.guards.b8_run_again_when_an_end_is_not_heard {
+            return None;
+        }
+        let active = self.server.state.task_manager.get_running_job_cache();
+        let graph = active.get(job)?.execution_graph.read().await;
+        let running = running_tasks(job, graph.as_ref());
+        let within = self.end_heard_within;
+        self.reports
+            .with_ended(job.as_str(), |ended| {
+                not_heard(&running, ended, now, within).cloned()
+            })
+            .flatten()
     }
 
     async fn conclude(
@@ -157,6 +186,17 @@ impl WaveRunner {
                     }
                     Err(reason) => (run_again(reason, &reports), None),
                 }
+            }
+            Ended::NotHeard(task) => {
+                if let Err(error) = self.server.cancel_job(job.clone()).await {
+                    tracing::warn!("the engine did not take the cancellation of {job}: {error}");
+                }
+                let reports = self.reports.close(job.as_str());
+                let reason = format!(
+                    "the engine never heard that task {} of stage {} had ended",
+                    task.slot, task.stage
+                );
+                (run_again(reason, &reports), None)
             }
             Ended::Cancelled => {
                 let reports = self.reports.close(job.as_str());

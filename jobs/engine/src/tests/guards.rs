@@ -505,3 +505,45 @@ async fn b7_manifest_rows_outlive_the_executor_that_wrote_them() {
         "without the guard they are gone: {outcome:?}"
     );
 }
+
+/// A wave of which the engine is not told that a task has ended; none if it has not ended after a while.
+async fn lose_the_end_of_a_task(guards: Guards) -> (World, Option<WaveOutcome>) {
+    let world = World::new(Setup {
+        executors: 2,
+        cores: 1,
+        guards,
+        lose_statuses: 1,
+        end_heard_within: Duration::from_millis(500),
+        ..Setup::default()
+    })
+    .await;
+    let request = world.request("SELECT id FROM src", 2).await;
+    let outcome = timeout(Duration::from_secs(8), world.run(&request, |_| ())).await;
+    (world, outcome.ok())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn b8_a_wave_whose_task_ended_unheard_runs_again() {
+    let (world, outcome) = lose_the_end_of_a_task(Guards::default()).await;
+    match outcome {
+        Some(WaveOutcome::RunAgain { reason, discard }) => {
+            assert!(reason.contains("never heard that task"), "{reason}");
+            assert_eq!(discard.files.len(), 2, "what both tasks wrote goes");
+        }
+        other => panic!("{other:?}"),
+    }
+    // Nothing of it is in the way of the next attempt.
+    let request = world.request("SELECT id FROM src", 2).await;
+    let run = timeout(PATIENCE, world.run(&request, |_| ()));
+    assert_eq!(accepted(run.await.expect("it ends")).rows, RECORDS);
+
+    let off = Guards {
+        b8_run_again_when_an_end_is_not_heard: false,
+        ..Guards::default()
+    };
+    let (_world, outcome) = lose_the_end_of_a_task(off).await;
+    assert!(
+        outcome.is_none(),
+        "without the guard it waits for ever: {outcome:?}"
+    );
+}

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
 
 use headworks_spec::{ByteSize, Format, Model, ModelSpec, Source, SourceSpec, TextFile, Tuning};
 use tempfile::TempDir;
@@ -33,6 +35,10 @@ pub(super) struct Setup {
     pub(super) guards: Guards,
     pub(super) fail_point: Option<FailPoint>,
     pub(super) before_verdict: Option<BeforeVerdict>,
+    /// So many messages about tasks' ends are lost.
+    pub(super) lose_statuses: usize,
+    /// How long the engine may take to hear of an end; the default if zero.
+    pub(super) end_heard_within: Duration,
 }
 
 impl World {
@@ -42,6 +48,10 @@ impl World {
         let mut options = EngineOptions::new(SocketAddr::from(([127, 0, 0, 1], 0)));
         options.guards = setup.guards;
         options.before_verdict = setup.before_verdict;
+        options.lose_statuses = Arc::new(AtomicUsize::new(setup.lose_statuses));
+        if !setup.end_heard_within.is_zero() {
+            options.end_heard_within = setup.end_heard_within;
+        }
         let engine = Arc::new(
             EngineScheduler::start(options, Routes::default())
                 .await
