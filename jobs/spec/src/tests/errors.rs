@@ -700,8 +700,8 @@ fn keys_of_formats() {
             json,
             "rename: {a: x, b: x, c: 5}",
             &[
-                "job.yaml:7:29: `c` in `rename` must be text, found the number `5`; put it in quotes to make it text",
                 "job.yaml:7:13: `rename` in source `awards` gives two columns the name `x`; each column has a name of its own",
+                "job.yaml:7:29: `c` in `rename` must be text, found the number `5`; put it in quotes to make it text",
             ],
         ),
         (
