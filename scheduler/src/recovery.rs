@@ -131,6 +131,7 @@ async fn quarantine_model(
             commit_id: commit_id.clone(),
             at_ms: driver::now_ms(),
             files,
+            remove: Vec::new(),
             inputs: Vec::new(),
             audit: Audit::Coverage,
             base: Some(0),

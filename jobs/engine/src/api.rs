@@ -1,10 +1,11 @@
 //! What the driver asks of the engine, in the driver's own words: no type of
 //! Ballista's appears here, so the driver can be tested without a cluster.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use datafusion::arrow::datatypes::SchemaRef;
 use headworks_formats::SplitReport;
 use headworks_lake::{PendingFile, Snapshot, WriteOutcome};
 use headworks_sources::{InputFile, SourceSchema, SplitSpec};
@@ -40,6 +41,52 @@ pub struct ModelRequest {
     /// Sources whose bad records this model's waves put into quarantine
     /// (a source read by two models is quarantined by the first).
     pub quarantines: Vec<String>,
+    /// For the waves of an upsert that have a [`MergeStep`].
+    pub merge: Option<MergeInput>,
+}
+
+/// What an upsert merges.
+#[derive(Debug, Clone)]
+pub struct MergeInput {
+    /// The table as the model found it; none if it has never been written.
+    pub current: Option<Arc<Snapshot>>,
+    /// The model's rows, staged in the table's folder: see `headworks_lake::Table::stage`.
+    pub staged: Vec<PendingFile>,
+    /// Their schema.
+    pub schema: SchemaRef,
+}
+
+/// What a wave of an upsert does once the model's rows are staged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MergeStep {
+    /// Finds the files of the table that hold a key of the staged rows: [`WaveResult::touched`].
+    Find,
+    /// Writes the staged rows and those of these files anew, each key once: [`WaveResult::merged`].
+    Rewrite {
+        /// Places in `Snapshot::files` of the table as the model found it.
+        files: BTreeSet<u32>,
+    },
+}
+
+/// Rows that an upsert merged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergeCounts {
+    /// Rows of the query that went in.
+    pub staged: u64,
+    /// Rows of the table that went in.
+    pub current: u64,
+    /// Rows that came out.
+    pub kept: u64,
+}
+
+impl MergeCounts {
+    /// Adds another task's.
+    pub fn add(&mut self, other: &Self) {
+        self.staged += other.staged;
+        self.current += other.current;
+        self.kept += other.kept;
+    }
 }
 
 impl SettledSource {
@@ -82,6 +129,9 @@ pub struct Wave {
     pub splits: BTreeMap<String, Vec<SplitSpec>>,
     /// Bytes of all splits.
     pub bytes: u64,
+    /// What it does instead of reading splits, if it is a later wave of an upsert.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merge: Option<MergeStep>,
 }
 
 /// One task's report: what it read, filtered or wrote.
@@ -101,6 +151,10 @@ pub enum TaskReport {
     },
     /// A writer's end.
     Write(WriteOutcome),
+    /// The end of a search for files of the table: places in `Snapshot::files`.
+    Touched(BTreeSet<u32>),
+    /// A merge's end.
+    Merge(MergeCounts),
 }
 
 /// What a scan says of one split.
@@ -137,6 +191,12 @@ pub struct WaveResult {
     pub written: BTreeMap<i32, u64>,
     /// Rows written in all.
     pub rows: u64,
+    /// Files of the table that hold keys of an upsert, as places in `Snapshot::files`.
+    #[serde(default)]
+    pub touched: BTreeSet<u32>,
+    /// Rows that an upsert merged.
+    #[serde(default)]
+    pub merged: MergeCounts,
     /// Tasks finished, by executor id.
     pub tasks: BTreeMap<String, u32>,
 }

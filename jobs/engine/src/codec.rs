@@ -23,13 +23,15 @@ use datafusion_proto::physical_plan::{
 use datafusion_proto::protobuf::{FileScanExecConf, PhysicalExprNode};
 use headworks_proto::v1::plan_node::Node;
 use headworks_proto::v1::{
-    LakeWriteNode, LedgerFilterNode, PlanNode, ScanReportNode, SourceScanNode, UnnestReportNode,
+    LakeWriteNode, LedgerFilterNode, PlanNode, ScanReportNode, SourceScanNode, TouchedFilesNode,
+    UnnestReportNode, UpsertNode,
 };
 use headworks_sources::RecordSource;
 use prost::Message;
 
 use crate::nodes::{
-    LakeWriteExec, LedgerFilterExec, ScanReportExec, UnnestReportExec, UnnestSide, source_of,
+    LakeWriteExec, LedgerFilterExec, ScanReportExec, TouchedFilesExec, UnnestReportExec,
+    UnnestSide, UpsertExec, source_of,
 };
 
 /// Opens each of our messages.
@@ -94,6 +96,11 @@ impl PhysicalExtensionCodec for HeadworksCodec {
                 };
                 Arc::new(UnnestReportExec::new(input()?, unnest.split_column, side))
             }
+            Node::TouchedFiles(TouchedFilesNode {}) => Arc::new(TouchedFilesExec::new(input()?)),
+            Node::Upsert(upsert) => {
+                let spec = serde_json::from_str(&upsert.upsert_json).map_err(|e| bad(&e))?;
+                Arc::new(UpsertExec::new(input()?, Arc::new(spec)))
+            }
         })
     }
 
@@ -131,6 +138,12 @@ impl PhysicalExtensionCodec for HeadworksCodec {
             Node::UnnestReport(UnnestReportNode {
                 split_column,
                 out: unnest.side() == UnnestSide::Out,
+            })
+        } else if node.is::<TouchedFilesExec>() {
+            Node::TouchedFiles(TouchedFilesNode {})
+        } else if let Some(upsert) = node.downcast_ref::<UpsertExec>() {
+            Node::Upsert(UpsertNode {
+                upsert_json: json(upsert.spec())?,
             })
         } else {
             return self.ballista.try_encode(node, buf, converter);

@@ -9,9 +9,10 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::check_model::check_model;
 use crate::check_source::check_source;
 use crate::error::{Mark, SpecError, hint, quoted_list};
-use crate::job_file::{Distribute, Model, OnUnknown, Source, Tuning};
+use crate::job_file::{Model, OnUnknown, Source, Tuning};
 use crate::job_spec::{JOB_SPEC_VERSION, JobSpec, ModelSpec, SourceSpec, TextFile};
 use crate::names::{NameMatch, match_name, name_fault};
 use crate::order::order;
@@ -262,7 +263,7 @@ impl<'a> Resolver<'a> {
         let decoded = &self.decoded["models"][&key.text];
         let options = self.part::<Model>(decoded, &key.at);
         if let Some(options) = &options {
-            self.check_partitions(key, node, options);
+            check_model(key, node, options, self.errors);
         }
         let Some((sql, written)) = decoded["sql"].as_str().zip(node.find(&["sql"])) else {
             return draft;
@@ -283,36 +284,6 @@ impl<'a> Resolver<'a> {
             reads_models: Vec::new(),
         });
         draft
-    }
-
-    fn check_partitions(&mut self, key: &Key, node: &Node, model: &Model) {
-        if model.distribute == Distribute::Hash && model.partition_by.is_empty() {
-            let at = node
-                .find(&["distribute"])
-                .map_or(&key.at, |distribute| &distribute.at);
-            let message = format!(
-                "`distribute: hash` in model `{}` needs `partition_by`",
-                key.text
-            );
-            self.errors.push(at.error(message));
-        }
-        let Some(Kind::List(items)) = node.find(&["partition_by"]).map(|list| &list.kind) else {
-            return;
-        };
-        for (at, (column, item)) in model.partition_by.iter().zip(items).enumerate() {
-            if column.is_empty() || model.partition_by[..at].contains(column) {
-                let what = if column.is_empty() {
-                    "an empty name".into()
-                } else {
-                    format!("`{column}` a second time")
-                };
-                let message = format!(
-                    "{what} in `partition_by` of model `{}`; each column may stand once",
-                    key.text
-                );
-                self.errors.push(item.at.error(message));
-            }
-        }
     }
 
     /// The query: the value itself when it holds white space, else the file it names.

@@ -37,7 +37,13 @@ pub fn mount(name: &str) -> Arc<Bucket> {
 struct MemoryUploads {
     bucket: String,
     objects: Arc<InMemory>,
-    open: Mutex<BTreeMap<(String, String), SystemTime>>,
+    open: Mutex<BTreeMap<(String, String), Open>>,
+}
+
+struct Open {
+    begun: SystemTime,
+    /// The bytes of each part.
+    parts: BTreeMap<usize, u64>,
 }
 
 impl MemoryUploads {
@@ -65,9 +71,13 @@ impl MemoryUploads {
 impl MultipartStore for MemoryUploads {
     async fn create_multipart(&self, path: &Path) -> Result<MultipartId> {
         let id = self.objects.create_multipart(path).await?;
+        let begun = Open {
+            begun: SystemTime::now(),
+            parts: BTreeMap::new(),
+        };
         self.open
             .lock()
-            .insert((path.to_string(), id.clone()), SystemTime::now());
+            .insert((path.to_string(), id.clone()), begun);
         Ok(id)
     }
 
@@ -79,7 +89,12 @@ impl MultipartStore for MemoryUploads {
         data: PutPayload,
     ) -> Result<PartId> {
         self.check(path, id)?;
-        self.objects.put_part(path, id, part_idx, data).await
+        let bytes = data.content_length() as u64;
+        let part = self.objects.put_part(path, id, part_idx, data).await?;
+        if let Some(open) = self.open.lock().get_mut(&(path.to_string(), id.clone())) {
+            open.parts.insert(part_idx, bytes);
+        }
+        Ok(part)
     }
 
     async fn complete_multipart(
@@ -108,12 +123,18 @@ impl Uploads for MemoryUploads {
         let open = self.open.lock();
         let found = open.iter().filter(|((key, _), _)| key.starts_with(prefix));
         Ok(found
-            .map(|((key, id), begun)| OpenUpload {
+            .map(|((key, id), open)| OpenUpload {
                 key: key.clone(),
                 id: id.clone(),
-                begun: Some(*begun),
+                begun: Some(open.begun),
             })
             .collect())
+    }
+
+    async fn bytes(&self, key: &str, id: &str) -> Result<Option<u64>, StoreError> {
+        let open = self.open.lock();
+        let found = open.get(&(key.to_owned(), id.to_owned()));
+        Ok(found.map(|open| open.parts.values().sum()))
     }
 
     async fn abort(&self, key: &str, id: &str) -> Result<(), StoreError> {
@@ -163,6 +184,11 @@ mod tests {
             .complete_multipart(&path, &kept, vec![part])
             .await
             .unwrap();
+        assert_eq!(
+            bucket.uploads.bytes("t/b", &given_up).await.unwrap(),
+            Some(0)
+        );
+        assert_eq!(bucket.uploads.bytes("t/a", &kept).await.unwrap(), None);
         bucket.uploads.abort("t/b", &given_up).await.unwrap();
         bucket.uploads.abort("t/b", &given_up).await.unwrap();
         assert!(bucket.uploads.list("").await.unwrap().is_empty());

@@ -39,6 +39,12 @@ pub trait Uploads: Send + Sync {
     /// [`StoreError::Request`].
     async fn list(&self, prefix: &str) -> Result<Vec<OpenUpload>, StoreError>;
 
+    /// The bytes of one's parts; `None` when it is completed, aborted or never was.
+    ///
+    /// # Errors
+    /// [`StoreError::Request`].
+    async fn bytes(&self, key: &str, id: &str) -> Result<Option<u64>, StoreError>;
+
     /// Aborts one and frees its parts. Repeatable: an upload that is gone is aborted.
     ///
     /// # Errors
@@ -128,6 +134,37 @@ impl Uploads for S3Uploads {
             id = page.next_upload_id_marker().map(str::to_owned);
             if key.is_none() {
                 return Ok(found);
+            }
+        }
+    }
+
+    async fn bytes(&self, key: &str, id: &str) -> Result<Option<u64>, StoreError> {
+        let (mut bytes, mut marker) = (0, None);
+        loop {
+            let request = self
+                .client
+                .list_parts()
+                .bucket(&self.bucket)
+                .key(key)
+                .upload_id(id)
+                .set_part_number_marker(marker.take());
+            let page = match on_own_runtime(request.send()).await {
+                Ok(page) => page,
+                Err(error) => {
+                    let error = self.failed(format!("list the parts of `{key}`"), error);
+                    return match error.class() {
+                        Class::Missing => Ok(None),
+                        _ => Err(error),
+                    };
+                }
+            };
+            let sizes = page.parts().iter().filter_map(|part| part.size());
+            bytes += sizes
+                .filter_map(|size| u64::try_from(size).ok())
+                .sum::<u64>();
+            marker = page.next_part_number_marker().map(str::to_owned);
+            if !page.is_truncated().unwrap_or(false) || marker.is_none() {
+                return Ok(Some(bytes));
             }
         }
     }

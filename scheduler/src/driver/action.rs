@@ -32,6 +32,13 @@ pub enum Action {
     CancelWave(String),
     /// Forget the act in hand (settle, open, plan); it has changed nothing.
     Abandon,
+    /// Make staged files readable: `Staged` or `Failed`.
+    Stage {
+        /// The model's index.
+        model: usize,
+        /// The files.
+        files: Vec<PendingFile>,
+    },
     /// Commit: `Committed`, `Overtaken`, `CommitUnknown` or `Failed`.
     Commit(Box<CommitWork>),
     /// Remove files that no commit will name. Failing is not fatal: they are
@@ -55,6 +62,8 @@ pub struct ModelWork {
     pub inputs: BTreeMap<String, Vec<InputFile>>,
     /// The sources whose bad records it puts into quarantine.
     pub quarantines: Vec<String>,
+    /// The files of its table that go because inputs have changed, by path.
+    pub replaces: Vec<String>,
 }
 
 /// One commit to one table.
@@ -70,6 +79,8 @@ pub struct CommitWork {
     pub at_ms: u64,
     /// The data files.
     pub files: Vec<PendingFile>,
+    /// The files of the table that go, by path, beside those that the mode removes.
+    pub remove: Vec<String>,
     /// The inputs taken in, with their counts.
     pub inputs: Vec<InputEntry>,
     /// Whether `inputs` account for each record, or for bytes alone.
@@ -145,6 +156,13 @@ pub enum Record {
         attempt: u32,
         /// Why.
         reason: String,
+    },
+    /// The rows of an upsert are about to be made readable for its merge.
+    RowsStaged {
+        /// The model's index.
+        model: usize,
+        /// How many.
+        rows: u64,
     },
     /// A commit is about to be tried.
     CommitIntended {

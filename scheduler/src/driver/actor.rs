@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::FutureExt;
 use headworks_engine::api::{Engine, ModelRequest, Wave, WaveOutcome, WaveProgress};
+use headworks_lake::PendingFile;
 use headworks_proto::v1;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -227,6 +228,7 @@ impl Driver {
                 | Action::Open(_)
                 | Action::Plan(_)
                 | Action::RunWave { .. }
+                | Action::Stage { .. }
                 | Action::Commit(_)
         );
         if awaited {
@@ -260,6 +262,7 @@ impl Driver {
                 self.act = Some(acts::plan(plan, work));
             }
             Action::RunWave { wave, attempt } => self.act = self.run_wave(wave, attempt),
+            Action::Stage { model: _, files } => self.act = self.stage(files),
             Action::CancelWave(engine_job) => self.context.engine.cancel(&engine_job).await,
             Action::Abandon => self.abandon(),
             Action::Commit(work) => self.act = Some(self.commit(*work)),
@@ -289,6 +292,17 @@ impl Driver {
             stopping: self.stopping.subscribe(),
         };
         Some(acts::run_wave(context, wave, attempt))
+    }
+
+    fn stage(&self, files: Vec<PendingFile>) -> Option<Act> {
+        let (request, run) = (self.request.as_ref()?, self.state.run.as_ref()?);
+        Some(acts::stage(
+            self.context.locks.clone(),
+            Arc::clone(request),
+            run.current.clone(),
+            run.plan.schema.clone(),
+            files,
+        ))
     }
 
     fn commit(&self, work: CommitWork) -> Act {

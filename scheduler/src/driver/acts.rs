@@ -8,8 +8,10 @@ use std::time::Duration;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use headworks_engine::api::{
-    Engine, EngineError, ModelRequest, SettledSource, Wave, WaveDiscard, WaveOutcome, WaveProgress,
+    Engine, EngineError, MergeInput, ModelRequest, SettledSource, Wave, WaveDiscard, WaveOutcome,
+    WaveProgress,
 };
+use headworks_lake::{PendingFile, Snapshot};
 use headworks_spec::{JobSpec, SourceSpec};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -75,10 +77,43 @@ pub(super) fn plan(context: PlanContext, work: ModelWork) -> Act {
             tables,
             tuning: spec.tuning.clone(),
             quarantines: work.quarantines,
+            merge: None,
         });
         match context.engine.plan(Arc::clone(&request)).await {
             Ok(plan) => (Event::Planned(Box::new(plan)), Some(request)),
             Err(error) => (failed(&error), None),
+        }
+    }
+    .boxed()
+}
+
+/// Makes the rows of an upsert readable; with the event comes the request of the waves that merge them.
+pub(super) fn stage(
+    locks: TableLocks,
+    request: Arc<ModelRequest>,
+    current: Option<Arc<Snapshot>>,
+    schema: serde_json::Value,
+    staged: Vec<PendingFile>,
+) -> Act {
+    async move {
+        let (lake, table) = (&request.lake, &request.model.name);
+        let done = match tables::arrow_schema(&schema) {
+            Ok(schema) => tables::stage(&locks, lake, table, staged.clone())
+                .await
+                .map(|()| schema),
+            Err(error) => Err((ErrorClass::Engine, error.to_string())),
+        };
+        match done {
+            Ok(schema) => {
+                let mut request = request.as_ref().clone();
+                request.merge = Some(MergeInput {
+                    current,
+                    staged,
+                    schema,
+                });
+                (Event::Staged, Some(Arc::new(request)))
+            }
+            Err((class, error)) => (Event::Failed { class, error }, None),
         }
     }
     .boxed()

@@ -28,6 +28,8 @@ pub enum Event {
         /// Whether an executor was lost while it ran.
         executor_lost: bool,
     },
+    /// The rows of an upsert can be read.
+    Staged,
     /// The commit in hand has its log entry.
     Committed {
         /// The version that it made.
@@ -68,6 +70,7 @@ impl Event {
             Self::Planned(_) => "planned",
             Self::WaveSubmitted(_) => "wave submitted",
             Self::WaveEnded { .. } => "wave ended",
+            Self::Staged => "staged",
             Self::Committed { .. } => "committed",
             Self::Overtaken(_) => "overtaken",
             Self::CommitUnknown(_) => "commit unknown",

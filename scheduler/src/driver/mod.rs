@@ -20,7 +20,9 @@ mod actor;
 mod acts;
 mod audit;
 mod chain;
+mod changed;
 mod event;
+mod merge;
 mod model;
 mod progress;
 mod quarantine;
@@ -39,8 +41,8 @@ pub use event::Event;
 pub use progress::{Counts, Progress};
 pub(crate) use quarantine::kept_files;
 pub use state::{
-    ErrorClass, Failure, JobState, ModelRun, ModelState, ModelStatus, Outcome, Phase, SourceCounts,
-    commit_id,
+    ErrorClass, Failure, JobState, Merge, ModelRun, ModelState, ModelStatus, Outcome, Phase,
+    SourceCounts, commit_id,
 };
 pub use step::step;
 pub use tables::TableLocks;

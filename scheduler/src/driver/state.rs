@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use headworks_engine::api::{EngineError, ModelPlan, SettledSource, Wave, WaveDiscard};
-use headworks_lake::PendingFile;
+use headworks_lake::{InputEntry, PendingFile, Snapshot};
 use headworks_spec::JobSpec;
 
 use super::action::ModelWork;
@@ -37,6 +37,11 @@ pub enum Phase {
         model: usize,
         /// The wave's index.
         wave: u32,
+    },
+    /// Makes the rows of an upsert's waves readable, for the waves that merge them with the table's.
+    Staging {
+        /// The model's index.
+        model: usize,
     },
     /// Commits the model's table.
     Committing {
@@ -71,14 +76,15 @@ impl Phase {
     #[must_use]
     pub fn may_become(self, next: Phase) -> bool {
         use Phase::{
-            Committing, Ended, Opening, Planning, Quarantining, Queued, Running, Settling,
+            Committing, Ended, Opening, Planning, Quarantining, Queued, Running, Settling, Staging,
         };
         match (self, next) {
             (Ended(_), _) => false,
             // Only behind the last model.
-            (Queued | Settling { .. } | Planning { .. } | Running { .. }, Ended(Outcome::Done)) => {
-                false
-            }
+            (
+                Queued | Settling { .. } | Planning { .. } | Running { .. } | Staging { .. },
+                Ended(Outcome::Done),
+            ) => false,
             (_, Ended(_)) => true,
             (Queued, Settling { source: 0 }) => true,
             (Settling { source: a }, Settling { source: b }) => b == a + 1,
@@ -93,11 +99,14 @@ impl Phase {
                 a == b && (w == v || w == v + 1)
             }
             (Running { model: a, .. }, Committing { model: b }) => a == b,
+            // An upsert: behind the waves that wrote its rows, and before those that merge them.
+            (Running { model: a, .. } | Planning { model: a }, Staging { model: b }) => a == b,
+            (Staging { model: a }, Running { model: b, .. }) => a == b,
             // A table that it reads was overwritten meanwhile: once more.
             (Running { model: a, .. }, Opening { model: b }) => a == b,
             // Failed; the quarantine is kept.
             (
-                Running { model: a, .. } | Planning { model: a },
+                Running { model: a, .. } | Planning { model: a } | Staging { model: a },
                 Quarantining { model: b, at: 0 },
             ) => a == b,
             (Committing { model: a }, Quarantining { model: b, at: 0 }) => a == b,
@@ -256,15 +265,36 @@ pub struct ModelRun {
     /// Quarantine files of accepted waves whose records another model has put
     /// into quarantine already, by source.
     pub quarantine_surplus: BTreeMap<String, Vec<PendingFile>>,
+    /// The table as it was when the model began; none if it has never been written.
+    pub current: Option<Arc<Snapshot>>,
+    /// The rows of an upsert, before they are merged with the table's.
+    pub staged: Vec<PendingFile>,
+    /// An upsert's merge, once its rows are staged.
+    pub merge: Option<Merge>,
     /// What the user should hear of this model.
     pub warnings: Warnings,
+}
+
+/// What is known of an upsert when its rows are staged.
+#[derive(Debug, Clone)]
+pub struct Merge {
+    /// The inputs of its rows, audited.
+    pub inputs: Vec<InputEntry>,
+    /// The staged rows.
+    pub rows: u64,
+    /// The files of the table that hold their keys, as places in its snapshot.
+    pub touched: BTreeSet<u32>,
 }
 
 impl ModelRun {
     /// Takes all files that no reader will need if the model does not commit.
     pub(super) fn take_files(&mut self) -> WaveDiscard {
         WaveDiscard {
-            files: std::mem::take(&mut self.files),
+            files: [
+                std::mem::take(&mut self.files),
+                std::mem::take(&mut self.staged),
+            ]
+            .concat(),
             quarantine: std::mem::take(&mut self.quarantine_surplus),
         }
     }
@@ -313,6 +343,8 @@ pub struct JobState {
     /// What the model in hand will read, and its table's version; between
     /// opening and planning.
     pub work: Option<(ModelWork, u64)>,
+    /// The table of the model in hand, as it was opened; between opening and planning.
+    pub current: Option<Arc<Snapshot>>,
     /// Commits of quarantine that are due: source and files, in order.
     pub quarantine_queue: Vec<(String, Vec<PendingFile>)>,
     /// Files whose bad records are in quarantine, or about to be: (source, path).
@@ -350,6 +382,7 @@ impl JobState {
             models,
             run: None,
             work: None,
+            current: None,
             quarantine_queue: Vec::new(),
             quarantined_files: BTreeSet::new(),
             stop: None,
@@ -392,6 +425,7 @@ impl JobState {
             Phase::Opening { model }
             | Phase::Planning { model }
             | Phase::Running { model, .. }
+            | Phase::Staging { model }
             | Phase::Committing { model }
             | Phase::Quarantining { model, .. } => Some(model),
             Phase::Queued | Phase::Settling { .. } | Phase::Ended(_) => None,

@@ -11,6 +11,7 @@ use headworks_lake::Audit;
 
 use super::action::{Action, CommitWork, Record};
 use super::event::Event;
+use super::merge;
 use super::model;
 use super::state::{ErrorClass, Failure, JobState, ModelStatus, Outcome, Phase};
 use super::wave;
@@ -48,7 +49,7 @@ fn decide(state: &mut JobState, event: Event, now_ms: u64) -> Vec<Action> {
             settled_source(state, source, *settled, now_ms)
         }
         (Phase::Opening { model }, Event::Opened(table)) => {
-            model::opened(state, model, table.as_deref(), now_ms)
+            model::opened(state, model, table.as_ref(), now_ms)
         }
         (Phase::Planning { model }, Event::Planned(plan)) => {
             model::planned(state, model, *plan, now_ms)
@@ -63,6 +64,7 @@ fn decide(state: &mut JobState, event: Event, now_ms: u64) -> Vec<Action> {
                 executor_lost,
             },
         ) => wave::wave_ended(state, outcome, executor_lost, now_ms),
+        (Phase::Staging { model }, Event::Staged) => merge::staged(state, model),
         (Phase::Committing { model }, Event::Committed { version, unsettled }) => {
             model::committed(state, model, version, unsettled, now_ms)
         }
@@ -102,6 +104,7 @@ fn decide(state: &mut JobState, event: Event, now_ms: u64) -> Vec<Action> {
             Phase::Settling { .. }
             | Phase::Opening { .. }
             | Phase::Planning { .. }
+            | Phase::Staging { .. }
             | Phase::Committing { .. },
             Event::Failed { class, error },
         ) => fail(state, class, error, now_ms),
@@ -192,6 +195,7 @@ pub(super) fn next_quarantine(
             commit_id,
             at_ms: now_ms,
             files,
+            remove: Vec::new(),
             inputs: Vec::new(),
             audit: Audit::Coverage,
             base: Some(0),
@@ -295,7 +299,10 @@ fn cancel(state: &mut JobState, reason: String, now_ms: u64) -> Vec<Action> {
     state.stop = Some(reason);
     match state.phase {
         Phase::Queued => actions.extend(end_cancelled(state, now_ms)),
-        Phase::Settling { .. } | Phase::Opening { .. } | Phase::Planning { .. } => {
+        Phase::Settling { .. }
+        | Phase::Opening { .. }
+        | Phase::Planning { .. }
+        | Phase::Staging { .. } => {
             actions.push(Action::Abandon);
             actions.extend(end_cancelled(state, now_ms));
         }

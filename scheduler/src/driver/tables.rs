@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use headworks_engine::api::WaveDiscard;
 use headworks_lake::schema::SchemaEntry;
 use headworks_lake::{
-    Audit, CommitError, CommitRequest, LakeError, Mode, Snapshot, Table, TableLocation,
-    quarantine_schema,
+    Audit, CommitError, CommitRequest, LakeError, Mode, PendingFile, Snapshot, Table,
+    TableLocation, quarantine_schema,
 };
 use headworks_spec::{ModelSpec, WriteMode};
 
@@ -103,6 +103,24 @@ async fn snapshot(
     }
 }
 
+/// Makes the staged files of a model readable.
+pub(super) async fn stage(
+    locks: &TableLocks,
+    lake: &str,
+    table: &str,
+    files: Vec<PendingFile>,
+) -> Result<(), (ErrorClass, String)> {
+    let location =
+        TableLocation::new(lake, table).map_err(|error| (class_of(&error), error.to_string()))?;
+    match locks.with(location, move |table| table.stage(&files)).await {
+        Ok(done) => done.map_err(|error| {
+            let text = format!("table `{table}`: its new rows cannot be staged: {error}");
+            (class_of(&error), text)
+        }),
+        Err(error) => Err((ErrorClass::Lake, error)),
+    }
+}
+
 /// What a commit needs beside the driver's wishes.
 pub(super) struct CommitContext {
     /// The lake.
@@ -160,21 +178,22 @@ fn request(
 ) -> Result<(TableLocation, CommitRequest), LakeError> {
     let options = &context.model.options;
     let at_unix_ms = i64::try_from(work.at_ms).unwrap_or(i64::MAX);
-    let is_append = options.mode == WriteMode::Append;
     let mut request = CommitRequest {
         commit_id: work.commit_id.clone(),
         job_id: context.job_id.clone(),
         at_unix_ms,
-        mode: if is_append {
-            Mode::Append
-        } else {
-            Mode::Overwrite
+        mode: match options.mode {
+            WriteMode::Append => Mode::Append,
+            WriteMode::Overwrite => Mode::Overwrite,
+            WriteMode::OverwritePartitions => Mode::OverwritePartitions,
+            WriteMode::Upsert => Mode::Upsert,
         },
         base: work.base.unwrap_or(0),
         schema: quarantine_schema(),
         partition_by: Vec::new(),
         partition_columns_in_files: false,
         files: work.files.clone(),
+        remove: work.remove.clone(),
         inputs: work.inputs.clone(),
         audit: Audit::Coverage,
         job_failed: work.failed,
@@ -193,7 +212,9 @@ fn request(
     ))
 }
 
-fn arrow_schema(schema: &serde_json::Value) -> Result<arrow::datatypes::SchemaRef, LakeError> {
+pub(super) fn arrow_schema(
+    schema: &serde_json::Value,
+) -> Result<arrow::datatypes::SchemaRef, LakeError> {
     let entry: SchemaEntry =
         serde_json::from_value(schema.clone()).map_err(|error| LakeError::Invalid {
             what: format!("the plan's schema cannot be read: {error}"),
@@ -239,6 +260,8 @@ fn commit_now(table: &Table, mut request: CommitRequest, base: Option<u64>) -> E
                 class: ErrorClass::Check,
                 error: text,
             },
+            // It was made of a version that is not the newest any more.
+            CommitError::Conflict { .. } if base.is_some() => Event::Overtaken(text),
             CommitError::Conflict { .. } => Event::Failed {
                 class: ErrorClass::Lake,
                 error: text,

@@ -82,9 +82,10 @@ fn wire_state(phase: Phase) -> v1::JobState {
     match phase {
         Phase::Queued => v1::JobState::Queued,
         Phase::Settling { .. } => v1::JobState::Discovering,
-        Phase::Opening { .. } | Phase::Planning { .. } | Phase::Running { .. } => {
-            v1::JobState::Running
-        }
+        Phase::Opening { .. }
+        | Phase::Planning { .. }
+        | Phase::Running { .. }
+        | Phase::Staging { .. } => v1::JobState::Running,
         Phase::Committing { .. } | Phase::Quarantining { .. } => v1::JobState::Committing,
         Phase::Ended(Outcome::Done) => v1::JobState::Done,
         Phase::Ended(Outcome::Failed) => v1::JobState::Failed,

@@ -1,5 +1,6 @@
 //! What the driver's records become in the journal's tables.
 
+use headworks_engine::api::MergeStep;
 use headworks_proto::v1;
 use prost::Message;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
@@ -359,7 +360,7 @@ fn write(
                 params![job_id, model, ModelStatus::Failed.as_str()],
             )?;
         }
-        Record::Note(_) => {}
+        Record::Note(_) | Record::RowsStaged { .. } => {}
         Record::Ended { failure, .. } => {
             let error = failure.as_ref().map_or("", |f| &f.error);
             let class = failure
@@ -415,11 +416,18 @@ fn describe(record: &Record) -> Option<String> {
             attempt,
         } => {
             let splits: usize = wave.splits.values().map(Vec::len).sum();
-            format!(
-                "{}: begins, {splits} splits, {} bytes",
-                attempt_text(model, &wave.index, attempt),
-                wave.bytes
-            )
+            let what = match &wave.merge {
+                None => format!("begins, {splits} splits, {} bytes", wave.bytes),
+                Some(MergeStep::Find) => {
+                    "looks for the table's files that hold keys of the new rows".to_owned()
+                }
+                Some(MergeStep::Rewrite { files }) => format!(
+                    "merges the new rows with {} files of the table, {} bytes",
+                    files.len(),
+                    wave.bytes
+                ),
+            };
+            format!("{}: {what}", attempt_text(model, &wave.index, attempt))
         }
         Record::WaveSubmitted { .. } => return None,
         Record::WaveAccepted {
@@ -434,6 +442,9 @@ fn describe(record: &Record) -> Option<String> {
                 result.rows,
                 result.files.len()
             )
+        }
+        Record::RowsStaged { model, rows } => {
+            format!("model {model}: {rows} rows are staged, to be merged with the table's")
         }
         Record::WaveDiscarded {
             model,

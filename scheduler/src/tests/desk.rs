@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use headworks_engine::api::{Wave, WaveDiscard, WaveOutcome};
+use headworks_engine::api::{MergeCounts, MergeStep, Wave, WaveDiscard, WaveOutcome, WaveResult};
 use headworks_lake::Snapshot;
 use headworks_spec::ModelSpec;
 
-use super::world::{World, job};
+use super::world::{World, job, pending};
 use crate::driver::{Action, CommitWork, Event, JobState, step};
 
 /// A driver without a shell: answers each awaited action as a sound world would.
@@ -57,7 +57,11 @@ impl Desk {
             Action::Plan(work) => {
                 Event::Planned(Box::new(self.world.plan(&work.inputs, self.row_wise)))
             }
-            Action::RunWave { wave, attempt } => accepted(&self.world, wave, *attempt),
+            Action::RunWave { wave, attempt } => match &wave.merge {
+                Some(step) => self.merged(wave, step, *attempt),
+                None => accepted(&self.world, wave, *attempt),
+            },
+            Action::Stage { .. } => Event::Staged,
             Action::CancelWave(_) => Event::WaveEnded {
                 outcome: WaveOutcome::Cancelled {
                     discard: WaveDiscard::default(),
@@ -70,6 +74,35 @@ impl Desk {
             },
             _ => return None,
         })
+    }
+
+    /// What a sound merge says, in which no two rows share a key, and each file of the table holds one.
+    fn merged(&self, wave: &Wave, step: &MergeStep, attempt: u32) -> Event {
+        let run = self.state.run.as_ref().unwrap();
+        let files = run
+            .current
+            .as_ref()
+            .map_or(&[][..], |current| &current.files);
+        let mut result = WaveResult::default();
+        match step {
+            MergeStep::Find => result.touched = (0..files.len() as u32).collect(),
+            MergeStep::Rewrite { files: places } => {
+                let held = places.iter().map(|place| files[*place as usize].rows).sum();
+                let staged = run.merge.as_ref().unwrap().rows;
+                let kept = staged + held;
+                result.merged = MergeCounts {
+                    staged,
+                    current: held,
+                    kept,
+                };
+                result.rows = kept;
+                result.files = vec![pending(&format!("m-{}-{attempt}", wave.index), kept)];
+            }
+        }
+        Event::WaveEnded {
+            outcome: WaveOutcome::Accepted(Box::new(result)),
+            executor_lost: false,
+        }
     }
 
     /// Goes on with sound answers until `stop` says so of an awaited action,

@@ -3,6 +3,7 @@
 
 mod audits;
 mod chains;
+mod changed;
 mod desk;
 mod engine;
 mod jobs;
@@ -13,4 +14,5 @@ mod real;
 pub(crate) mod reports;
 mod services;
 mod stopping;
+mod upserts;
 mod world;

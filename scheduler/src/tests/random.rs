@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use fastrand::Rng;
 use headworks_engine::api::{WaveDiscard, WaveOutcome};
+use headworks_spec::WriteMode;
 
 use super::desk::Desk;
-use super::world::{World, append, overwrite, pending};
+use super::world::{World, append, overwrite, pending, table, upsert};
 use crate::driver::{Action, ErrorClass, Event, Outcome, Phase, Record, job_view};
 
 const SEEDS: u64 = 3_000;
@@ -30,15 +31,20 @@ fn live(seed: u64) -> Desk {
             }
         }
     }
-    let mut models = vec![if rng.bool() {
-        append("a")
-    } else {
-        overwrite("a")
+    let mut models = vec![match rng.u8(0..3) {
+        0 => append("a"),
+        1 => overwrite("a"),
+        _ => upsert("a"),
     }];
     if rng.bool() {
         models.push(overwrite("b"));
     }
     let mut desk = Desk::new(world, models);
+    if desk.state.spec.models[0].options.mode == WriteMode::Upsert && rng.bool() {
+        let held: Vec<(&str, u64)> = vec![("old-0.parquet", rng.u64(1..9)), ("old-1.parquet", 3)];
+        let before = table(1, &World::new(&[]), &held[..rng.usize(0..3)]);
+        desk.tables.insert("a".into(), before);
+    }
     let trouble = rng.u32(0..30);
 
     let mut actions = desk.tell(Event::Start);
@@ -120,11 +126,13 @@ fn trouble_for(rng: &mut Rng, desk: &Desk, awaited: Option<&Action>) -> Option<E
             Event::CommitUnknown("trouble".into())
         }
         (3, Phase::Committing { .. } | Phase::Quarantining { .. }) => failed,
-        (_, Phase::Settling { .. } | Phase::Opening { .. } | Phase::Planning { .. })
-            if rng.bool() =>
-        {
-            failed
-        }
+        (
+            _,
+            Phase::Settling { .. }
+            | Phase::Opening { .. }
+            | Phase::Planning { .. }
+            | Phase::Staging { .. },
+        ) if rng.bool() => failed,
         _ => return awaited.and_then(|a| desk.answer(a)),
     })
 }
@@ -136,6 +144,7 @@ fn check(seed: u64, desk: &Desk) {
         .unwrap_or_else(|| panic!("seed {seed}: no end: {:?}", desk.state.phase));
     let mut journaled: BTreeSet<String> = BTreeSet::new();
     let mut started = BTreeSet::new();
+    let mut staged = BTreeSet::new();
     let mut committed_files = BTreeSet::new();
     let mut committed: Vec<(usize, Option<String>)> = Vec::new();
     let mut ended = false;
@@ -175,6 +184,15 @@ fn check(seed: u64, desk: &Desk) {
                     model,
                     "seed {seed}: a wave runs that the journal does not know"
                 );
+            }
+            Action::Stage { model, .. } => {
+                assert!(
+                    staged.contains(model),
+                    "seed {seed}: rows are staged that the journal does not know"
+                );
+            }
+            Action::Journal(Record::RowsStaged { model, .. }) => {
+                staged.insert(*model);
             }
             Action::Commit(work) => {
                 assert!(

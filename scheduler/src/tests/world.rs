@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use headworks_engine::api::{ModelPlan, ScannedSplit, SettledSource, Wave, WaveResult};
 use headworks_formats::{SplitReport, Start, SyncKind, SyncPoint};
-use headworks_lake::PendingFile;
+use headworks_lake::{DataFile, InputEntry, PendingFile, Snapshot};
 use headworks_sources::{InputFile, SourceSchema, SplitSpec};
 use headworks_spec::{
     Format, JOB_SPEC_VERSION, JobSpec, Model, ModelSpec, Source, SourceSpec, TextFile, Tuning,
@@ -184,6 +184,7 @@ impl World {
                 index: index as u32,
                 splits: BTreeMap::new(),
                 bytes: 0,
+                merge: None,
             };
             for (id, (source, split)) in chunk.iter().enumerate() {
                 wave.bytes += split.bytes();
@@ -320,6 +321,45 @@ pub(crate) fn job(lake: &str, models: Vec<ModelSpec>) -> Arc<JobSpec> {
 
 pub(crate) fn overwrite(name: &str) -> ModelSpec {
     model(name, WriteMode::Overwrite, &["s"], &[])
+}
+
+/// A model that upserts by the one column that there is.
+pub(crate) fn upsert(name: &str) -> ModelSpec {
+    let mut spec = model(name, WriteMode::Upsert, &["s"], &[]);
+    spec.options.key = vec!["id".into()];
+    spec
+}
+
+/// A table at this version, with these data files, that has taken in all files of `world`.
+pub(crate) fn table(version: u64, world: &World, files: &[(&str, u64)]) -> Arc<Snapshot> {
+    let inputs = world.inputs().into_iter().map(|file| {
+        let entry = InputEntry {
+            path: file.path.clone(),
+            size: file.size,
+            etag: Some(format!("mtime:{}", file.modified_ms)),
+            bytes_covered: file.size,
+            ..InputEntry::default()
+        };
+        (file.path, entry)
+    });
+    let files = files.iter().map(|(path, rows)| DataFile {
+        path: (*path).to_owned(),
+        rows: *rows,
+        bytes: rows * 8,
+        partition: Default::default(),
+        stats: Default::default(),
+        added_in: version,
+        schema: Arc::new(arrow::datatypes::Schema::empty()),
+    });
+    Arc::new(Snapshot {
+        version,
+        schema: Arc::new(arrow::datatypes::Schema::empty()),
+        partition_by: Vec::new(),
+        partition_columns_in_files: false,
+        files: files.collect(),
+        inputs: inputs.collect(),
+        history: Default::default(),
+    })
 }
 
 pub(crate) fn append(name: &str) -> ModelSpec {

@@ -13,6 +13,7 @@ mod bad_input;
 mod cluster;
 mod formats;
 mod loss;
+mod pipelines;
 mod real_feed;
 mod restarts;
 mod sample;

@@ -241,6 +241,7 @@ FILE         SIZE  READ BY ONE TASK
                 index: 0,
                 splits: [("awards".to_owned(), vec![split(0, 0), split(1, 4_000_000)])].into(),
                 bytes: 8_000_000,
+                merge: None,
             }],
             explain: "LakeWriteExec\n  SourceScan".into(),
         };

@@ -5,11 +5,15 @@ mod lake_write;
 mod ledger_filter;
 mod scan_report;
 mod stop;
+mod touched;
 mod unary;
 mod unnest_report;
+mod upsert;
 
 pub use lake_write::{LakeWriteExec, WriteSpec};
 pub use ledger_filter::LedgerFilterExec;
 pub use scan_report::{ScanReportExec, source_of};
 pub use stop::StopExec;
+pub use touched::{DATA_FILE_COLUMN, TouchedFilesExec};
 pub use unnest_report::{UnnestReportExec, UnnestSide};
+pub use upsert::{FROM_QUERY, FROM_TABLE, ORIGIN_COLUMN, UpsertExec, UpsertSpec};

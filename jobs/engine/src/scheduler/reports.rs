@@ -114,7 +114,10 @@ pub(crate) fn files_of<'a>(reports: impl Iterator<Item = &'a Reported>) -> WaveD
                     }
                 }
             }
-            TaskReport::Filter(_) | TaskReport::Unnest { .. } => {}
+            TaskReport::Filter(_)
+            | TaskReport::Unnest { .. }
+            | TaskReport::Touched(_)
+            | TaskReport::Merge(_) => {}
         }
     }
     discard

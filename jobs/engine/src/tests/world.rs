@@ -116,6 +116,7 @@ impl World {
             tables: BTreeMap::new(),
             tuning,
             quarantines: vec!["src".into()],
+            merge: None,
         })
     }
 

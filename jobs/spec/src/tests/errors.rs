@@ -53,7 +53,8 @@ const LISTS: [(&str, &str); 5] = [
     ),
     (
         "MODEL_KEYS",
-        "`compression`, `distribute`, `mode`, `partition_by`, `partition_columns_in_files`, `sql`, `target_file_size`",
+        "`changed_files`, `compression`, `distribute`, `key`, `mode`, `order_by`, `partition_by`, \
+         `partition_columns_in_files`, `sort_by`, `sql`, `target_file_size`",
     ),
     (
         "TUNING_KEYS",
@@ -129,13 +130,6 @@ fn unknown_and_missing_keys() {
             "sql: spend.sql\n    partition: [a]",
             &[
                 "job.yaml:13:5: unknown key `partition` in model `spend`; did you mean `partition_by`? Allowed: MODEL_KEYS",
-            ],
-        ),
-        (
-            "sql: spend.sql",
-            "sql: spend.sql\n    sort_by: [a]",
-            &[
-                "job.yaml:13:5: key `sort_by` in model `spend` is not supported yet. Allowed: MODEL_KEYS",
             ],
         ),
         (
@@ -250,9 +244,9 @@ fn wrong_words_and_types() {
         ),
         (
             "sql: spend.sql",
-            "sql: spend.sql\n    mode: upsert",
+            "sql: spend.sql\n    mode: merge",
             &[
-                "job.yaml:13:11: `mode` in model `spend`: `upsert` is not supported yet. Allowed: `append`, `overwrite`",
+                "job.yaml:13:11: `mode` in model `spend` cannot be the text `merge`. Allowed: `append`, `overwrite`, `overwrite_partitions`, `upsert`",
             ],
         ),
         (
@@ -742,6 +736,55 @@ fn keys_of_formats() {
     for (format, keys, messages) in cases {
         check(&[(source, &format!("{format}\n    {keys}"), messages)]);
     }
+}
+
+#[test]
+fn a_mode_and_the_keys_that_it_needs() {
+    check(&[
+        (
+            "sql: spend.sql",
+            "sql: spend.sql\n    mode: upsert",
+            &[
+                "job.yaml:13:11: `mode: upsert` in model `spend` needs `key`, the columns that tell one row from another",
+            ],
+        ),
+        (
+            "sql: spend.sql",
+            "sql: spend.sql\n    mode: overwrite_partitions",
+            &["job.yaml:13:11: `mode: overwrite_partitions` in model `spend` needs `partition_by`"],
+        ),
+        (
+            "sql: spend.sql",
+            "sql: spend.sql\n    key: id\n    order_by: [ts]",
+            &[
+                "job.yaml:13:10: `key` in model `spend` has no meaning without `mode: upsert`",
+                "job.yaml:14:15: `order_by` in model `spend` has no meaning without `mode: upsert`",
+            ],
+        ),
+        (
+            "sql: spend.sql",
+            "sql: spend.sql\n    changed_files: append",
+            &[
+                "job.yaml:13:20: `changed_files` in model `spend` has no meaning without `mode: append`",
+            ],
+        ),
+        (
+            "sql: spend.sql",
+            "sql: spend.sql\n    mode: append\n    changed_files: replaced",
+            &[
+                "job.yaml:14:20: `changed_files` in model `spend` cannot be the text `replaced`; did you mean `replace`? Allowed: `append`, `replace`, `error`",
+            ],
+        ),
+        (
+            "sql: spend.sql",
+            "sql: spend.sql\n    mode: upsert\n    key: [id, id]\n    order_by: [ts, ts desc, id]\n    sort_by: ' desc'",
+            &[
+                "job.yaml:14:15: `id` a second time in `key` of model `spend`; each column may stand once",
+                "job.yaml:15:20: `ts` a second time in `order_by` of model `spend`; each column may stand once",
+                "job.yaml:15:29: `id` in `order_by` of model `spend` is a column of its `key`: rows of one key do not differ in it",
+            ],
+        ),
+    ]);
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use super::Folder;
 use crate::{
-    ByteSize, Compression, Distribute, Format, JobSpec, JobSpecError, Layout, OnBadRecord,
-    OnBadValue, OnUnknown, Source, WriteMode, explain, load,
+    ByteSize, ChangedFiles, Compression, Distribute, Format, JobSpec, JobSpecError, Layout,
+    OnBadRecord, OnBadValue, OnUnknown, SortColumn, Source, WriteMode, explain, load,
 };
 
 /// Every key of every type, none at its default.
@@ -64,10 +64,17 @@ models:
     sql: sql/contracts.sql
     partition_by: [fiscal_year, agency_id]
     mode: append
+    changed_files: replace
+    sort_by: [agency_id, signed desc]
     target_file_size: 64MiB
     compression: snappy
     distribute: none
     partition_columns_in_files: true
+  agencies_now:
+    sql: SELECT * FROM agencies
+    mode: upsert
+    key: agency_id
+    order_by: [changed, version desc]
 tuning:
   split_size: 16MB
   wave_size: 1GB
@@ -184,12 +191,31 @@ fn every_key_is_read_and_every_path_is_absolute() {
     let order: Vec<&str> = job.models.iter().map(|model| model.name.as_str()).collect();
     assert_eq!(
         order,
-        ["contracts", "spend"],
+        ["contracts", "spend", "agencies_now"],
         "spend reads contracts, whatever the order in the file"
     );
     let contracts = job.model("contracts").unwrap();
     assert_eq!(contracts.options.partition_by, ["fiscal_year", "agency_id"]);
-    assert_eq!(contracts.options.mode, WriteMode::Append);
+    assert_eq!(
+        (contracts.options.mode, contracts.options.changed_files),
+        (WriteMode::Append, ChangedFiles::Replace)
+    );
+    let sorted = contracts
+        .options
+        .sort_by
+        .iter()
+        .map(|c| SortColumn::parse(c));
+    let sorted: Vec<_> = sorted.map(|c| (c.name, c.descending)).collect();
+    assert_eq!(sorted, [("agency_id", false), ("signed", true)]);
+    let upsert = &job.model("agencies_now").unwrap().options;
+    assert_eq!(
+        (upsert.mode, &upsert.key[..], &upsert.order_by[..]),
+        (
+            WriteMode::Upsert,
+            &["agency_id".to_owned()][..],
+            &["changed".to_owned(), "version desc".to_owned()][..]
+        )
+    );
     assert_eq!(
         contracts.options.target_file_size,
         ByteSize::from_bytes(64 << 20)
@@ -387,8 +413,9 @@ sources
   days: /f/days/*.json; json; rows $[\"Time Series (Daily)\"].*; schema inferred from all files; bad records: quarantine; bad values: quarantine; read by no model
   people: /f/people.txt; csv; schema inferred from all files; bad records: quarantine; bad values: quarantine; read by no model
 models, in order
-  1. contracts: sql/contracts.sql reads awards; append; partitioned by fiscal_year, agency_id (not shuffled); files of 64MiB, snappy
+  1. contracts: sql/contracts.sql reads awards; append (changed files: replace); partitioned by fiscal_year, agency_id (not shuffled); sorted by agency_id, signed desc; files of 64MiB, snappy
   2. spend: job.yaml reads agencies, contracts; overwrite; files of 128MB, zstd
+  3. agencies_now: job.yaml reads agencies; upsert by agency_id (the last by changed, version desc); files of 128MB, zstd
 ";
     assert_eq!(text, expected);
 }
