@@ -1,4 +1,4 @@
-//! Bytes to Arrow: XML, and the inference of schemas. Pure: no I/O.
+//! Bytes to Arrow: XML, CSV, and the inference of schemas. Pure: no I/O.
 //!
 //! A parser here is a state machine: the caller presents bytes, the parser says how many of them it has used and what
 //! it has made of them. It opens no file, reads no clock and holds no thread, so the same bytes give the same rows
@@ -8,6 +8,7 @@
 //! - [`record`]: what the readers of all formats share, from a record's values to Arrow, splits and reports.
 //! - [`xml`]: [`XmlReader`] turns one split of one XML file into record batches, bad records and a [`SplitReport`];
 //!   [`verify_chain`] proves that the splits of a file fit together.
+//! - [`csv`]: [`CsvReader`] and [`CsvInferrer`] do the same for CSV.
 //! - [`infer`]: [`Inferrer`] learns a [`TypeTree`] from the same splits, and trees of many splits merge into a schema.
 //! - [`charset`]: encodings other than UTF-8, and how a file is turned into it.
 //! - [`schema_file`]: the YAML form of a schema, for people to read and edit.
@@ -17,6 +18,7 @@
 
 mod bytes;
 pub mod charset;
+pub mod csv;
 pub mod infer;
 pub mod record;
 pub mod schema_file;
@@ -25,6 +27,7 @@ pub mod xml;
 pub mod xsd;
 
 pub use charset::{Charset, EncodingError, Transcoder};
+pub use csv::{CsvConfig, CsvHead, CsvHeadState, CsvInferrer, CsvOptions, CsvReader};
 pub use infer::{InferOptions, Inferrer, SampleRatio, SchemaError, TypeTree, evolve};
 pub use record::{
     BadReason, BadRecord, Chain, ConfigError, Conflict, Fed, FedState, LeafPredicate, LeafTest,
