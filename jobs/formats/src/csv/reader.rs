@@ -122,7 +122,7 @@ impl CsvReader {
             match step? {
                 Step::NeedInput(at_least) => break FedState::NeedInput { at_least },
                 Step::Done => break FedState::Done,
-                Step::Bad(bad) => self.rows.hold(bad),
+                Step::Bad(bad) => self.rows.hold(*bad),
                 Step::Kept { at, bad } => self.rows.keep(at, &bad),
                 Step::Record { at, start, end } => {
                     let record = buf.get(start..end).unwrap_or_default();
@@ -185,7 +185,7 @@ impl CsvReader {
             return Ok(());
         };
         match self.scanner.refuse(at, record, reason, buffer)? {
-            Some(Step::Bad(bad)) => self.rows.hold(bad),
+            Some(Step::Bad(bad)) => self.rows.hold(*bad),
             Some(Step::Kept { at, bad }) => self.rows.keep(at, &bad),
             _ => {}
         }

@@ -22,7 +22,7 @@ use crate::record::{
 /// How far ahead to look at once for bytes that are no characters.
 const LOOK_AHEAD_BYTES: usize = 64 << 10;
 
-/// What a scanner has come to.
+/// What a scanner has come to. (It is handed on for every record: what is rare is in a box, so that it stays small.)
 #[derive(Debug)]
 pub(super) enum Step {
     /// A well-formed record, at this place in the buffer; its tape is [`Scanner::tape`].
@@ -32,9 +32,9 @@ pub(super) enum Step {
         end: usize,
     },
     /// A bad record that is to be put into quarantine.
-    Bad(BadRecord),
+    Bad(Box<BadRecord>),
     /// A bad record that is to become a row.
-    Kept { at: RecordAt, bad: BadRecord },
+    Kept { at: RecordAt, bad: Box<BadRecord> },
     /// The buffer is used up but for its tail: at least this many bytes, from the position on, are needed.
     NeedInput(usize),
     /// The split is finished.
@@ -544,11 +544,14 @@ impl Scanner {
             OnBadRecord::Keep => {
                 let offset = bad.offset;
                 let at = RecordAt { offset, tag: 0 };
-                Ok(Some(Step::Kept { at, bad }))
+                Ok(Some(Step::Kept {
+                    at,
+                    bad: Box::new(bad),
+                }))
             }
             OnBadRecord::Fail | OnBadRecord::Quarantine => {
                 self.report.quarantined += 1;
-                Ok(Some(Step::Bad(bad)))
+                Ok(Some(Step::Bad(Box::new(bad))))
             }
             OnBadRecord::Drop => {
                 self.report.dropped += 1;

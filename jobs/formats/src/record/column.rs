@@ -213,7 +213,7 @@ impl Column {
     pub(crate) fn push_all<'a>(
         &mut self,
         at: usize,
-        texts: impl Iterator<Item = Option<&'a [u8]>>,
+        texts: impl Iterator<Item = Option<Text<'a>>>,
     ) -> Result<(), DoesNotFit> {
         self.pad(at);
         let mut valid = Run {
@@ -225,7 +225,9 @@ impl Column {
             Values::Text { offsets, bytes } => {
                 for text in texts {
                     valid.push(text.is_some());
-                    push_bytes(bytes, text.unwrap_or_default());
+                    if let Some(text) = text {
+                        text.append_to(bytes);
+                    }
                     offsets.push(bytes.len() as i32);
                 }
                 Ok(())
@@ -406,19 +408,19 @@ impl Lists {
 /// Appends texts as values.
 #[inline(always)]
 fn push_parsed<'a, T: Default>(
-    texts: impl Iterator<Item = Option<&'a [u8]>>,
+    texts: impl Iterator<Item = Option<Text<'a>>>,
     values: &mut impl Push<T>,
     valid: &mut Run<'_>,
     read: impl Fn(&[u8]) -> Option<T>,
 ) -> Result<(), DoesNotFit> {
     for text in texts {
         match text {
-            None | Some([]) => {
+            None | Some(Text { length: 0, .. }) => {
                 values.push_one(T::default());
                 valid.push(false);
             }
             Some(text) => {
-                values.push_one(read(text).ok_or(DoesNotFit)?);
+                values.push_one(read(text.bytes()).ok_or(DoesNotFit)?);
                 valid.push(true);
             }
         }
@@ -445,21 +447,40 @@ impl Push<bool> for BooleanBufferBuilder {
     }
 }
 
-/// Appends bytes, of which there are mostly few: a copy of a fixed length costs less than a call.
-#[inline(always)]
-fn push_bytes(bytes: &mut Vec<u8>, text: &[u8]) {
-    const FEW: usize = 16;
-    if text.len() > FEW {
-        bytes.extend_from_slice(text);
-        return;
+/// A text, and what stands after it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Text<'a> {
+    pub(crate) rest: &'a [u8],
+    pub(crate) length: usize,
+}
+
+impl<'a> Text<'a> {
+    /// A text after which nothing stands.
+    pub(crate) fn of(text: &'a [u8]) -> Self {
+        Self {
+            rest: text,
+            length: text.len(),
+        }
     }
-    let mut few = [0; FEW];
-    if let Some(few) = few.get_mut(..text.len()) {
-        few.copy_from_slice(text);
+
+    #[inline(always)]
+    pub(crate) fn bytes(&self) -> &'a [u8] {
+        self.rest.get(..self.length).unwrap_or(self.rest)
     }
-    let len = bytes.len() + text.len();
-    bytes.extend_from_slice(&few);
-    bytes.truncate(len);
+
+    /// Appends it to other texts. Most are short, and to copy a fixed length costs less than a call.
+    #[inline(always)]
+    fn append_to(&self, bytes: &mut Vec<u8>) {
+        const SHORT: usize = 16;
+        match self.rest.first_chunk::<SHORT>() {
+            Some(chunk) if self.length <= SHORT => {
+                let end = bytes.len() + self.length;
+                bytes.extend_from_slice(chunk);
+                bytes.truncate(end);
+            }
+            _ => bytes.extend_from_slice(self.bytes()),
+        }
+    }
 }
 
 /// Validity, of which runs are noted at once.

@@ -5,7 +5,7 @@
 //! what finding the column costs for each value, and half of the time. Where a value does not fit, nothing is appended,
 //! and the records are to be appended one by one.
 
-use super::column::{Column, DoesNotFit};
+use super::column::{DoesNotFit, Text};
 use super::columns::{Columns, RecordAt};
 use super::tape::{Encoded, Entry, Op, Tape};
 use crate::values::Cleaner;
@@ -46,31 +46,46 @@ impl<'a> FlatBlock<'a> {
 
     /// The text of an entry of a record.
     #[inline(always)]
-    fn text(&self, record: &FlatRecord, entry: &Entry) -> &'a [u8] {
+    fn text(&self, record: &FlatRecord, entry: &Entry) -> Text<'a> {
         let (start, end) = (entry.start as usize, entry.end as usize);
-        if entry.encoded == Encoded::Joined {
-            return self.tape.joined.get(start..end).unwrap_or_default();
+        let (bytes, start) = if entry.encoded == Encoded::Joined {
+            (self.tape.joined.as_slice(), start)
+        } else {
+            (self.buffer, record.start + start)
+        };
+        Text {
+            rest: bytes.get(start..).unwrap_or_default(),
+            length: end - entry.start as usize,
         }
-        let from = record.start;
-        self.buffer
-            .get(from + start..from + end)
-            .unwrap_or_default()
     }
+}
 
-    /// The values of one of a record's entries in all of the records; NULL is nothing.
+/// The values of one of a record's entries in all records of a block; NULL is nothing.
+struct Values<'a> {
+    block: FlatBlock<'a>,
+    cleaner: &'a Cleaner,
+    width: usize,
+    record: usize,
+    entry: usize,
+}
+
+impl<'a> Iterator for Values<'a> {
+    type Item = Option<Text<'a>>;
+
     #[inline(always)]
-    fn values(self, column: usize, cleaner: &'a Cleaner) -> impl Iterator<Item = Option<&'a [u8]>> {
-        let entries = self.tape.entries.get(column..).unwrap_or_default();
-        let entries = entries.iter().step_by(self.width().max(1));
-        self.records
-            .iter()
-            .zip(entries)
-            .map(move |(record, entry)| {
-                if entry.op == Op::Null {
-                    return None;
-                }
-                cleaner.clean(self.text(record, entry))
-            })
+    fn next(&mut self) -> Option<Option<Text<'a>>> {
+        let record = self.block.records.get(self.record)?;
+        let entry = self.block.tape.entries.get(self.entry)?;
+        self.record += 1;
+        self.entry += self.width;
+        if entry.op == Op::Null {
+            return Some(None);
+        }
+        let text = self.block.text(record, entry);
+        Some(match self.cleaner {
+            Cleaner::Keeps => Some(text),
+            cleaner => cleaner.clean(text.bytes()).map(Text::of),
+        })
     }
 }
 
@@ -86,7 +101,14 @@ impl Columns {
             let Some(column) = column else {
                 continue;
             };
-            if let Err(error) = append(column, rows, block, index, cleaner) {
+            let values = Values {
+                block,
+                cleaner,
+                width: block.width(),
+                record: 0,
+                entry: index,
+            };
+            if let Err(error) = column.push_all(rows, values) {
                 self.truncate_to(rows);
                 return Err(error);
             }
@@ -95,19 +117,5 @@ impl Columns {
             self.end_row(record.end - record.start, record.at);
         }
         Ok(())
-    }
-}
-
-fn append(
-    column: &mut Column,
-    rows: usize,
-    block: FlatBlock<'_>,
-    index: usize,
-    cleaner: &Cleaner,
-) -> Result<(), DoesNotFit> {
-    // By far the most common way to read texts gets a loop of its own.
-    match cleaner {
-        Cleaner::Keeps => column.push_all(rows, block.values(index, &Cleaner::Keeps)),
-        cleaner => column.push_all(rows, block.values(index, cleaner)),
     }
 }
