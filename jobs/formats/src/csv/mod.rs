@@ -7,10 +7,10 @@
 //! | [`options`](CsvOptions), [`config`](CsvConfig) | how files are written, and what to read of them |
 //! | [`reader`](CsvReader), [`infer`](CsvInferrer) | the parts below, put together |
 //! | [`head`](CsvHead) | what a file's beginning says of all of it: encoding, line ends, the names of its columns |
-//! | `scanner` | from split to records |
+//! | `scanner`, `lines` | from split to records |
 //! | `guess` | where a split in mid-file probably has its first record |
-//! | `record`, `words` | where the fields of a record stand, where it ends, and what is wrong with it |
-//! | `names` | the columns of the schema, and those that files have beyond it |
+//! | `record`, `words`, `fault` | where the fields of a record stand, where it ends, and what is wrong with it |
+//! | `names`, `plan` | the columns of the schema, those that files have beyond it, and what is asked for of a record |
 //!
 //! What comes after a record's fields is the same for all formats: [`record`](crate::record).
 //!
@@ -66,11 +66,14 @@
 //! and are not cut ([`CsvHead::can_be_split`]).
 
 mod config;
+mod fault;
 mod guess;
 mod head;
 mod infer;
+mod lines;
 mod names;
 mod options;
+mod plan;
 mod reader;
 mod record;
 mod scanner;

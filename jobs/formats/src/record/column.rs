@@ -14,6 +14,7 @@ use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, TimeUnit};
 use arrow::error::ArrowError;
 
+use super::flat::{Run, Text, push_parsed};
 use crate::values::{self, Forms};
 
 /// A column: its values (or, of a list, the items), and the lists around them.
@@ -210,17 +211,13 @@ impl Column {
     /// # Errors
     /// A text does not fit; the values before it are appended.
     #[inline(always)]
-    pub(crate) fn push_all<'a>(
+    pub(super) fn push_all<'a>(
         &mut self,
         at: usize,
         texts: impl Iterator<Item = Option<Text<'a>>>,
     ) -> Result<(), DoesNotFit> {
         self.pad(at);
-        let mut valid = Run {
-            valid: &mut self.valid,
-            run: 0,
-            len: at,
-        };
+        let mut valid = Run::new(&mut self.valid, at);
         let done = match &mut self.values {
             Values::Text { offsets, bytes } => {
                 for text in texts {
@@ -402,111 +399,6 @@ impl Lists {
     pub(crate) fn finish(&mut self) -> (OffsetBuffer<i32>, Option<NullBuffer>) {
         let offsets = OffsetBuffer::new(ScalarBuffer::from(replace(&mut self.offsets, vec![0])));
         (offsets, self.valid.finish())
-    }
-}
-
-/// Appends texts as values.
-#[inline(always)]
-fn push_parsed<'a, T: Default>(
-    texts: impl Iterator<Item = Option<Text<'a>>>,
-    values: &mut impl Push<T>,
-    valid: &mut Run<'_>,
-    read: impl Fn(&[u8]) -> Option<T>,
-) -> Result<(), DoesNotFit> {
-    for text in texts {
-        match text {
-            None | Some(Text { length: 0, .. }) => {
-                values.push_one(T::default());
-                valid.push(false);
-            }
-            Some(text) => {
-                values.push_one(read(text.bytes()).ok_or(DoesNotFit)?);
-                valid.push(true);
-            }
-        }
-    }
-    Ok(())
-}
-
-/// What values can be appended to.
-trait Push<T> {
-    fn push_one(&mut self, value: T);
-}
-
-impl<T> Push<T> for Vec<T> {
-    #[inline(always)]
-    fn push_one(&mut self, value: T) {
-        self.push(value);
-    }
-}
-
-impl Push<bool> for BooleanBufferBuilder {
-    #[inline(always)]
-    fn push_one(&mut self, value: bool) {
-        self.append(value);
-    }
-}
-
-/// A text, and what stands after it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Text<'a> {
-    pub(crate) rest: &'a [u8],
-    pub(crate) length: usize,
-}
-
-impl<'a> Text<'a> {
-    /// A text after which nothing stands.
-    pub(crate) fn of(text: &'a [u8]) -> Self {
-        Self {
-            rest: text,
-            length: text.len(),
-        }
-    }
-
-    #[inline(always)]
-    pub(crate) fn bytes(&self) -> &'a [u8] {
-        self.rest.get(..self.length).unwrap_or(self.rest)
-    }
-
-    /// Appends it to other texts. Most are short, and to copy a fixed length costs less than a call.
-    #[inline(always)]
-    fn append_to(&self, bytes: &mut Vec<u8>) {
-        const SHORT: usize = 16;
-        match self.rest.first_chunk::<SHORT>() {
-            Some(chunk) if self.length <= SHORT => {
-                let end = bytes.len() + self.length;
-                bytes.extend_from_slice(chunk);
-                bytes.truncate(end);
-            }
-            _ => bytes.extend_from_slice(self.bytes()),
-        }
-    }
-}
-
-/// Validity, of which runs are noted at once.
-struct Run<'a> {
-    valid: &'a mut NullBufferBuilder,
-    run: usize,
-    len: usize,
-}
-
-impl Run<'_> {
-    #[inline(always)]
-    fn push(&mut self, is_valid: bool) {
-        self.len += 1;
-        if is_valid {
-            self.run += 1;
-            return;
-        }
-        self.valid.append_n_non_nulls(self.run);
-        self.valid.append_null();
-        self.run = 0;
-    }
-
-    /// Notes the last run, and says how many values there are.
-    fn end(self) -> usize {
-        self.valid.append_n_non_nulls(self.run);
-        self.len
     }
 }
 

@@ -5,7 +5,9 @@
 //! what finding the column costs for each value, and half of the time. Where a value does not fit, nothing is appended,
 //! and the records are to be appended one by one.
 
-use super::column::{DoesNotFit, Text};
+use arrow::array::{BooleanBufferBuilder, NullBufferBuilder};
+
+use super::column::DoesNotFit;
 use super::columns::{Columns, RecordAt};
 use super::tape::{Encoded, Entry, Op, Tape};
 use crate::values::Cleaner;
@@ -117,5 +119,115 @@ impl Columns {
             self.end_row(record.end - record.start, record.at);
         }
         Ok(())
+    }
+}
+
+/// Appends texts as values.
+#[inline(always)]
+pub(super) fn push_parsed<'a, T: Default>(
+    texts: impl Iterator<Item = Option<Text<'a>>>,
+    values: &mut impl Push<T>,
+    valid: &mut Run<'_>,
+    read: impl Fn(&[u8]) -> Option<T>,
+) -> Result<(), DoesNotFit> {
+    for text in texts {
+        match text {
+            None | Some(Text { length: 0, .. }) => {
+                values.push_one(T::default());
+                valid.push(false);
+            }
+            Some(text) => {
+                values.push_one(read(text.bytes()).ok_or(DoesNotFit)?);
+                valid.push(true);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What values can be appended to.
+pub(super) trait Push<T> {
+    fn push_one(&mut self, value: T);
+}
+
+impl<T> Push<T> for Vec<T> {
+    #[inline(always)]
+    fn push_one(&mut self, value: T) {
+        self.push(value);
+    }
+}
+
+impl Push<bool> for BooleanBufferBuilder {
+    #[inline(always)]
+    fn push_one(&mut self, value: bool) {
+        self.append(value);
+    }
+}
+
+/// A text, and what stands after it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Text<'a> {
+    pub(super) rest: &'a [u8],
+    pub(super) length: usize,
+}
+
+impl<'a> Text<'a> {
+    /// A text after which nothing stands.
+    fn of(text: &'a [u8]) -> Self {
+        Self {
+            rest: text,
+            length: text.len(),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn bytes(&self) -> &'a [u8] {
+        self.rest.get(..self.length).unwrap_or(self.rest)
+    }
+
+    /// Appends it to other texts. Most are short, and to copy a fixed length costs less than a call.
+    #[inline(always)]
+    pub(super) fn append_to(&self, bytes: &mut Vec<u8>) {
+        const SHORT: usize = 16;
+        match self.rest.first_chunk::<SHORT>() {
+            Some(chunk) if self.length <= SHORT => {
+                let end = bytes.len() + self.length;
+                bytes.extend_from_slice(chunk);
+                bytes.truncate(end);
+            }
+            _ => bytes.extend_from_slice(self.bytes()),
+        }
+    }
+}
+
+/// Validity, of which runs are noted at once.
+pub(super) struct Run<'a> {
+    valid: &'a mut NullBufferBuilder,
+    run: usize,
+    len: usize,
+}
+
+impl<'a> Run<'a> {
+    /// After so many values.
+    pub(super) fn new(valid: &'a mut NullBufferBuilder, len: usize) -> Self {
+        Self { valid, run: 0, len }
+    }
+
+    #[inline(always)]
+    pub(super) fn push(&mut self, is_valid: bool) {
+        self.len += 1;
+        if is_valid {
+            self.run += 1;
+            return;
+        }
+        self.valid.append_n_non_nulls(self.run);
+        self.valid.append_null();
+        self.run = 0;
+    }
+
+    /// Notes the last run, and says how many values there are.
+    pub(super) fn end(self) -> usize {
+        self.valid.append_n_non_nulls(self.run);
+        self.len
     }
 }
