@@ -41,6 +41,8 @@ pub struct CsvReader {
 
 /// How many records become rows together: as many as stay near the processor.
 const WAITING_MAX: usize = 64;
+/// How many values they may have together, and those of the last one.
+const WAITING_VALUES_MAX: usize = 1 << 16;
 
 impl CsvReader {
     /// A reader that stands at the split's start.
@@ -111,7 +113,8 @@ impl CsvReader {
                 Ok(Step::Record { at, start, end }) if self.scanner.plan.is_flat() => {
                     self.waiting.push(FlatRecord { at, start, end });
                     self.waiting_bytes += end - start;
-                    if self.waiting.len() == WAITING_MAX {
+                    let values = self.scanner.plan.tape.entries.len();
+                    if self.waiting.len() == WAITING_MAX || values >= WAITING_VALUES_MAX {
                         self.add_waiting(buffer)?;
                     }
                     continue;
