@@ -5,7 +5,7 @@
 
 mod evolve;
 pub mod rules;
-mod sample;
+pub(crate) mod sample;
 mod tree;
 
 use std::sync::Arc;
