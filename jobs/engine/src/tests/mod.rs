@@ -1,5 +1,6 @@
 //! The engine, tested as a cluster inside one process.
 
+mod buckets;
 mod codec;
 mod guards;
 mod planning;

@@ -112,7 +112,7 @@ impl CsvOptions {
         check_encoding(self.encoding.as_deref())?;
         self.check_marks()?;
         let wrong = |option, value: &str, allowed| {
-            Err(ConfigError::Option {
+            Err(ConfigError::OptionValue {
                 option,
                 value: value.to_string(),
                 allowed,
@@ -166,7 +166,7 @@ impl CsvOptions {
                 mark if mark.is_control() => mark.escape_debug().to_string(),
                 mark => mark.to_string(),
             };
-            return Err(ConfigError::Option {
+            return Err(ConfigError::OptionValue {
                 option,
                 value,
                 allowed,

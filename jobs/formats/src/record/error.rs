@@ -61,6 +61,22 @@ pub enum ConfigError {
         /// Why not.
         message: String,
     },
+    /// A path into documents that is not one, or not read.
+    #[error("`{path}` is no path to records: {what}")]
+    JsonPath {
+        /// The path.
+        path: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// Options of a format that do not go together.
+    #[error("{option}: {what}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// What is wrong, and what to do.
+        what: String,
+    },
     /// A limit out of its range.
     #[error("{name} is {value}; it must be {allowed}")]
     Limit {
@@ -73,7 +89,7 @@ pub enum ConfigError {
     },
     /// An option with a value that it cannot have.
     #[error("{option} is `{value}`; it must be {allowed}")]
-    Option {
+    OptionValue {
         /// The option.
         option: &'static str,
         /// Its value.
