@@ -15,6 +15,7 @@
 //! - The driver opens a [`Table`] and calls [`Table::commit`]. The log entry is the instant; the rest can be
 //!   repeated by anybody ([`Table::recover`], which [`Table::snapshot`] does first).
 //! - A job that fails calls [`Table::discard`].
+//! - Upkeep: [`Table::gc`], [`Table::compact`], [`Table::verify`].
 //!
 //! What is never done here: an executor does not commit, no clock is read, nothing is renamed that a reader can
 //! see, and no file that a reader can see is written to. Calls block; async callers wrap them. The storage beneath
@@ -24,6 +25,7 @@
 
 mod candidate;
 mod commit;
+mod compact;
 mod crash;
 mod error;
 mod evolve;
@@ -52,6 +54,7 @@ pub mod writer;
 mod tests;
 
 pub use commit::{COMMIT_RACES_MAX, CommitError, CommitRequest, Committed};
+pub use compact::{COMPACT_GROUP_BYTES_MAX, CompactReport, Compaction};
 #[doc(hidden)]
 pub use crash::CrashPoint;
 pub use error::LakeError;

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    ArrayRef, AsArray, Date32Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray,
+    Array, ArrayRef, AsArray, Date32Array, Int64Array, ListArray, RecordBatch, StringArray,
+    StructArray,
 };
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::datatypes::{DataType, Field};
@@ -15,7 +16,7 @@ use headworks_lake::{
 };
 
 use super::world::{RECORDS, Setup, World, accepted, rows_in_files};
-use crate::api::{Engine, ModelRequest};
+use crate::api::ModelRequest;
 
 /// The answer of a query, as a table of text.
 async fn ask(lake: &str, sql: &str) -> String {
