@@ -53,6 +53,7 @@ pub mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use candidate::copies_of;
 pub use commit::{COMMIT_RACES_MAX, CommitError, CommitRequest, Committed};
 pub use compact::{COMPACT_GROUP_BYTES_MAX, CompactReport, Compaction};
 #[doc(hidden)]
@@ -65,7 +66,7 @@ pub use location::{HEADWORKS_FOLDER, QUARANTINE_FOLDER, TableLocation, tables};
 pub use log::{LOG_V, LogEntry, Mode, iso8601};
 pub use manifest::{Manifest, ManifestEntry, ManifestMeta};
 pub use overlap::KeyRange;
-pub use pending::PendingFile;
+pub use pending::{PendingCopy, PendingFile};
 pub use quarantine::{BadRecord, QUARANTINE_BUFFER_BYTES_MAX, QuarantineWriter, quarantine_schema};
 pub use snapshot::{DataFile, Snapshot};
 pub use table::Table;

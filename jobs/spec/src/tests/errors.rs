@@ -261,7 +261,7 @@ fn wrong_words_and_types() {
             "sql: spend.sql",
             "sql: spend.sql\n    mode: [append]",
             &[
-                "job.yaml:13:11: `mode` in model `spend` must be one of `append`, `overwrite`, found a list",
+                "job.yaml:13:11: `mode` in model `spend` must be one of `append`, `overwrite`, `overwrite_partitions`, `upsert`, found a list",
             ],
         ),
         (
@@ -770,9 +770,9 @@ fn checks() {
         ],
     );
     case(
-        "    - unique: a\n      severity: warning",
+        "    - unique: a\n      severity: wrn",
         &[
-            "job.yaml:15:17: `severity` in `checks` cannot be the text `warning`; did you mean `warn`? Allowed: `error`, `warn`",
+            "job.yaml:15:17: `severity` in `checks` cannot be the text `wrn`; did you mean `warn`? Allowed: `error`, `warn`",
         ],
     );
     case(
