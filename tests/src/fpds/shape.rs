@@ -151,7 +151,7 @@ fn begin_page(out: &mut Vec<u8>, first: u64, total: u64) {
     let mut query = Vec::new();
     if (first / ENTRIES_A_PAGE).is_multiple_of(3) {
         query.extend_from_slice(b"LAST_MOD_DATE:[");
-        let day = super::text::Day::of(2020, 4, 2);
+        let day = crate::text::Day::of(2020, 4, 2);
         let mut date = Vec::new();
         push_moment(&mut date, day, 0);
         for end in [",", "]"] {
