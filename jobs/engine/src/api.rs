@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use headworks_formats::xml::SplitReport;
+use headworks_formats::SplitReport;
 use headworks_lake::{PendingFile, Snapshot, WriteOutcome};
 use headworks_sources::{InputFile, SourceSchema, SplitSpec};
-use headworks_spec::{ModelSpec, SourceSpec};
+use headworks_spec::{Format, ModelSpec, SourceSpec};
 use serde::{Deserialize, Serialize};
 
 /// A source whose files are listed and whose schema is settled.
@@ -40,6 +40,23 @@ pub struct ModelRequest {
     /// Sources whose bad records this model's waves put into quarantine
     /// (a source read by two models is quarantined by the first).
     pub quarantines: Vec<String>,
+}
+
+impl SettledSource {
+    /// Whether it is read record by record, by readers of ours, which count. A look-up table in Parquet is read by the
+    /// engine's own, which knows no records.
+    #[must_use]
+    pub fn has_records(&self) -> bool {
+        self.spec.options.format != Format::Parquet
+    }
+}
+
+impl ModelRequest {
+    /// The sources that are read record by record, by name.
+    pub fn record_sources(&self) -> impl Iterator<Item = (&String, &SettledSource)> {
+        let sources = self.sources.iter();
+        sources.filter(|(_, source)| source.has_records())
+    }
 }
 
 /// How a model will run. Serialisable, so that the journal can keep it.

@@ -25,7 +25,7 @@ use headworks_proto::v1::plan_node::Node;
 use headworks_proto::v1::{
     LakeWriteNode, LedgerFilterNode, PlanNode, ScanReportNode, SourceScanNode, UnnestReportNode,
 };
-use headworks_sources::XmlSource;
+use headworks_sources::RecordSource;
 use prost::Message;
 
 use crate::nodes::{
@@ -68,7 +68,7 @@ impl PhysicalExtensionCodec for HeadworksCodec {
                 let base =
                     FileScanExecConf::decode(scan.base_config.as_slice()).map_err(|e| bad(&e))?;
                 let spec = serde_json::from_str(&scan.scan_json).map_err(|e| bad(&e))?;
-                let source = Arc::new(XmlSource::try_new(spec)?);
+                let source = Arc::new(RecordSource::try_new(spec)?);
                 DataSourceExec::from_data_source(parse_protobuf_file_scan_config(
                     &base, &decode, converter, source,
                 )?)

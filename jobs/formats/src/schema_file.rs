@@ -37,9 +37,9 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde_saphyr::Spanned;
 use thiserror::Error;
 
+use crate::record::RAW_KEY;
+use crate::record::config::is_raw;
 use crate::values::DECIMAL_DIGITS_MAX;
-use crate::xml::RAW_KEY;
-use crate::xml::config::is_raw;
 
 /// A schema file that cannot be read, or a schema that has no file (then line and column are 0).
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

@@ -24,11 +24,13 @@
 mod commit;
 mod crash;
 mod error;
+mod evolve;
 mod gc;
 pub mod ledger;
 mod location;
 mod log;
 mod manifest;
+mod modes;
 pub mod partition;
 mod pending;
 mod quarantine;

@@ -5,12 +5,14 @@ use serde::{Deserialize, Serialize};
 use crate::error::LakeError;
 use crate::partition::PartitionValues;
 use crate::stats::FileStats;
+use crate::storage::UploadToken;
 
 /// A finished, durable data file that nobody can see before it is committed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PendingFile {
     /// What the storage needs to make the file visible. On a disk it is the temporary's path relative to the
-    /// table's folder: its name starts with `.` and does not end in `.parquet`.
+    /// table's folder: its name starts with `.` and does not end in `.parquet`. On S3 it is a JSON object: the
+    /// upload's id, the path, and the parts.
     pub temp: String,
     /// The final path, relative to the table's folder.
     pub path: String,
@@ -25,6 +27,15 @@ pub struct PendingFile {
 }
 
 impl PendingFile {
+    /// Where the file lies until it is committed: a name that tells it from all others of the table.
+    pub fn place(&self) -> &str {
+        if UploadToken::is_one(&self.temp) {
+            &self.path
+        } else {
+            &self.temp
+        }
+    }
+
     /// Checks that both paths stay inside the table, the one hidden and the other visible to readers. A manifest
     /// row comes over the wire, and a commit renames and deletes by it.
     ///
@@ -37,7 +48,11 @@ impl PendingFile {
         let name = self.temp.rsplit('/').next().unwrap_or_default();
         let hidden = name.starts_with('.') && !name.ends_with(".parquet");
         let visible = self.path.ends_with(".parquet") && !self.path.starts_with(['.', '_']);
-        if !inside(&self.temp) || !hidden {
+        if UploadToken::is_one(&self.temp) {
+            if UploadToken::parse(&self.temp)?.path != self.path {
+                return Err(refused(&self.temp));
+            }
+        } else if !inside(&self.temp) || !hidden {
             return Err(refused(&self.temp));
         }
         if !inside(&self.path) || !visible {
@@ -83,6 +98,22 @@ pub(crate) mod tests {
             ("x/../../.t", "a.parquet", false),
             ("y=1/a.parquet", "a.parquet", false),
             ("y=1/.a.parquet", "a.parquet", false),
+            (
+                r#"{"upload":"u","path":"y=1/a.parquet","bytes":1,"parts":[]}"#,
+                "y=1/a.parquet",
+                true,
+            ),
+            (
+                r#"{"upload":"u","path":"y=1/a.parquet","bytes":1,"parts":[]}"#,
+                "y=1/b.parquet",
+                false,
+            ),
+            (
+                r#"{"upload":"u","path":"../a.parquet","bytes":1,"parts":[]}"#,
+                "../a.parquet",
+                false,
+            ),
+            ("{", "a.parquet", false),
         ] {
             assert_eq!(pending(temp, path).check().is_ok(), ok, "{temp} {path}");
         }

@@ -1,6 +1,7 @@
 //! The content of a table at one version: the log, folded.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use indexmap::IndexMap;
@@ -9,6 +10,7 @@ use crate::error::LakeError;
 use crate::ledger::InputEntry;
 use crate::log::{LogEntry, Mode};
 use crate::partition::PartitionValues;
+use crate::schema::SchemaEntry;
 use crate::stats::FileStats;
 
 /// A table at one version. All its files are there under their final names.
@@ -43,6 +45,8 @@ pub struct DataFile {
     pub stats: FileStats,
     /// The version that added it.
     pub added_in: u64,
+    /// The columns that it was written with; the table's may be more, or wider.
+    pub schema: SchemaRef,
 }
 
 impl Snapshot {
@@ -71,6 +75,7 @@ pub(crate) fn fold(entries: &[LogEntry]) -> Result<Option<Snapshot>, LakeError> 
     };
     let mut files: HashMap<&str, DataFile> = HashMap::new();
     let mut inputs = IndexMap::new();
+    let mut known: Option<(&SchemaEntry, SchemaRef)> = None;
     for entry in entries {
         let broken = |path: &str, what: &str| {
             LakeError::corrupt(
@@ -84,6 +89,13 @@ pub(crate) fn fold(entries: &[LogEntry]) -> Result<Option<Snapshot>, LakeError> 
                 return Err(broken(path, "removes this file, which was not there"));
             }
         }
+        // Most commits have the schema of the one before: it is kept once.
+        let of_files = entry.schema_of_files();
+        let schema = match &known {
+            Some((entry, schema)) if *entry == of_files => Arc::clone(schema),
+            _ => of_files.to_arrow()?,
+        };
+        known = Some((of_files, Arc::clone(&schema)));
         for added in &entry.add {
             let file = DataFile {
                 path: added.path.clone(),
@@ -92,6 +104,7 @@ pub(crate) fn fold(entries: &[LogEntry]) -> Result<Option<Snapshot>, LakeError> 
                 partition: added.partition.clone(),
                 stats: added.stats.clone(),
                 added_in: entry.version,
+                schema: Arc::clone(&schema),
             };
             if files.insert(&added.path, file).is_some() {
                 return Err(broken(

@@ -136,7 +136,7 @@ impl Decoder<'_> {
     /// A map from names that the user chooses.
     fn named(&mut self, entries: &[(Key, Node)], schema: &Value, at: &Mark) -> Option<Value> {
         let mut object = Map::new();
-        if entries.is_empty() {
+        if entries.is_empty() && schema["minProperties"].is_u64() {
             self.errors.push(at.error(format!(
                 "{} is empty; at least one is needed",
                 self.subject()
@@ -148,7 +148,9 @@ impl Decoder<'_> {
                 .last()
                 .map_or("", |kind| kind.trim_end_matches('s'))
                 .to_owned();
-            if let Some(fault) = name_fault(&what, &key.text) {
+            if schema["propertyNames"].is_object()
+                && let Some(fault) = name_fault(&what, &key.text)
+            {
                 self.errors.push(key.at.error(fault));
             }
             self.path.push(key.text.clone());

@@ -24,8 +24,12 @@ pub fn explain(job: &JobSpec) -> String {
 fn source_line(job: &JobSpec, source: &SourceSpec) -> String {
     let options = &source.options;
     let mut parts = vec![word(&options.format)];
-    if options.format == Format::Xml {
-        parts.push(format!("rows {}", options.row_tag.join(", ")));
+    match options.format {
+        Format::Xml => parts.push(format!("rows {}", options.row_tag.join(", "))),
+        Format::Json => parts.extend(options.records.iter().map(|path| format!("rows {path}"))),
+        Format::Csv | Format::Parquet => {}
+    }
+    if options.format != Format::Parquet {
         parts.push(schema_words(options));
         parts.push(format!("bad records: {}", word(&options.on_bad_record)));
         parts.push(format!("bad values: {}", word(&options.on_bad_value)));

@@ -12,6 +12,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod byte_size;
+mod check_source;
 mod decode;
 mod error;
 mod explain;
@@ -35,8 +36,8 @@ pub use byte_size::{ByteSize, NotAByteSize};
 pub use error::{SpecError, SpecErrors, nearest};
 pub use explain::explain;
 pub use job_file::{
-    Compression, Distribute, Format, JobFile, Model, OnBadRecord, OnBadValue, OnUnknown, Source,
-    Tuning, WriteMode,
+    Compression, Distribute, Format, JobFile, Layout, Model, OnBadRecord, OnBadValue, OnUnknown,
+    Source, Tuning, WriteMode,
 };
 pub use job_spec::{JOB_SPEC_VERSION, JobSpec, JobSpecError, ModelSpec, SourceSpec, TextFile};
 pub use json_schema::json_schema;

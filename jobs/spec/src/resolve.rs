@@ -9,10 +9,11 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::error::{Mark, SpecError, hint, nearest, quoted_list};
-use crate::job_file::{Distribute, Format, Model, OnBadRecord, OnUnknown, Source, Tuning};
+use crate::check_source::check_source;
+use crate::error::{Mark, SpecError, hint, quoted_list};
+use crate::job_file::{Distribute, Model, OnUnknown, Source, Tuning};
 use crate::job_spec::{JOB_SPEC_VERSION, JobSpec, ModelSpec, SourceSpec, TextFile};
-use crate::names::{NameMatch, match_name, name_fault, pattern_fault, row_tag_fault};
+use crate::names::{NameMatch, match_name, name_fault};
 use crate::order::order;
 use crate::paths::{Folders, read_text};
 use crate::sql::{TableRef, table_references};
@@ -22,9 +23,6 @@ use crate::yaml::{Key, Kind, Node};
 const SQL_BYTES_MAX: u64 = 1 << 20;
 /// The largest schema file that is read, in bytes.
 const SCHEMA_BYTES_MAX: u64 = 16 << 20;
-
-/// The keys that sources of format `parquet` may have.
-const PARQUET_KEYS: [&str; 2] = ["format", "path"];
 
 /// Resolves the job. `decoded` is what `decode` made of `tree`; `None` and at least one more error when something is
 /// wrong, here or already there.
@@ -164,10 +162,7 @@ impl<'a> Resolver<'a> {
             else {
                 continue;
             };
-            match options.format {
-                Format::Xml => self.check_xml(key, node, &options),
-                Format::Parquet => self.check_parquet(key, node),
-            }
+            check_source(key, node, &options, self.errors);
             let path_at = |at: usize| match node.find(&["path"]).map(|path| (&path.kind, &path.at))
             {
                 Some((Kind::List(items), _)) => items.get(at).map(|item| &item.at),
@@ -185,110 +180,6 @@ impl<'a> Resolver<'a> {
             });
         }
         sources
-    }
-
-    fn check_xml(&mut self, key: &Key, node: &Node, source: &Source) {
-        let stands_for_it = |key: &str| nearest(key, ["row_tag"]).is_some();
-        if !node
-            .entries()
-            .iter()
-            .any(|(key, _)| stands_for_it(&key.text))
-        {
-            let message = format!(
-                "source `{}` lacks `row_tag`: the elements that are rows, one name or a list",
-                key.text
-            );
-            self.errors.push(key.at.error(message));
-        }
-        self.check_patterns(key, node, source);
-        self.check_own_columns(key, node, source);
-        let Some(tags) = node.find(&["row_tag"]) else {
-            return;
-        };
-        for (at, tag) in source.row_tag.iter().enumerate() {
-            let mark = match &tags.kind {
-                Kind::List(items) => items.get(at).map_or(&tags.at, |item| &item.at),
-                Kind::Scalar(_) | Kind::Map(_) => &tags.at,
-            };
-            if let Some(fault) = row_tag_fault(tag) {
-                self.errors.push(mark.error(fault));
-            }
-        }
-    }
-
-    fn check_patterns(&mut self, key: &Key, node: &Node, source: &Source) {
-        let patterns = [
-            ("date_format", &source.date_format),
-            ("timestamp_format", &source.timestamp_format),
-        ];
-        for (option, pattern) in patterns {
-            let fault = pattern.as_deref().and_then(pattern_fault);
-            if let Some((fault, written)) = fault.zip(node.find(&[option])) {
-                let message = format!(
-                    "`{option}` in source `{}` is not a pattern of dates and times: {fault}",
-                    key.text
-                );
-                self.errors.push(written.at.error(message));
-            }
-        }
-    }
-
-    /// The columns that options ask for.
-    fn check_own_columns(&mut self, key: &Key, node: &Node, source: &Source) {
-        let keeps = source.on_bad_record == OnBadRecord::Keep;
-        let fault = match (keeps, &source.corrupt_record_column) {
-            (true, None) => Some((
-                "on_bad_record",
-                "`on_bad_record: keep`",
-                "needs `corrupt_record_column`, the column for the text of what is kept",
-            )),
-            (false, Some(_)) => Some((
-                "corrupt_record_column",
-                "`corrupt_record_column`",
-                "has no meaning without `on_bad_record: keep`",
-            )),
-            _ => None,
-        };
-        if let Some((option, what, fault)) = fault {
-            let at = node.find(&[option]).map_or(&key.at, |written| &written.at);
-            let message = format!("{what} in source `{}` {fault}", key.text);
-            self.errors.push(at.error(message));
-        }
-        let own = [
-            ("corrupt_record_column", &source.corrupt_record_column),
-            ("wildcard_column", &source.wildcard_column),
-        ];
-        for (at, (option, name)) in own.iter().enumerate() {
-            let Some((name, written)) = name.as_ref().zip(node.find(&[option])) else {
-                continue;
-            };
-            let twice = own[..at]
-                .iter()
-                .any(|(_, other)| other.as_ref() == Some(name));
-            if twice || *name == source.value_tag {
-                let message = format!(
-                    "`{option}` in source `{}` is `{name}`, as another column; each column has a name of its own",
-                    key.text
-                );
-                self.errors.push(written.at.error(message));
-            }
-        }
-    }
-
-    fn check_parquet(&mut self, source: &Key, node: &Node) {
-        for (key, _) in node
-            .entries()
-            .iter()
-            .filter(|(key, _)| !PARQUET_KEYS.contains(&key.text.as_str()))
-        {
-            let message = format!(
-                "`{}` in source `{}` has no meaning for format `parquet`. Allowed: {}",
-                key.text,
-                source.text,
-                quoted_list(PARQUET_KEYS)
-            );
-            self.errors.push(key.at.error(message));
-        }
     }
 
     /// Reads the schema file, if there is one, and makes its path absolute.

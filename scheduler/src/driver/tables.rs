@@ -171,6 +171,7 @@ fn request(
             Mode::Overwrite
         },
         base: work.base.unwrap_or(0),
+        remove: Vec::new(),
         schema: quarantine_schema(),
         partition_by: Vec::new(),
         partition_columns_in_files: false,

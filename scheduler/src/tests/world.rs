@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use headworks_engine::api::{ModelPlan, ScannedSplit, SettledSource, Wave, WaveResult};
-use headworks_formats::xml::{SplitReport, Start, SyncKind, SyncPoint};
+use headworks_formats::{SplitReport, Start, SyncKind, SyncPoint};
 use headworks_lake::PendingFile;
 use headworks_sources::{InputFile, SourceSchema, SplitSpec};
 use headworks_spec::{

@@ -11,6 +11,7 @@ mod support;
 
 mod bad_input;
 mod cluster;
+mod formats;
 mod loss;
 mod pipelines;
 mod real_feed;

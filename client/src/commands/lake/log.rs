@@ -47,10 +47,7 @@ fn commit(entry: &LogEntry) -> CommitJson<'_> {
         commit_id: &entry.commit_id,
         job_id: &entry.job_id,
         at: &entry.at,
-        mode: match entry.mode {
-            headworks_lake::Mode::Append => "append",
-            headworks_lake::Mode::Overwrite => "overwrite",
-        },
+        mode: entry.mode.word(),
         files_added: entry.add.len(),
         files_removed: entry.remove.len(),
         rows: entry.rows(),

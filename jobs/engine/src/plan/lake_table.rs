@@ -7,8 +7,8 @@ use datafusion::arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::ScalarValue;
 use datafusion::datasource::TableType;
-use datafusion::datasource::listing::{FileRange, PartitionedFile};
-use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::Result;
@@ -16,10 +16,8 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use headworks_lake::{DataFile, Snapshot};
-use headworks_sources::table::object_path;
-
-/// A task reads at most this many bytes of Parquet, unless a row group is larger.
-const SCAN_BYTES: u64 = 64 * 1024 * 1024;
+use headworks_sources::parquet::groups;
+use headworks_sources::places::object_path;
 
 /// One version of a table.
 #[derive(Debug)]
@@ -73,37 +71,6 @@ impl LakeTable {
             .collect::<Result<_>>()?;
         Ok(partitioned)
     }
-
-    /// Ranges of files, in groups of about the same bytes: one a task.
-    fn groups(&self, wanted: usize) -> Result<Vec<FileGroup>> {
-        let total: u64 = self.snapshot.files.iter().map(|f| f.bytes).sum();
-        let target = (total / wanted.max(1) as u64).clamp(1024 * 1024, SCAN_BYTES);
-        let mut groups: Vec<FileGroup> = Vec::new();
-        let (mut group, mut bytes) = (Vec::new(), 0u64);
-        for file in &self.snapshot.files {
-            let parts = file.bytes.div_ceil(target).max(1);
-            for part in 0..parts {
-                let mut piece = self.partitioned(file)?;
-                let at = |i: u64| i64::try_from(file.bytes * i / parts).unwrap_or(i64::MAX);
-                if parts > 1 {
-                    piece.range = Some(FileRange {
-                        start: at(part),
-                        end: at(part + 1),
-                    });
-                }
-                group.push(piece);
-                bytes += file.bytes / parts;
-                if bytes >= target {
-                    groups.push(FileGroup::new(std::mem::take(&mut group)));
-                    bytes = 0;
-                }
-            }
-        }
-        if !group.is_empty() || groups.is_empty() {
-            groups.push(FileGroup::new(group));
-        }
-        Ok(groups)
-    }
 }
 
 #[async_trait]
@@ -130,9 +97,13 @@ impl TableProvider for LakeTable {
         _filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        let files = self.snapshot.files.iter();
+        let files = files
+            .map(|file| self.partitioned(file))
+            .collect::<Result<_>>()?;
         let source = Arc::new(ParquetSource::new(self.table.clone()));
         let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
-            .with_file_groups(self.groups(state.config().target_partitions())?)
+            .with_file_groups(groups(files, state.config().target_partitions()))
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
             .build();

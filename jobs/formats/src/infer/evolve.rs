@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
 
-use crate::xml::config::item_field;
+use crate::record::config::item_field;
 
 /// Adds to `pinned` the columns and nested fields that `inferred` has and it lacks, at the end of what holds them,
 /// sorted by name. No pinned type is changed: a list stays a list and a text stays a text, whatever was inferred. The

@@ -14,11 +14,13 @@ pub use evolve::evolve;
 pub use sample::SampleRatio;
 pub use tree::{InferOptions, SchemaError, TypeNode, TypeTree};
 
+use crate::record::nodes::{NO_NODE, NodeId, Nodes, ROOT};
+use crate::record::tape::{Op, Tape};
+use crate::record::{Fed, FedState, OnBadRecord, ReadFailure, Split, SplitReport};
 use crate::values::{Cleaner, Forms, trim};
 use crate::xml::scanner::{Scanner, Step};
-use crate::xml::shape::{NO_NODE, NodeId, ROOT, Shape};
-use crate::xml::tape::{Op, Tape};
-use crate::xml::{Fed, FedState, Head, OnBadRecord, ReadFailure, Split, SplitReport, XmlOptions};
+use crate::xml::shape::Shape;
+use crate::xml::{Head, XmlOptions};
 use rules::Classes;
 use sample::is_sampled;
 

@@ -3,79 +3,15 @@
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::error::ArrowError;
-use thiserror::Error;
 
-use super::columns::{Columns, RecordAt};
-use super::drift::Drift;
-use super::gate::{Gate, Unknown, Verdict};
 use super::scanner::{Scanner, Step};
 use super::shape::Shape;
-use super::{BadRecord, Head, Split, SplitReport, XmlConfig};
-
-/// What came of one buffer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fed {
-    /// How many bytes at the buffer's start are used up.
-    pub consumed: usize,
-    /// What the reader wants next.
-    pub state: FedState,
-}
-
-/// What a reader wants next.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FedState {
-    /// A buffer that begins at [`XmlReader::position`] and holds at least this many bytes, or is the file's last.
-    NeedInput {
-        /// The number of bytes.
-        at_least: usize,
-    },
-    /// A batch is full, or many bad records are held: take both ([`XmlReader::take_batch`] may have none), then go on
-    /// from [`XmlReader::position`].
-    BatchReady,
-    /// The split is finished; the last batch, if any, can be taken.
-    Done,
-}
-
-/// A failure that ends the reading of a split.
-#[derive(Debug, Error)]
-pub enum ReadFailure {
-    /// The file's encoding is not known, not read, or not what it is said to be. Set the option, or convert the file.
-    #[error("byte {at}: {what}")]
-    Encoding {
-        /// The byte that says so.
-        at: u64,
-        /// What is wrong, and what to do.
-        what: String,
-    },
-    /// A record is bad and the configuration says to fail.
-    #[error("bad record at byte {}: {}", .0.offset, .0.reason)]
-    BadRecord(Box<BadRecord>),
-    /// A record holds what the schema lacks and the configuration says to fail.
-    #[error(
-        "byte {at}: the schema lacks `{path}` (here `{example}`), and on_unknown says freeze; add it to the schema, or \
-         say evolve, discard_value or discard_row"
-    )]
-    Unknown {
-        /// Where it stands.
-        at: u64,
-        /// Its path from the record, `/` between names.
-        path: String,
-        /// Its text, cut.
-        example: String,
-    },
-    /// More different paths than a record may have.
-    #[error(
-        "the records have more than {paths_max} different paths; name a row tag deeper in the file"
-    )]
-    TooManyPaths {
-        /// The limit.
-        paths_max: usize,
-    },
-    /// Arrow refused what was built: our own mistake.
-    #[error("a batch could not be built")]
-    Arrow(#[from] ArrowError),
-}
+use super::{Head, XmlConfig};
+use crate::record::columns::{Columns, RecordAt};
+use crate::record::drift::Drift;
+use crate::record::gate::{Gate, Unknown, Verdict};
+use crate::record::read::BAD_BYTES_MAX;
+use crate::record::{BadRecord, Fed, FedState, ReadFailure, Split, SplitReport};
 
 /// Reads one split.
 ///
@@ -118,8 +54,8 @@ impl XmlReader {
         let shape = Shape::of_schema(&config);
         Self {
             scanner: Scanner::new(config.options(), split),
-            columns: Columns::new(&config, &shape),
-            gate: Gate::new(&config, &shape),
+            columns: Columns::new(config.record(), &shape),
+            gate: Gate::new(config.record(), &shape),
             shape,
             drift: Drift::default(),
             bad: Vec::new(),
@@ -273,6 +209,3 @@ impl XmlReader {
         self.bad.push(bad);
     }
 }
-
-/// How many bytes of bad records are held before the caller is asked to take them.
-const BAD_BYTES_MAX: usize = 4 << 20;

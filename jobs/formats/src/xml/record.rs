@@ -9,20 +9,20 @@
 
 use memchr::{memchr, memrchr};
 
-use super::BadReason;
 use super::ahead::Ahead;
-use super::bytes::{find_lt, skip_space, stands_at};
-use super::config::{Limits, RECORD_BYTES_LARGEST};
 use super::doctype::Refusal;
 use super::head::Head;
 use super::input::{Input, Stop, or_incomplete, shown};
 use super::lex::Stretch;
 use super::shape::{Kind, NO_NODE, NodeId, ROOT, Shape};
-use super::tape::{Op, Tape};
 use super::template::{Slot, Template};
-use super::text::{Encoded, Special, TextRules};
+use super::text::{Special, TextRules};
 use super::trace::Trace;
+use super::{BadReason, Limits};
+use crate::bytes::{find_lt, skip_space, stands_at};
 use crate::charset::SingleByte;
+use crate::record::options::RECORD_BYTES_LARGEST;
+use crate::record::tape::{Encoded, Op, Tape};
 use crate::values::is_space;
 
 /// What a pass came to.

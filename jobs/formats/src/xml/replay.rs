@@ -2,13 +2,13 @@
 
 use memchr::memchr2;
 
-use super::bytes::{find_lt, find_value_end, skip_space};
 use super::input::{Input, Stop};
 use super::record::{Piece, RecordParser};
 use super::shape::{Kind, NO_NODE, NodeId, Shape};
-use super::tape::Op;
 use super::template::{Slot, Template};
-use super::text::Encoded;
+use crate::bytes::{find_lt, find_value_end, skip_space};
+use crate::record::tape::Encoded;
+use crate::record::tape::Op;
 
 impl RecordParser {
     /// Reads the record that begins with `input`, if all its markup is known: its length, with its tape. `None` says

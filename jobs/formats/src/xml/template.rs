@@ -19,11 +19,11 @@
 
 use std::collections::HashMap;
 
-use super::bytes::stands_at;
 use super::shape::NodeId;
-use super::tape::{Entry, Op, Tape};
-use super::text::Encoded;
 use super::trace::Trace;
+use crate::bytes::stands_at;
+use crate::record::tape::Encoded;
+use crate::record::tape::{Entry, Op, Tape};
 
 /// Slots that are remembered.
 const SLOTS_MAX: usize = 16_384;

@@ -60,8 +60,6 @@ pub struct PartitionedWriter {
     files_started: usize,
     batches: u64,
     outcome: WriteOutcome,
-    /// What to remove if the writer does not finish.
-    tokens: Vec<String>,
 }
 
 impl PartitionedWriter {
@@ -93,7 +91,6 @@ impl PartitionedWriter {
             files_started: 0,
             batches: 0,
             outcome: WriteOutcome::default(),
-            tokens: Vec::new(),
         })
     }
 
@@ -121,14 +118,13 @@ impl PartitionedWriter {
                 self.make_room()?;
                 let name = format!("{}-{:05}", self.name, self.files_started);
                 self.files_started += 1;
-                let (file, token) = OpenFile::create(
+                let file = OpenFile::create(
                     self.storage.as_ref(),
                     &self.config,
                     &self.columns.file_schema,
                     partition,
                     &name,
                 )?;
-                self.tokens.push(token);
                 self.open.insert(Arc::clone(&folder), file);
             }
             let Some(file) = self.open.get_mut(&folder) else {
@@ -147,7 +143,10 @@ impl PartitionedWriter {
 
     /// The memory in bytes that the open files take, nearly.
     pub fn memory_bytes(&self) -> usize {
-        self.open.values().map(|file| file.memory_bytes).sum()
+        let files = self.open.values();
+        files
+            .map(|file| file.memory_bytes + file.buffered_bytes())
+            .sum()
     }
 
     /// The number of open files.
@@ -169,7 +168,6 @@ impl PartitionedWriter {
         while !self.syncing.is_empty() {
             self.join_oldest()?;
         }
-        self.tokens.clear();
         Ok(std::mem::take(&mut self.outcome))
     }
 
@@ -192,11 +190,26 @@ impl PartitionedWriter {
         Ok(())
     }
 
-    /// Writes row groups out, the largest first, until the open files fit their memory again.
+    /// Writes row groups out, the largest first, until the open files fit their memory again. What is written but
+    /// cannot be sent before there is more of it is freed by closing its file.
     fn flush_largest(&mut self) -> Result<(), LakeError> {
         while self.memory_bytes() > self.config.buffer_bytes_max {
             match self.open.values_mut().max_by_key(|file| file.memory_bytes) {
-                Some(file) if file.memory_bytes > 0 => file.flush()?,
+                Some(file) if file.memory_bytes > 0 => {
+                    file.flush()?;
+                    continue;
+                }
+                _ => {}
+            }
+            let fullest = self
+                .open
+                .iter()
+                .max_by_key(|(_, file)| file.buffered_bytes());
+            match fullest {
+                Some((folder, file)) if file.buffered_bytes() > 0 => {
+                    let folder = Arc::clone(folder);
+                    self.close(&folder)?;
+                }
                 _ => break,
             }
         }
@@ -233,13 +246,15 @@ impl PartitionedWriter {
 
 impl Drop for PartitionedWriter {
     fn drop(&mut self) {
+        // An open file removes itself.
         self.open.clear();
+        let mut finished = std::mem::take(&mut self.outcome.files);
         for thread in self.syncing.drain(..) {
-            let _ = thread.join();
+            finished.extend(thread.join().ok().and_then(Result::ok));
         }
-        for token in self.tokens.drain(..) {
-            if let Err(error) = self.storage.abort(&token) {
-                tracing::warn!(%error, "a temporary is left for `lake gc`");
+        for file in finished {
+            if let Err(error) = self.storage.abort(&file.temp) {
+                tracing::warn!(%error, "a file that nobody commits is left for `lake gc`");
             }
         }
     }

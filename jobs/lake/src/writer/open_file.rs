@@ -35,33 +35,25 @@ pub(super) struct ClosedFile {
 }
 
 impl OpenFile {
-    /// Starts the file `<folder>/<name>.parquet`. Returns it with the token that aborts it.
+    /// Starts the file `<folder>/<name>.parquet`.
     pub(super) fn create(
         storage: &dyn LakeStorage,
         config: &WriterConfig,
         schema: &SchemaRef,
         partition: Arc<Partition>,
         name: &str,
-    ) -> Result<(Self, String), LakeError> {
+    ) -> Result<Self, LakeError> {
         let separator = if partition.folder.is_empty() { "" } else { "/" };
         let path = format!("{}{separator}{name}.parquet", partition.folder);
         let upload = storage.create(name, &path)?;
-        let token = upload.token();
         let writer = ArrowWriter::try_new(
             Slot(Some(upload)),
             schema.clone(),
             Some(config.properties()),
         )
-        .map_err(|error| LakeError::encode(&path, error));
-        let writer = match writer {
-            Ok(writer) => writer,
-            Err(error) => {
-                storage.abort(&token)?;
-                return Err(error);
-            }
-        };
+        .map_err(|error| LakeError::encode(&path, error))?;
         let schema = schema.clone();
-        let file = OpenFile {
+        Ok(OpenFile {
             writer,
             path,
             partition,
@@ -69,8 +61,7 @@ impl OpenFile {
             rows: 0,
             memory_bytes: 0,
             last_used: 0,
-        };
-        Ok((file, token))
+        })
     }
 
     pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<(), LakeError> {
@@ -89,6 +80,12 @@ impl OpenFile {
             .map_err(|error| LakeError::encode(&self.path, error))?;
         self.memory_bytes = self.writer.memory_size();
         Ok(())
+    }
+
+    /// The memory in bytes of what is encoded but too little to be sent; closing the file alone frees it.
+    pub(super) fn buffered_bytes(&self) -> usize {
+        let upload = self.writer.inner().0.as_ref();
+        upload.map_or(0, |upload| upload.buffered_bytes())
     }
 
     /// The size in bytes that the file would have if it were closed now, nearly.
@@ -111,7 +108,7 @@ impl OpenFile {
         let upload = self.writer.inner_mut().0.take();
         let upload = upload.unwrap_or_else(|| unreachable!("an open file has its upload"));
         let pending = PendingFile {
-            temp: upload.token(),
+            temp: String::new(),
             path: self.path,
             rows,
             bytes,

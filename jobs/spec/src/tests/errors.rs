@@ -45,9 +45,10 @@ const LISTS: [(&str, &str); 5] = [
     ("JOB_KEYS", "`job`, `lake`, `models`, `sources`, `tuning`"),
     (
         "SOURCE_KEYS",
-        "`attribute_prefix`, `corrupt_record_column`, `date_format`, `encoding`, `exclude_attributes`, `format`, \
-         `ignore_namespaces`, `ignore_surrounding_spaces`, `null_values`, `on_bad_record`, `on_bad_value`, `on_unknown`, \
-         `path`, `raw_bytes_max`, `record_bytes_max`, `row_tag`, `sample_files`, `sample_ratio`, `schema`, \
+        "`attribute_prefix`, `columns`, `comment`, `corrupt_record_column`, `date_format`, `delimiter`, `encoding`, \
+         `escape`, `exclude_attributes`, `format`, `header`, `ignore_namespaces`, `ignore_surrounding_spaces`, `keep`, \
+         `key_column`, `layout`, `null_values`, `on_bad_record`, `on_bad_value`, `on_unknown`, `path`, `quote`, \
+         `raw_bytes_max`, `record_bytes_max`, `records`, `rename`, `row_tag`, `sample_files`, `sample_ratio`, `schema`, \
          `timestamp_format`, `value_tag`, `wildcard_column`",
     ),
     (
@@ -230,28 +231,21 @@ fn wrong_words_and_types() {
             "format: xml",
             "format: xlm",
             &[
-                "job.yaml:5:13: `format` in source `awards` cannot be the text `xlm`; did you mean `xml`? Allowed: `xml`, `parquet`",
-            ],
-        ),
-        (
-            "format: xml",
-            "format: csv",
-            &[
-                "job.yaml:5:13: `format` in source `awards`: `csv` is not supported yet. Allowed: `xml`, `parquet`",
+                "job.yaml:5:13: `format` in source `awards` cannot be the text `xlm`; did you mean `xml`? Allowed: `xml`, `json`, `csv`, `parquet`",
             ],
         ),
         (
             "format: xml",
             "format: 5",
             &[
-                "job.yaml:5:13: `format` in source `awards` cannot be the number `5`. Allowed: `xml`, `parquet`",
+                "job.yaml:5:13: `format` in source `awards` cannot be the number `5`. Allowed: `xml`, `json`, `csv`, `parquet`",
             ],
         ),
         (
             "format: xml",
             "format:",
             &[
-                "job.yaml:5:11: `format` in source `awards` cannot be nothing. Allowed: `xml`, `parquet`",
+                "job.yaml:5:11: `format` in source `awards` cannot be nothing. Allowed: `xml`, `json`, `csv`, `parquet`",
             ],
         ),
         (
@@ -614,6 +608,140 @@ fn names_and_options_that_do_not_go_together() {
             ],
         ),
     ]);
+}
+
+/// Each in the place of the source's lines 5 to 7.
+#[test]
+fn keys_of_formats() {
+    let json = "format: json\n    path: a";
+    let csv = "format: csv\n    path: a";
+    let keys_of_json = "`corrupt_record_column`, `date_format`, `encoding`, `format`, `ignore_surrounding_spaces`, \
+         `keep`, `key_column`, `layout`, `null_values`, `on_bad_record`, `on_bad_value`, `on_unknown`, `path`, \
+         `raw_bytes_max`, `record_bytes_max`, `records`, `rename`, `sample_files`, `sample_ratio`, `schema`, \
+         `timestamp_format`, `value_tag`";
+    let keys_of_csv = "`columns`, `comment`, `corrupt_record_column`, `date_format`, `delimiter`, `encoding`, \
+         `escape`, `format`, `header`, `ignore_surrounding_spaces`, `null_values`, `on_bad_record`, `on_bad_value`, \
+         `on_unknown`, `path`, `quote`, `raw_bytes_max`, `record_bytes_max`, `rename`, `sample_files`, \
+         `sample_ratio`, `schema`, `timestamp_format`";
+    let cases: [(&str, &str, &[&str]); 16] = [
+        (
+            json,
+            "row_tag: a\n    header: true",
+            &[
+                &format!(
+                    "job.yaml:7:5: `row_tag` in source `awards` has no meaning for format `json`. Allowed: {keys_of_json}"
+                ),
+                &format!(
+                    "job.yaml:8:5: `header` in source `awards` has no meaning for format `json`. Allowed: {keys_of_json}"
+                ),
+            ],
+        ),
+        (
+            csv,
+            "records: $.a[*]",
+            &[&format!(
+                "job.yaml:7:5: `records` in source `awards` has no meaning for format `csv`. Allowed: {keys_of_csv}"
+            )],
+        ),
+        (
+            json,
+            "layout: line",
+            &[
+                "job.yaml:7:13: `layout` in source `awards` cannot be the text `line`; did you mean `lines`? Allowed: `auto`, `lines`, `documents`, `array`",
+            ],
+        ),
+        (
+            json,
+            "record: $.a[*]",
+            &[
+                "job.yaml:7:5: unknown key `record` in source `awards`; did you mean `records`? Allowed: SOURCE_KEYS",
+            ],
+        ),
+        (
+            json,
+            "records: a.b",
+            &[
+                "job.yaml:7:14: `records` in source `awards` is `a.b`, which is no path; it begins with `$`, the document, as `$.data.items[*]`",
+            ],
+        ),
+        (
+            json,
+            "key_column: k",
+            &["job.yaml:7:17: `key_column` in source `awards` needs `records`"],
+        ),
+        (
+            json,
+            "key_column: k\n    records: $.a[*]",
+            &[
+                "job.yaml:7:17: `key_column` in source `awards` needs `records` that end in `.*`: only the entries of a map have keys",
+            ],
+        ),
+        (
+            json,
+            "keep: {a: $.a}",
+            &[
+                "job.yaml:7:11: `keep` in source `awards` needs `records`: without it a document is a record, with all its fields",
+            ],
+        ),
+        (
+            json,
+            "records: $.a.*\n    key_column: k\n    keep: {k: $.b, c: d}",
+            &[
+                "job.yaml:8:17: `key_column` in source `awards` is `k`, as another column; each column has a name of its own",
+                "job.yaml:9:11: `c` in `keep` in source `awards` is `d`, which is no path; it begins with `$`, the document, as `$.data.items[*]`",
+            ],
+        ),
+        (
+            json,
+            "keep: [a]",
+            &["job.yaml:7:11: `keep` in source `awards` must be a map, found a list"],
+        ),
+        (
+            json,
+            "rename: {a: x, b: x, c: 5}",
+            &[
+                "job.yaml:7:29: `c` in `rename` must be text, found the number `5`; put it in quotes to make it text",
+                "job.yaml:7:13: `rename` in source `awards` gives two columns the name `x`; each column has a name of its own",
+            ],
+        ),
+        (
+            csv,
+            "header: false",
+            &[
+                "job.yaml:7:13: `header: false` in source `awards` needs `columns`, the names of the columns in their order",
+            ],
+        ),
+        (
+            csv,
+            "columns: [a, b, a]",
+            &[
+                "job.yaml:7:14: `columns` in source `awards` has no meaning without `header: false`; to name columns otherwise than the files do, use `rename`",
+                "job.yaml:7:21: `a` a second time in `columns` of source `awards`; each column has a name of its own",
+            ],
+        ),
+        (
+            csv,
+            "delimiter: '||'\n    quote: \"\\n\"",
+            &[
+                "job.yaml:7:16: `delimiter` in source `awards` is `||`; allowed: one ASCII character, no line end, or `\\t`",
+                "job.yaml:8:12: `quote` in source `awards` is `\\n`; allowed: one ASCII character, no line end, or `\\t`",
+            ],
+        ),
+        (
+            csv,
+            "delimiter: ;\n    comment: ;\n    escape: '\"'",
+            &["job.yaml:8:14: `comment` in source `awards` is the same character as `delimiter`"],
+        ),
+        (
+            csv,
+            "delimiter: ''",
+            &["job.yaml:7:16: `delimiter` in source `awards` is empty"],
+        ),
+    ];
+    let source = "format: xml\n    path: data/*.xml\n    row_tag: award";
+    for (format, keys, messages) in cases {
+        check(&[(source, &format!("{format}\n    {keys}"), messages)]);
+    }
 }
 
 #[test]

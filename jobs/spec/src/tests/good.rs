@@ -2,8 +2,8 @@
 
 use super::Folder;
 use crate::{
-    ByteSize, Compression, Distribute, Format, JobSpec, JobSpecError, OnBadRecord, OnBadValue,
-    OnUnknown, Source, WriteMode, explain, load,
+    ByteSize, Compression, Distribute, Format, JobSpec, JobSpecError, Layout, OnBadRecord,
+    OnBadValue, OnUnknown, Source, WriteMode, explain, load,
 };
 
 /// Every key of every type, none at its default.
@@ -37,6 +37,23 @@ sources:
   agencies:
     format: parquet
     path: agencies.parquet
+  days:
+    format: json
+    path: days/*.json
+    layout: documents
+    records: '$[\"Time Series (Daily)\"].*'
+    key_column: date
+    keep: {symbol: '$[\"Meta Data\"][\"2. Symbol\"]'}
+    rename: {1. open: open, 4. close: close}
+  people:
+    format: csv
+    path: people.txt
+    header: false
+    columns: [id, name]
+    delimiter: \"\\t\"
+    quote: \"'\"
+    escape: '\\'
+    comment: '#'
 models:
   spend:
     sql: |
@@ -99,7 +116,7 @@ fn every_key_is_read_and_every_path_is_absolute() {
         (
             awards.exclude_attributes,
             awards.ignore_namespaces,
-            awards.ignore_surrounding_spaces
+            awards.ignores_surrounding_spaces()
         ),
         (true, false, false)
     );
@@ -136,6 +153,33 @@ fn every_key_is_read_and_every_path_is_absolute() {
         job.source("agencies").unwrap().options,
         Source::new(Format::Parquet, vec![under("agencies.parquet")])
     );
+
+    let days = &job.source("days").unwrap().options;
+    assert_eq!(days.layout, Layout::Documents);
+    assert_eq!(
+        (days.records.as_deref(), days.key_column.as_deref()),
+        (Some("$[\"Time Series (Daily)\"].*"), Some("date"))
+    );
+    assert_eq!(days.keep["symbol"], "$[\"Meta Data\"][\"2. Symbol\"]");
+    assert_eq!(
+        days.rename.iter().collect::<Vec<_>>(),
+        [
+            (&"1. open".to_owned(), &"open".to_owned()),
+            (&"4. close".to_owned(), &"close".to_owned())
+        ]
+    );
+    let people = &job.source("people").unwrap().options;
+    assert_eq!(
+        (people.header, &people.columns[..]),
+        (false, &["id".to_owned(), "name".to_owned()][..])
+    );
+    let characters = [&people.delimiter, &people.quote];
+    let characters = characters
+        .into_iter()
+        .chain(&people.escape)
+        .chain(&people.comment);
+    let characters: Vec<_> = characters.map(|text| Source::csv_character(text)).collect();
+    assert_eq!(characters, [Some('\t'), Some('\''), Some('\\'), Some('#')]);
 
     let order: Vec<&str> = job.models.iter().map(|model| model.name.as_str()).collect();
     assert_eq!(
@@ -228,6 +272,19 @@ fn what_is_left_out_has_its_documented_default() {
         ),
         ("64MB".into(), "4KB".into())
     );
+    for (format, spaces) in [
+        (Format::Xml, true),
+        (Format::Json, false),
+        (Format::Csv, false),
+    ] {
+        let source = Source::new(format, Vec::new());
+        assert_eq!(source.ignores_surrounding_spaces(), spaces);
+        assert_eq!(
+            (source.delimiter.as_str(), source.quote.as_str()),
+            (",", "\"")
+        );
+        assert_eq!((source.layout, source.header), (Layout::Auto, true));
+    }
     let model = &job.models[0].options;
     assert_eq!(*model, crate::Model::new("SELECT 1 FROM s"));
     assert_eq!(
@@ -327,6 +384,8 @@ job fpds, lake s3://bucket/prefix
 sources
   awards: /f/data/**/*.xml, /data/*.xml.gz, s3://bucket/in/; xml; rows award, ns1:IDV; schema inferred from a share of 0.25 of the records of 3 files; bad records: keep; bad values: null; unknown names: discard_row
   agencies: /f/agencies.parquet; parquet
+  days: /f/days/*.json; json; rows $[\"Time Series (Daily)\"].*; schema inferred from all files; bad records: quarantine; bad values: quarantine; read by no model
+  people: /f/people.txt; csv; schema inferred from all files; bad records: quarantine; bad values: quarantine; read by no model
 models, in order
   1. contracts: sql/contracts.sql reads awards; append; partitioned by fiscal_year, agency_id (not shuffled); files of 64MiB, snappy
   2. spend: job.yaml reads agencies, contracts; overwrite; files of 128MB, zstd

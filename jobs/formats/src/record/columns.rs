@@ -8,13 +8,14 @@ use arrow::array::{
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use arrow::error::ArrowError;
 
+use super::BadReason;
 use super::column::Column;
-use super::config::{OFFSET_COLUMN, OnBadValue, ROW_TAG_COLUMN, XmlConfig, item_field};
+use super::config::{OFFSET_COLUMN, ROW_TAG_COLUMN, RecordConfig, item_field};
 use super::drift::{Drift, cut_text};
+use super::nodes::{NO_NODE, NodeId, Nodes, ROOT};
+use super::options::OnBadValue;
 use super::report::raw_text;
-use super::shape::{Kind, NO_NODE, NodeId, ROOT, Shape};
 use super::tape::{Entry, Op, Tape};
-use super::{BadReason, RowTag};
 use crate::values::{Cleaner, Forms};
 
 /// The columns of a batch under construction.
@@ -36,7 +37,7 @@ pub(crate) struct Columns {
     /// The column of the raw text of records that cannot be read, if it is wanted.
     corrupt: NodeId,
     raw_bytes_max: usize,
-    row_tags: Vec<RowTag>,
+    row_tags: Vec<String>,
     offsets: Vec<i64>,
     tags: Vec<usize>,
     instances: Vec<usize>,
@@ -73,9 +74,9 @@ pub(crate) struct RecordAt {
 }
 
 impl Columns {
-    pub(crate) fn new(config: &XmlConfig, shape: &Shape) -> Self {
-        let options = config.options();
-        let forms = Arc::new(options.forms());
+    pub(crate) fn new<N: Nodes>(config: &RecordConfig, shape: &N) -> Self {
+        let options = &config.options;
+        let forms = Arc::new(options.forms.clone());
         let mut columns: Vec<Option<Column>> = Vec::new();
         columns.resize_with(shape.len(), || None);
         let mut outputs = Vec::new();
@@ -84,7 +85,10 @@ impl Columns {
             outputs.push(match field.name().as_str() {
                 OFFSET_COLUMN => Output::Offset,
                 ROW_TAG_COLUMN => Output::RowTag,
-                _ => output(field, ROOT, shape, &forms, &mut columns, &mut row_width),
+                name => {
+                    let node = shape.column(ROOT, name);
+                    output(field, node, shape, &forms, &mut columns, &mut row_width)
+                }
             });
         }
         let limits = &options.limits;
@@ -100,14 +104,10 @@ impl Columns {
             rows_max,
             bytes: 0,
             bytes_max: limits.batch_bytes_max,
-            cleaner: Cleaner::new(options.trim, &options.null_values),
+            cleaner: options.cleaner(),
             on_bad_value: options.on_bad_value,
             counts_unknown: !options.on_unknown.forbids(),
-            corrupt: if shape.node(shape.corrupt).wanted {
-                shape.corrupt
-            } else {
-                NO_NODE
-            },
+            corrupt: shape.corrupt(),
             raw_bytes_max: limits.raw_bytes_max,
             row_tags: options.row_tags.clone(),
             offsets: Vec::new(),
@@ -132,9 +132,9 @@ impl Columns {
     ///
     /// # Errors
     /// A value does not fit; then the columns are as they were.
-    pub(crate) fn append(
+    pub(crate) fn append<N: Nodes>(
         &mut self,
-        shape: &Shape,
+        shape: &N,
         tape: &Tape,
         record: &[u8],
         at: RecordAt,
@@ -184,9 +184,9 @@ impl Columns {
         self.tags.push(at.tag);
     }
 
-    fn append_entries(
+    fn append_entries<N: Nodes>(
         &mut self,
-        shape: &Shape,
+        shape: &N,
         tape: &Tape,
         record: &[u8],
         at: RecordAt,
@@ -232,8 +232,12 @@ impl Columns {
                 passing = usize::from(entry.op == Op::Enter);
                 continue;
             };
+            if entry.op == Op::Empty {
+                column.begin_list(instance);
+                continue;
+            }
             let Some(index) = column.begin(instance) else {
-                if shape.node(entry.node).kind == Kind::Outer {
+                if shape.joins(entry.node) {
                     column.extend_text(tape.text(entry, record, &mut self.scratch));
                     continue;
                 }
@@ -307,7 +311,7 @@ impl Columns {
                 Output::RowTag => {
                     let names = tags
                         .iter()
-                        .map(|tag| self.row_tags.get(*tag).map(|tag| tag.local.as_str()));
+                        .map(|tag| self.row_tags.get(*tag).map(String::as_str));
                     Arc::new(names.collect::<StringArray>())
                 }
                 Output::Node {
@@ -322,27 +326,34 @@ impl Columns {
     }
 }
 
-fn output(
+fn output<N: Nodes>(
     field: &FieldRef,
-    parent: NodeId,
-    shape: &Shape,
+    node: NodeId,
+    shape: &N,
     forms: &Arc<Forms>,
     columns: &mut [Option<Column>],
     width: &mut usize,
 ) -> Output {
-    let node = shape.column(parent, field.name());
     let column = Column::new(field.data_type(), forms);
     let is_list = column.list.is_some();
     *width += if is_list { 4 } else { column.width };
     // What lies inside a list is counted as it comes.
     let mut item_width = 0;
     let mut fields = Vec::new();
-    if let DataType::Struct(inner) = item_field(field).data_type() {
-        let width = if is_list { &mut item_width } else { width };
-        fields = inner
-            .iter()
-            .map(|field| output(field, node, shape, forms, columns, width))
-            .collect();
+    let width = if is_list { &mut item_width } else { width };
+    match item_field(field).data_type() {
+        DataType::Struct(inner) => {
+            for field in inner {
+                let node = shape.column(node, field.name());
+                fields.push(output(field, node, shape, forms, columns, width));
+            }
+        }
+        DataType::List(_) => {
+            let item = Arc::new(item_field(field).clone());
+            let node = shape.items(node);
+            fields.push(output(&item, node, shape, forms, columns, width));
+        }
+        _ => {}
     }
     if let Some(slot) = columns.get_mut(node as usize) {
         let mut column = column;
@@ -414,7 +425,16 @@ fn build(
             }
             Arc::new(StructArray::try_new(inner.clone(), arrays, nulls)?)
         }
-        (None, other) => return Err(ArrowError::SchemaError(format!("{other} is no struct"))),
+        (None, other) => match fields {
+            [
+                Output::Node {
+                    node,
+                    field,
+                    fields,
+                },
+            ] => build(columns, *node, field, fields, len)?,
+            _ => return Err(ArrowError::SchemaError(format!("{other} is no struct"))),
+        },
     };
     match (lists, field.data_type()) {
         (Some((offsets, nulls)), DataType::List(item)) => Ok(Arc::new(ListArray::try_new(

@@ -8,7 +8,7 @@
 //!
 //! **Between records there is one state.** Outside a record the scanner keeps nothing in mind but its position: what
 //! it does from a byte on is a function of the bytes from there on, of the configuration, and of the file's *head*: its
-//! encoding and the entities declared before its first element ([`Head`](super::Head)). The head is a function of the
+//! encoding and the entities declared before its first element ([`Head`](crate::xml::Head)). The head is a function of the
 //! file's first bytes, and all readers of a file are told the same one. The same holds for a
 //! record: where it ends, and whether it is good, depends on the bytes from its first one on, broken ones included
 //! (the rule of `recover` looks nowhere else). Call a position at which the scanner stands outside a record and sees

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::nodes::{NO_NODE, NodeId, Nodes};
 use super::report::{EXAMPLE_BYTES_MAX, PathCount};
-use super::shape::{NO_NODE, NodeId, Shape};
 use crate::values::trim;
 
 /// Counts by node: the paths are written out only when a report is asked for.
@@ -47,18 +47,18 @@ impl Drift {
     }
 
     /// The elements that the schema lacks, by path.
-    pub(crate) fn unknown(&self, shape: &Shape) -> BTreeMap<String, PathCount> {
+    pub(crate) fn unknown<N: Nodes>(&self, shape: &N) -> BTreeMap<String, PathCount> {
         by_path(&self.unknown, shape)
     }
 
     /// The values that became NULL, by path.
-    pub(crate) fn bad_values(&self, shape: &Shape) -> BTreeMap<String, PathCount> {
+    pub(crate) fn bad_values<N: Nodes>(&self, shape: &N) -> BTreeMap<String, PathCount> {
         by_path(&self.bad_values, shape)
     }
 }
 
 /// An attribute and an element may have one path: they are counted together.
-fn by_path(counts: &[PathCount], shape: &Shape) -> BTreeMap<String, PathCount> {
+fn by_path<N: Nodes>(counts: &[PathCount], shape: &N) -> BTreeMap<String, PathCount> {
     let mut paths: BTreeMap<String, PathCount> = BTreeMap::new();
     for (node, count) in counts.iter().enumerate().filter(|(_, c)| c.count > 0) {
         let sum = paths.entry(shape.path(node as NodeId)).or_default();

@@ -3,8 +3,8 @@
 //! The tape is what the pass over a record's markup leaves behind for those who make something of its values. A
 //! record that turns out to be broken leaves a tape that nobody reads.
 
-use super::shape::NodeId;
-use super::text::{Encoded, TextRules};
+use super::nodes::NodeId;
+use crate::xml::text::TextRules;
 
 /// What an entry says of its node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,12 +13,29 @@ pub(crate) enum Op {
     Value,
     /// It is there, and holds nothing.
     Null,
+    /// It is a list without items.
+    Empty,
     /// The entries up to the matching `Leave` lie inside it.
     Enter,
     /// It ends.
     Leave,
-    /// The schema lacks it. ([`NO_NODE`](super::shape::NO_NODE): and there was no room to remember its path.)
+    /// The schema lacks it. ([`NO_NODE`](super::nodes::NO_NODE): and there was no room to remember its path.)
     Unknown,
+}
+
+/// How the bytes of a piece of text become its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encoded {
+    /// They are the value.
+    Plain,
+    /// XML: references are replaced, and line ends become line feeds.
+    Escaped,
+    /// XML: as `Escaped`, and literal white space becomes spaces (XML 1.0, 3.3.3).
+    Attribute,
+    /// XML: a CDATA section with carriage returns: line ends become line feeds.
+    Lines,
+    /// They stand decoded in the tape's own buffer, put together from several pieces.
+    Joined,
 }
 
 /// One entry. Positions count from the record's first byte.

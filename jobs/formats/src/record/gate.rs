@@ -7,13 +7,13 @@
 use serde::{Deserialize, Serialize};
 
 use super::columns::RecordAt;
-use super::config::XmlConfig;
+use super::config::RecordConfig;
 use super::drift::{Drift, cut_text};
 use super::filter::Filter;
-use super::shape::{NO_NODE, NodeId, Shape};
+use super::nodes::{NO_NODE, NodeId, Nodes};
 use super::tape::{Op, Tape};
 
-/// What to do with a record that holds an element, an attribute or a text that the schema lacks. Each is counted by
+/// What to do with a record that holds something (an element, a field) that the schema lacks. Each is counted by
 /// path, with an example, whatever is said here.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -69,8 +69,8 @@ pub(crate) struct Gate {
 
 impl Gate {
     /// The gate that the configuration asks for, if it does.
-    pub(crate) fn new(config: &XmlConfig, shape: &Shape) -> Option<Box<Self>> {
-        let on_unknown = config.options().on_unknown;
+    pub(crate) fn new<N: Nodes>(config: &RecordConfig, shape: &N) -> Option<Box<Self>> {
+        let on_unknown = config.options.on_unknown;
         let filter = Filter::new(config, shape);
         (on_unknown.forbids() || filter.is_some()).then(|| {
             Box::new(Self {
@@ -82,9 +82,9 @@ impl Gate {
     }
 
     /// Judges a well-formed record. `guesses` says that it may be no record at all.
-    pub(crate) fn judge(
+    pub(crate) fn judge<N: Nodes>(
         &mut self,
-        shape: &Shape,
+        shape: &N,
         tape: &Tape,
         record: &[u8],
         at: RecordAt,
@@ -117,9 +117,9 @@ impl Gate {
     }
 
     /// Counts what the schema lacks, and gives the first of it.
-    fn count_unknown(
+    fn count_unknown<N: Nodes>(
         &mut self,
-        shape: &Shape,
+        shape: &N,
         tape: &Tape,
         record: &[u8],
         at: RecordAt,
@@ -141,7 +141,7 @@ impl Gate {
     }
 }
 
-fn path_shown(shape: &Shape, node: NodeId) -> String {
+fn path_shown<N: Nodes>(shape: &N, node: NodeId) -> String {
     match node {
         NO_NODE => "one of too many".to_string(),
         node => shape.path(node),

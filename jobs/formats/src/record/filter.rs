@@ -9,8 +9,10 @@
 use arrow::datatypes::{DataType, Field, Fields};
 use serde::{Deserialize, Serialize};
 
-use super::config::{ConfigError, XmlConfig};
-use super::shape::{NO_NODE, ROOT, Shape};
+use super::ConfigError;
+use super::config::RecordConfig;
+use super::nodes::{NO_NODE, Nodes, ROOT};
+use super::own_columns::OwnColumn;
 use super::tape::{Op, Tape};
 use crate::values::{self, Cleaner, Forms};
 
@@ -74,34 +76,32 @@ pub(crate) struct Leaf {
     test: LeafTest,
 }
 
-impl XmlConfig {
-    /// Leaves out records for which not every one of these predicates is true; they count as
-    /// [`filtered`](super::SplitReport::filtered). The predicates may be on columns that the output lacks.
+impl Leaf {
+    /// Checks a predicate against the schema and the options' own columns.
     ///
     /// # Errors
-    /// [`ConfigError::Filter`]: a path that is not in the schema or that a list stands on, a column whose type is not
-    /// compared, a literal of another type than the column's.
-    pub fn with_filter(mut self, predicates: Vec<LeafPredicate>) -> Result<Self, ConfigError> {
-        for LeafPredicate { path, test } in predicates {
-            let failed = |message: String| ConfigError::Filter {
-                path: path.join("/"),
-                message,
-            };
-            let own = self.options().own_columns();
-            let is_own = path.len() == 1 && own.iter().any(|own| own.name == path[0]);
-            if is_own {
-                return Err(failed("no single element fills that column".to_string()));
-            }
-            let field = find(self.schema().fields(), &path).map_err(failed)?;
-            let data_type = field.data_type().clone();
-            check_type(&data_type, &test).map_err(failed)?;
-            self.filter.push(Leaf {
-                path,
-                data_type,
-                test,
-            });
+    /// [`ConfigError::Filter`]
+    pub(super) fn new(
+        LeafPredicate { path, test }: LeafPredicate,
+        fields: &Fields,
+        own: &[OwnColumn],
+    ) -> Result<Self, ConfigError> {
+        let failed = |message: String| ConfigError::Filter {
+            path: path.join("/"),
+            message,
+        };
+        let is_own = path.len() == 1 && own.iter().any(|own| own.name == path[0]);
+        if is_own {
+            return Err(failed("no single element fills that column".to_string()));
         }
-        Ok(self)
+        let field = find(fields, &path).map_err(failed)?;
+        let data_type = field.data_type().clone();
+        check_type(&data_type, &test).map_err(failed)?;
+        Ok(Self {
+            path,
+            data_type,
+            test,
+        })
     }
 }
 
@@ -189,17 +189,16 @@ enum Value<'a> {
 
 impl Filter {
     /// The filter that the configuration asks for, if it does.
-    pub(crate) fn new(config: &XmlConfig, shape: &Shape) -> Option<Self> {
+    pub(crate) fn new<N: Nodes>(config: &RecordConfig, shape: &N) -> Option<Self> {
         if config.filter.is_empty() {
             return None;
         }
-        let options = config.options();
         let mut filter = Self {
             watched: vec![Watched::default(); shape.len()],
             leaves: Vec::new(),
             record: 0,
-            forms: options.forms(),
-            cleaner: Cleaner::new(options.trim, &options.null_values),
+            forms: config.options.forms.clone(),
+            cleaner: config.options.cleaner(),
             scratch: Vec::new(),
         };
         for leaf in &config.filter {
@@ -208,12 +207,12 @@ impl Filter {
         Some(filter)
     }
 
-    fn watch(&mut self, leaf: &Leaf, shape: &Shape) {
+    fn watch<N: Nodes>(&mut self, leaf: &Leaf, shape: &N) {
         let node = shape.at_path(&leaf.path);
-        let mut at = shape.node(node).parent;
+        let mut at = shape.parent(node);
         while at != ROOT && at != NO_NODE {
             self.watched[at as usize].matters = true;
-            at = shape.node(at).parent;
+            at = shape.parent(at);
         }
         let watched = &mut self.watched[node as usize];
         watched.matters = true;

@@ -57,12 +57,12 @@ enum Values {
         forms: Arc<Forms>,
         values: Vec<i64>,
     },
-    /// Only the validity: the fields are columns of their own.
+    /// Only the validity: the fields (of a list of lists: the inner lists) are columns of their own.
     Struct,
 }
 
 impl Column {
-    /// An empty column of a type that [`XmlConfig`](super::XmlConfig) has checked.
+    /// An empty column of a type that [`RecordConfig`](super::config::RecordConfig) has checked.
     pub(crate) fn new(data_type: &DataType, forms: &Arc<Forms>) -> Self {
         let (list, data_type) = match data_type {
             DataType::List(item) => (
@@ -101,7 +101,7 @@ impl Column {
                 },
                 8,
             ),
-            DataType::Struct(_) => (Values::Struct, 1),
+            DataType::Struct(_) | DataType::List(_) => (Values::Struct, 1),
             _ => (
                 Values::Text {
                     offsets: vec![0],
@@ -140,6 +140,17 @@ impl Column {
             *end = (self.len + 1) as i32;
         }
         Some(self.len)
+    }
+
+    /// Makes sure of a list, be it an empty one, in the parent's instance `at`.
+    pub(crate) fn begin_list(&mut self, at: usize) {
+        if let Some(list) = &mut self.list {
+            list.pad(at);
+            if list.len() == at {
+                list.valid.append_non_null();
+                list.offsets.push(self.len as i32);
+            }
+        }
     }
 
     /// How many values there are, gaps at the end left out.
