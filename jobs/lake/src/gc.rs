@@ -1,5 +1,5 @@
 //! Removes what dead processes left: files that were started and that no log entry names (hidden temporaries of a
-//! disk, open uploads of a bucket), and files that the log took out and that are still there.
+//! disk, open uploads of a bucket), staged files, and files that the log took out and that are still there.
 
 use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use crate::error::LakeError;
 use crate::log::read_log;
 use crate::snapshot::fold;
+use crate::staged::staged_folder;
 use crate::storage::for_each;
 use crate::table::{Table, named_places};
 
@@ -39,6 +40,7 @@ impl Table {
         };
         // Listed before the log is read: what is committed in between is named there.
         let unfinished = storage.unfinished()?;
+        let staged = storage.list(&staged_folder())?;
         let visible = self.visible_files()?;
         let log = read_log(storage)?;
         let named = named_places(&log);
@@ -67,6 +69,13 @@ impl Table {
             let path = file.path.as_str();
             taken_out.contains(path) && !current.contains(path) && is_old(file.modified)
         });
+        for file in staged {
+            if is_old(file.modified) {
+                left.push(file);
+            } else {
+                report.kept.push(file.path);
+            }
+        }
         for_each(storage, &left, |file| storage.delete(&file.path))?;
         for file in left {
             report.removed_bytes += file.bytes;

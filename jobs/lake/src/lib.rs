@@ -7,6 +7,7 @@
 //! <lake>/<table>/_headworks/manifest.json                   the current version, in the form that COPY takes
 //! <lake>/<table>/_headworks/settled.json                    the version up to which all commits are finished
 //! <lake>/<table>/_headworks/pending/.hw-<attempt>-<n>.tmp   files that are not committed
+//! <lake>/<table>/_headworks/staged/<attempt>-<n>.parquet     rows on their way from one step of a job to the next
 //! <lake>/_quarantine/<source>/...                           bad records, a table of the same form
 //! ```
 //!
@@ -21,22 +22,26 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod candidate;
 mod commit;
 mod crash;
 mod error;
 mod evolve;
 mod gc;
+mod history;
 pub mod ledger;
 mod location;
 mod log;
 mod manifest;
 mod modes;
+mod overlap;
 pub mod partition;
 mod pending;
 mod quarantine;
 pub mod schema;
 mod settle;
 mod snapshot;
+mod staged;
 pub mod stats;
 pub mod storage;
 mod table;
@@ -51,13 +56,17 @@ pub use commit::{COMMIT_RACES_MAX, CommitError, CommitRequest, Committed};
 pub use crash::CrashPoint;
 pub use error::LakeError;
 pub use gc::GcReport;
+pub use history::{History, NotReplaceable, Replacement};
 pub use ledger::{Audit, AuditFailure, InputCounts, InputEntry};
 pub use location::{HEADWORKS_FOLDER, QUARANTINE_FOLDER, TableLocation, tables};
 pub use log::{LOG_V, LogEntry, Mode, iso8601};
 pub use manifest::{Manifest, ManifestEntry, ManifestMeta};
+pub use overlap::KeyRange;
 pub use pending::PendingFile;
 pub use quarantine::{BadRecord, QUARANTINE_BUFFER_BYTES_MAX, QuarantineWriter, quarantine_schema};
 pub use snapshot::{DataFile, Snapshot};
 pub use table::Table;
 pub use verify::{FOOTER_BYTES_MAX, Problem, VerifyReport};
-pub use writer::{Compression, PartitionedWriter, WriteOutcome, WriterConfig, table_schema};
+pub use writer::{
+    Compression, PartitionedWriter, SortColumn, WriteOutcome, WriterConfig, table_schema,
+};

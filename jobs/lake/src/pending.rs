@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::LakeError;
 use crate::partition::PartitionValues;
+use crate::staged::is_staged;
 use crate::stats::FileStats;
 use crate::storage::UploadToken;
 
@@ -36,8 +37,8 @@ impl PendingFile {
         }
     }
 
-    /// Checks that both paths stay inside the table, the one hidden and the other visible to readers. A manifest
-    /// row comes over the wire, and a commit renames and deletes by it.
+    /// Checks that both paths stay inside the table, the one hidden and the other visible to readers (or that of a
+    /// [staged](crate::Table::stage) file). A manifest row comes over the wire, and a commit renames and deletes by it.
     ///
     /// # Errors
     /// [`LakeError::Invalid`] names the path.
@@ -47,7 +48,8 @@ impl PendingFile {
         };
         let name = self.temp.rsplit('/').next().unwrap_or_default();
         let hidden = name.starts_with('.') && !name.ends_with(".parquet");
-        let visible = self.path.ends_with(".parquet") && !self.path.starts_with(['.', '_']);
+        let visible = self.path.ends_with(".parquet")
+            && (!self.path.starts_with(['.', '_']) || is_staged(&self.path));
         if UploadToken::is_one(&self.temp) {
             if UploadToken::parse(&self.temp)?.path != self.path {
                 return Err(refused(&self.temp));
@@ -73,7 +75,7 @@ fn refused(path: &str) -> LakeError {
 pub(crate) mod tests {
     use super::*;
 
-    fn pending(temp: &str, path: &str) -> PendingFile {
+    pub(crate) fn pending(temp: &str, path: &str) -> PendingFile {
         PendingFile {
             temp: temp.into(),
             path: path.into(),
@@ -93,6 +95,8 @@ pub(crate) mod tests {
             (good, "../a.parquet", false),
             (good, "/etc/a.parquet", false),
             (good, "_headworks/log/a.parquet", false),
+            (good, "_headworks/staged/a.parquet", true),
+            (good, "_headworks/staged/../a.parquet", false),
             (good, ".a.parquet", false),
             (good, "y=1/a.csv", false),
             ("x/../../.t", "a.parquet", false),

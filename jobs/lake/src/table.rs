@@ -10,6 +10,7 @@ use crate::location::TableLocation;
 use crate::log::{LogEntry, read_log};
 use crate::pending::PendingFile;
 use crate::snapshot::Snapshot;
+use crate::staged::is_staged;
 use crate::storage::{LakeStorage, StoredFile, for_each};
 
 /// A table of a lake. Cheap to clone; calls block on the disk or the network.
@@ -87,7 +88,13 @@ impl Table {
             .filter(|file| !named.contains(file.place()))
             .collect();
         let storage = self.storage.as_ref();
-        for_each(storage, &given_up, |file| storage.abort(&file.temp))?;
+        for_each(storage, &given_up, |file| {
+            storage.abort(&file.temp)?;
+            match is_staged(&file.path) {
+                true => storage.delete(&file.path),
+                false => Ok(()),
+            }
+        })?;
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use datafusion::physical_plan::Partitioning;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use futures::StreamExt;
 use futures::stream::once;
-use headworks_lake::{Compression, PartitionedWriter, TableLocation, WriterConfig};
+use headworks_lake::{Compression, PartitionedWriter, SortColumn, TableLocation, WriterConfig};
 use serde::{Deserialize, Serialize};
 
 use super::scan_report::lake_error;
@@ -34,6 +34,10 @@ pub struct WriteSpec {
     pub open_writers_max: usize,
     /// The column of split ids, if the model is row-wise; not written.
     pub split_column: Option<String>,
+    /// How the rows of each partition come sorted.
+    pub sorted_by: Vec<SortColumn>,
+    /// Whether the rows are on their way to a later wave of the model, not to the table.
+    pub staged: bool,
 }
 
 /// Writes its input; yields one row for each partition: the writer's name and
@@ -111,6 +115,8 @@ impl ExecutionPlan for LakeWriteExec {
                 compression: spec.compression,
                 open_writers_max: spec.open_writers_max,
                 split_column: spec.split_column.clone(),
+                sorted_by: spec.sorted_by.clone(),
+                staged: spec.staged,
                 ..WriterConfig::new(spec.table.clone(), attempt.clone())
             };
             // Dropped before `finish`, the writer removes what it wrote.

@@ -3,19 +3,23 @@
 
 use std::sync::Arc;
 
+use datafusion::arrow::compute::SortOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::datasource::physical_plan::FileScanConfigBuilder;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::Result;
 use datafusion::physical_expr::expressions::Column;
+use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::repartition::RepartitionExec;
+use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::unnest::UnnestExec;
 use datafusion::physical_plan::{
     ExecutionPlan, ExecutionPlanProperties, Partitioning, PhysicalExpr,
     replace_children_if_necessary,
 };
+use headworks_lake::SortColumn;
 use headworks_sources::SPLIT_COLUMN;
 
 use crate::nodes::{
@@ -123,6 +127,31 @@ pub(super) fn shuffle_by(
         plan,
         Partitioning::Hash(keys, partitions.max(1)),
     )?))
+}
+
+/// Sorts the rows of each partition of the plan; what does not fit into memory goes to the disk.
+///
+/// # Errors
+/// If a column is not in the plan's output.
+pub(super) fn sort_within(
+    plan: Arc<dyn ExecutionPlan>,
+    columns: &[SortColumn],
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let schema = plan.schema();
+    let mut exprs = Vec::with_capacity(columns.len());
+    for column in columns {
+        let index = schema.index_of(&column.name)?;
+        let options = SortOptions {
+            descending: column.descending,
+            nulls_first: !column.descending,
+        };
+        let expr = Arc::new(Column::new(&column.name, index));
+        exprs.push(PhysicalSortExpr::new(expr, options));
+    }
+    Ok(match LexOrdering::new(exprs) {
+        Some(ordering) => Arc::new(SortExec::new(ordering, plan).with_preserve_partitioning(true)),
+        None => plan,
+    })
 }
 
 /// Whether tasks' shares of a partitioned model would make small files.

@@ -1,12 +1,15 @@
 //! Tests that need several parts of the lake at once.
 
+mod candidate;
 mod commit;
 mod concurrent;
 mod crash;
 mod faults;
+mod history;
 mod modes;
 mod property;
 mod quarantine;
+mod staged;
 mod storages;
 mod support;
 mod upkeep;

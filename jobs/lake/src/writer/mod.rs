@@ -29,8 +29,8 @@ use route::Router;
 pub use columns::table_schema;
 pub use config::{
     ATTEMPT_BYTES_MAX, BUFFER_BYTES_MAX, Compression, DICTIONARY_BYTES_MAX, OPEN_WRITERS_MAX,
-    ROW_GROUP_BYTES_MAX, ROW_GROUP_ROWS_MAX, TARGET_FILE_BYTES, WriterConfig, ZSTD_LEVEL,
-    sanitised_attempt, writer_properties,
+    ROW_GROUP_BYTES_MAX, ROW_GROUP_ROWS_MAX, SortColumn, TARGET_FILE_BYTES, WriterConfig,
+    ZSTD_LEVEL, sanitised_attempt, writer_properties,
 };
 
 /// The number of closed files that one writer syncs at the same time.

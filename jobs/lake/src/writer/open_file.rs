@@ -11,6 +11,7 @@ use super::config::WriterConfig;
 use super::route::Partition;
 use crate::error::LakeError;
 use crate::pending::PendingFile;
+use crate::staged::staged_path;
 use crate::stats::from_footer;
 use crate::storage::{LakeStorage, Upload};
 
@@ -43,13 +44,16 @@ impl OpenFile {
         partition: Arc<Partition>,
         name: &str,
     ) -> Result<Self, LakeError> {
-        let separator = if partition.folder.is_empty() { "" } else { "/" };
-        let path = format!("{}{separator}{name}.parquet", partition.folder);
+        let path = match (config.staged, partition.folder.as_ref()) {
+            (true, _) => staged_path(name),
+            (false, "") => format!("{name}.parquet"),
+            (false, folder) => format!("{folder}/{name}.parquet"),
+        };
         let upload = storage.create(name, &path)?;
         let writer = ArrowWriter::try_new(
             Slot(Some(upload)),
             schema.clone(),
-            Some(config.properties()),
+            Some(config.properties(schema)),
         )
         .map_err(|error| LakeError::encode(&path, error))?;
         let schema = schema.clone();
