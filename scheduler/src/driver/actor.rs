@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures::FutureExt;
 use headworks_engine::api::{Engine, ModelRequest, Wave, WaveOutcome, WaveProgress};
 use headworks_lake::PendingFile;
+use headworks_lake::schema::SchemaEntry;
 use headworks_proto::v1;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -306,12 +307,24 @@ impl Driver {
     }
 
     fn commit(&self, work: CommitWork) -> Act {
-        let plan = self.state.run.as_ref().map(|run| run.plan.schema.clone());
+        let merge = self.request.as_ref().and_then(|r| r.merge.as_ref());
+        let schema = match merge {
+            // Files of a merge have all columns of the table; a merge that ran has found them to go together.
+            Some(merge) => merge
+                .table_schema()
+                .and_then(|schema| SchemaEntry::from_arrow(&schema))
+                .map(|entry| serde_json::json!(entry))
+                .unwrap_or_default(),
+            None => {
+                let run = self.state.run.as_ref();
+                run.map(|run| run.plan.schema.clone()).unwrap_or_default()
+            }
+        };
         let context = CommitContext {
             lake: self.state.spec.lake.clone(),
             job_id: self.state.job_id.clone(),
             model: self.state.spec.models[work.model].clone(),
-            schema: plan.unwrap_or_default(),
+            schema,
         };
         let locks = self.context.locks.clone();
         // The commit goes on though the job's task be dropped.

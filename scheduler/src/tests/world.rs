@@ -349,6 +349,7 @@ pub(crate) fn table(version: u64, world: &World, files: &[(&str, u64)]) -> Arc<S
         partition: Default::default(),
         stats: Default::default(),
         added_in: version,
+        schema: Arc::new(arrow::datatypes::Schema::empty()),
     });
     Arc::new(Snapshot {
         version,

@@ -69,11 +69,9 @@ impl<'a> Merge<'a> {
         })?;
         let location = TableLocation::new(&request.lake, name)
             .map_err(|e| EngineError::Configuration(e.to_string()))?;
-        let schema = match &input.current {
-            Some(current) => headworks_lake::schema::merge(&current.schema, &input.schema)
-                .map_err(|e| EngineError::Configuration(format!("model `{name}`: {e}")))?,
-            None => Arc::clone(&input.schema),
-        };
+        let schema = input
+            .table_schema()
+            .map_err(|e| EngineError::Configuration(format!("model `{name}`: {e}")))?;
         Ok(Self {
             request,
             location,
@@ -88,7 +86,8 @@ impl<'a> Merge<'a> {
 
     /// The staged rows, as a table.
     fn staged(&self) -> Arc<dyn TableProvider> {
-        let files = self.input.staged.iter().map(staged_file);
+        let files = self.input.staged.iter();
+        let files = files.map(|file| staged_file(file, &self.input.schema));
         let snapshot = Snapshot {
             version: 0,
             schema: Arc::clone(&self.input.schema),
@@ -230,7 +229,7 @@ impl<'a> Merge<'a> {
 }
 
 /// A staged file as a table's scan sees it.
-fn staged_file(file: &PendingFile) -> DataFile {
+fn staged_file(file: &PendingFile, schema: &SchemaRef) -> DataFile {
     DataFile {
         path: file.path.clone(),
         rows: file.rows,
@@ -238,6 +237,7 @@ fn staged_file(file: &PendingFile) -> DataFile {
         partition: file.partition.clone(),
         stats: file.stats.clone(),
         added_in: 0,
+        schema: Arc::clone(schema),
     }
 }
 
