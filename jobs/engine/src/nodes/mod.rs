@@ -4,6 +4,7 @@
 mod lake_write;
 mod ledger_filter;
 mod scan_report;
+mod sorted;
 mod stop;
 mod touched;
 mod unary;
@@ -13,6 +14,7 @@ mod upsert;
 pub use lake_write::{LakeWriteExec, WriteSpec};
 pub use ledger_filter::LedgerFilterExec;
 pub use scan_report::{ScanReportExec, source_of};
+pub(crate) use sorted::ordering;
 pub use stop::StopExec;
 pub use touched::{DATA_FILE_COLUMN, TouchedFilesExec};
 pub use unnest_report::{UnnestReportExec, UnnestSide};
