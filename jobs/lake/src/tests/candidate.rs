@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use arrow::array::{Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 
-use super::support::{Row, TestLake, batch, input, request, schema};
+use super::support::{Row, TestLake, batch, input, request, schema, sorted};
 use crate::log::Mode;
 use crate::partition::PartitionValues;
 use crate::writer::{PartitionedWriter, WriterConfig};
