@@ -254,6 +254,7 @@ FILE         SIZE  READ BY ONE TASK
             },
             reads_sources: vec!["awards".into()],
             reads_models: Vec::new(),
+            checks: Vec::new(),
         };
         assert_eq!(
             model_text(&model, &plan),

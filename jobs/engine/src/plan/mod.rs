@@ -1,6 +1,8 @@
 //! From a model's SQL to waves, and from a wave to the plan that runs.
 
 mod check;
+mod checks;
+mod column;
 mod lake_table;
 mod merge;
 mod names;
@@ -30,6 +32,7 @@ use headworks_spec::WriteMode;
 use crate::api::{EngineError, ModelPlan, ModelRequest, SettledSource, Wave};
 use crate::session;
 
+pub use checks::{check_plan, found_in_log, plan_checks};
 pub use lake_table::LakeTable;
 pub use names::Names;
 use options::{format_options, rename};
