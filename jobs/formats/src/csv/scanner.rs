@@ -13,7 +13,7 @@ use super::options::CsvOptions;
 use super::record::{Begins, Fault, Form, Parsed, RecordParser, Skipped, unescape};
 use crate::bytes::count_newlines;
 use crate::record::columns::RecordAt;
-use crate::record::nodes::NodeId;
+use crate::record::nodes::{NodeId, ROOT};
 use crate::record::tape::{Encoded, Op, Tape};
 use crate::record::{
     BadReason, BadRecord, OnBadRecord, ReadFailure, Split, SplitReport, Start, SyncKind, SyncPoint,
@@ -73,12 +73,20 @@ pub(super) struct Scanner {
     /// What is to be done with each field, but for those that nobody asks for.
     plan: Vec<(usize, Wanted)>,
     pub(super) tape: Tape,
+    /// Whether a record's entries are put into one for the record itself.
+    pub(super) enters_records: bool,
+    /// Whether the tape may hold many records, if they are flat.
+    pub(super) collects: bool,
+    /// Whether it does: of each record an entry for each step of the plan.
+    is_flat: bool,
     scratch: Vec<u8>,
     /// Whether a line begins at the position, and that was not looked at yet.
     begins_line: bool,
     first: Option<SyncPoint>,
     /// Up to where line ends are counted.
     counted: u64,
+    /// A place near the one that was asked for last, and the line ends before it in the split.
+    line: (u64, u64),
     /// Up to where the file's bytes are known to be characters.
     valid: u64,
     pub(super) report: SplitReport,
@@ -135,10 +143,14 @@ impl Scanner {
             parser: RecordParser::new(options.dialect(b'\n'), None, 0),
             plan: Vec::new(),
             tape: Tape::default(),
+            enters_records: false,
+            collects: false,
+            is_flat: false,
             scratch: Vec::new(),
             begins_line: false,
             first,
             counted: position,
+            line: (position, 0),
             valid: position,
             report: SplitReport::empty(split, first.unwrap_or(lost), lost),
         }
@@ -155,6 +167,8 @@ impl Scanner {
         *self = Self {
             tape: std::mem::take(&mut self.tape),
             scratch: std::mem::take(&mut self.scratch),
+            enters_records: self.enters_records,
+            collects: self.collects,
             ..Self::new(&self.options, split)
         };
     }
@@ -167,6 +181,11 @@ impl Scanner {
     /// Whether the split's start is a guess, so that what is found may be no record at all.
     pub(super) fn guesses(&self) -> bool {
         matches!(self.split.start, Start::Guess(_))
+    }
+
+    /// Whether good records are left on the tape until it is cleared.
+    pub(super) fn is_flat(&self) -> bool {
+        self.is_flat
     }
 
     /// Goes on in a buffer that begins at or before the position.
@@ -223,6 +242,9 @@ impl Scanner {
             .enumerate()
             .filter(|(_, wanted)| *wanted != Wanted::No)
             .collect();
+        let reads = |(_, wanted): &(usize, Wanted)| matches!(wanted, Wanted::Read(_));
+        self.is_flat =
+            self.collects && self.tape.rules.table.is_none() && self.plan.iter().all(reads);
         self.mode = match self.split.start {
             Start::Known(_) => Mode::Between,
             Start::Guess(at) if at >= head.data_start() => Mode::Guessing,
@@ -347,10 +369,9 @@ impl Scanner {
             Parsed::Incomplete => return Ok(Some(self.need_more(rest.len()))),
             Parsed::Bad { end, fault } => (end, fault),
             Parsed::Beyond { from, fault } => {
-                self.count_lines(buffer, self.position);
                 let raw = rest.get(..self.options.limits.raw_bytes_max.min(from));
                 let raw = raw.unwrap_or(rest).to_vec();
-                let (at, line) = (self.position, self.report.newlines);
+                let (at, line) = (self.position, self.line_of(buffer, self.position));
                 let bad = self.bad_record(at, line, &[], self.reason(fault));
                 self.mode = Mode::Passing(Box::new(Passing { bad, raw }));
                 self.report.read += 1;
@@ -365,7 +386,12 @@ impl Scanner {
     /// Leaves what is asked for of the record on the tape.
     #[inline]
     fn fill_tape(&mut self, record: &[u8]) {
-        self.tape.clear();
+        if !self.is_flat {
+            self.tape.clear();
+        }
+        if self.enters_records {
+            self.tape.push(Op::Enter, ROOT, (0, 0), Encoded::Plain);
+        }
         for (index, wanted) in &self.plan {
             let Some(field) = self.parser.fields.get(*index) else {
                 continue;
@@ -485,8 +511,8 @@ impl Scanner {
         reason: BadReason,
         buffer: Buffer<'_>,
     ) -> Result<Option<Step>, ReadFailure> {
-        self.count_lines(buffer, self.position);
-        let bad = self.bad_record(self.position, self.report.newlines, record, reason);
+        let line = self.line_of(buffer, self.position);
+        let bad = self.bad_record(self.position, line, record, reason);
         self.report.read += 1;
         self.advance(record.len());
         self.begins_line = true;
@@ -506,8 +532,8 @@ impl Scanner {
         reason: BadReason,
         buffer: Buffer<'_>,
     ) -> Result<Option<Step>, ReadFailure> {
-        self.count_lines(buffer, at.offset);
-        let bad = self.bad_record(at.offset, self.report.newlines, record, reason);
+        let line = self.line_of(buffer, at.offset);
+        let bad = self.bad_record(at.offset, line, record, reason);
         self.settle(bad)
     }
 
@@ -536,22 +562,36 @@ impl Scanner {
         self.position += by as u64;
     }
 
-    /// Counts the line ends up to an offset, at the latest before the buffer goes: most records need no line of their
-    /// own, and to count many at once is cheap.
+    /// Counts the line ends up to an offset, before the buffer goes: most records need no line of their own, and to
+    /// count many at once is cheap.
     pub(super) fn count_lines(&mut self, buffer: Buffer<'_>, to: u64) {
-        let uncounted = buffer.from(self.counted);
-        let length = (to - self.counted) as usize;
-        let uncounted = uncounted.get(..length).unwrap_or(uncounted);
-        let ours = self.split.end.saturating_sub(self.counted);
-        let ours = usize::try_from(ours).unwrap_or(usize::MAX);
-        let (inside, beyond) = uncounted.split_at(ours.min(uncounted.len()));
-        let count = |bytes: &[u8]| match self.parser.dialect.line_end {
+        let inside = to.min(self.split.end.max(self.counted));
+        self.report.newlines += self.line_ends(buffer, self.counted, inside);
+        self.report.newlines_past_end += self.line_ends(buffer, inside, to);
+        self.counted = to;
+        self.line = (to, self.report.newlines);
+    }
+
+    /// How many line ends of the split stand before a place in the buffer, and in the split.
+    fn line_of(&mut self, buffer: Buffer<'_>, offset: u64) -> u64 {
+        let (at, line) = self.line;
+        let line = if at <= offset {
+            line + self.line_ends(buffer, at, offset)
+        } else {
+            line - self.line_ends(buffer, offset, at)
+        };
+        self.line = (offset, line);
+        line
+    }
+
+    /// How many line ends stand between two places in the buffer.
+    fn line_ends(&self, buffer: Buffer<'_>, from: u64, to: u64) -> u64 {
+        let bytes = buffer.from(from);
+        let bytes = bytes.get(..(to - from) as usize).unwrap_or(bytes);
+        match self.parser.dialect.line_end {
             b'\n' => count_newlines(bytes),
             other => memchr::memchr_iter(other, bytes).count() as u64,
-        };
-        self.report.newlines += count(inside);
-        self.report.newlines_past_end += count(beyond);
-        self.counted = to;
+        }
     }
 
     fn need(&mut self, at_least: usize) -> Step {
