@@ -23,17 +23,20 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod candidate;
 mod commit;
 mod compact;
 mod crash;
 mod error;
 mod evolve;
 mod gc;
+mod history;
 pub mod ledger;
 mod location;
 mod log;
 mod manifest;
 mod modes;
+mod overlap;
 pub mod partition;
 mod pending;
 mod quarantine;
@@ -50,17 +53,20 @@ pub mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use candidate::copies_of;
 pub use commit::{COMMIT_RACES_MAX, CommitError, CommitRequest, Committed};
 pub use compact::{COMPACT_GROUP_BYTES_MAX, CompactReport, Compaction};
 #[doc(hidden)]
 pub use crash::CrashPoint;
 pub use error::LakeError;
 pub use gc::GcReport;
+pub use history::{History, NotReplaceable, Replacement};
 pub use ledger::{Audit, AuditFailure, InputCounts, InputEntry};
 pub use location::{HEADWORKS_FOLDER, QUARANTINE_FOLDER, TableLocation, tables, tables_begun};
 pub use log::{LOG_V, LogEntry, Mode, iso8601};
 pub use manifest::{Manifest, ManifestEntry, ManifestMeta};
-pub use pending::PendingFile;
+pub use overlap::KeyRange;
+pub use pending::{PendingCopy, PendingFile};
 pub use quarantine::{BadRecord, QUARANTINE_BUFFER_BYTES_MAX, QuarantineWriter, quarantine_schema};
 pub use snapshot::{DataFile, Snapshot};
 pub use table::Table;

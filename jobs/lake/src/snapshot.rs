@@ -7,6 +7,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use indexmap::IndexMap;
 
 use crate::error::LakeError;
+use crate::history::History;
 use crate::ledger::InputEntry;
 use crate::log::{LogEntry, Mode};
 use crate::partition::PartitionValues;
@@ -28,6 +29,8 @@ pub struct Snapshot {
     pub files: Vec<DataFile>,
     /// What the table took in since it was last overwritten, by path.
     pub inputs: IndexMap<String, InputEntry>,
+    /// Where the rows of its files come from.
+    pub history: History,
 }
 
 /// A data file of a table.
@@ -139,5 +142,6 @@ pub(crate) fn fold(entries: &[LogEntry]) -> Result<Option<Snapshot>, LakeError> 
         partition_columns_in_files: last.partition_columns_in_files,
         files,
         inputs,
+        history: History::of(entries),
     }))
 }

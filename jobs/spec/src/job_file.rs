@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::byte_size::ByteSize;
+use crate::check::Check;
 
 /// The pattern of the names of jobs, sources and models: `_` and `-` are allowed, but not at the same places.
 pub(crate) const NAME_PATTERN: &str = "^[A-Za-z_][A-Za-z0-9_-]*$";
@@ -102,7 +103,7 @@ pub struct Source {
     /// For `xml`: whether columns have the local names of elements and attributes, or those of the file, prefix and all.
     #[serde(default = "yes")]
     pub ignore_namespaces: bool,
-    /// Whether white space around a value is left out. Without it, it is in `xml` alone.
+    /// For `xml` and `csv`: whether white space around a value is left out. Without it, it is in `xml` and not in `csv`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ignore_surrounding_spaces: Option<bool>,
     /// A list of values that mean NULL, in columns of any type, such as `[NA, '-']`.
@@ -123,8 +124,7 @@ pub struct Source {
     /// For `xml`: what the names of columns made from attributes begin with.
     #[serde(default = "attribute_prefix")]
     pub attribute_prefix: String,
-    /// The name of the column that holds the text of an element which has attributes or children too; in `json`, the
-    /// value that stands where other records have an object.
+    /// For `xml`: the name of the column that holds the text of an element which has attributes or children too.
     #[serde(default = "value_tag")]
     #[schemars(length(min = 1))]
     pub value_tag: String,
@@ -313,7 +313,6 @@ pub enum OnUnknown {
 /// One table of the lake, made by one query.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[schemars(extend("x-not-yet" = ["sort_by"]))]
 pub struct Model {
     /// The path of a file with one SELECT or WITH query, relative to the job file; or, when it contains white space,
     /// the query itself.
@@ -325,6 +324,36 @@ pub struct Model {
     /// Whether the rows are added to the table or take the place of what it holds.
     #[serde(default)]
     pub mode: WriteMode,
+    /// For `upsert`, where it is required: the columns that tell one row from another, one or a list. No row may have
+    /// NULL in one of them.
+    #[serde(
+        default,
+        deserialize_with = "one_or_many",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    #[schemars(with = "OneOrMany")]
+    pub key: Vec<String>,
+    /// For `upsert`: the columns by which, of the rows with one key, the last one stays, one or a list, each `column`
+    /// or `column desc`; NULL comes before all values. Of equal rows the query's goes before the table's, and of several
+    /// rows of the query the one whose columns, in their order, are the greatest.
+    #[serde(
+        default,
+        deserialize_with = "one_or_many",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    #[schemars(with = "OneOrMany")]
+    pub order_by: Vec<String>,
+    /// The columns by which rows are sorted within each data file, one or a list, each `column` or `column desc`.
+    #[serde(
+        default,
+        deserialize_with = "one_or_many",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    #[schemars(with = "OneOrMany")]
+    pub sort_by: Vec<String>,
+    /// For `append`: what becomes of an input file that has changed since the table took it in.
+    #[serde(default)]
+    pub changed_files: ChangedFiles,
     /// A data file is closed at about this size.
     #[serde(default = "target_file_size")]
     pub target_file_size: ByteSize,
@@ -337,6 +366,9 @@ pub struct Model {
     /// Whether the partition columns are kept in the data files too, besides the names of the folders.
     #[serde(default)]
     pub partition_columns_in_files: bool,
+    /// What must be true of the table before it gets its new version, checked just before the commit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Check>,
 }
 
 impl Model {
@@ -346,10 +378,41 @@ impl Model {
             sql: sql.into(),
             partition_by: Vec::new(),
             mode: WriteMode::default(),
+            key: Vec::new(),
+            order_by: Vec::new(),
+            sort_by: Vec::new(),
+            changed_files: ChangedFiles::default(),
             target_file_size: target_file_size(),
             compression: Compression::default(),
             distribute: Distribute::default(),
             partition_columns_in_files: false,
+            checks: Vec::new(),
+        }
+    }
+}
+
+/// A column of `order_by` or `sort_by`, and its direction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SortColumn<'a> {
+    /// The column.
+    pub name: &'a str,
+    /// Whether the greatest value comes first.
+    pub descending: bool,
+}
+
+impl<'a> SortColumn<'a> {
+    /// Reads `column`, `column asc` or `column desc`; the words in any case.
+    pub fn parse(text: &'a str) -> Self {
+        let text = text.trim();
+        let direction = text.rsplit_once(char::is_whitespace);
+        let (name, descending) = match direction {
+            Some((name, word)) if word.eq_ignore_ascii_case("desc") => (name, true),
+            Some((name, word)) if word.eq_ignore_ascii_case("asc") => (name, false),
+            _ => (text, false),
+        };
+        SortColumn {
+            name: name.trim_end(),
+            descending,
         }
     }
 }
@@ -357,13 +420,29 @@ impl Model {
 /// How a model's rows meet those that its table holds already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(extend("x-not-yet" = ["upsert"]))]
 pub enum WriteMode {
     /// The rows are added; inputs that the table has taken in before are left out.
     Append,
     /// The rows take the place of all that the table holds.
     #[default]
     Overwrite,
+    /// The rows take the place of what the table holds in the partitions that they lie in; needs `partition_by`.
+    OverwritePartitions,
+    /// Each row takes the place of the table's row with the same `key`, or is added; needs `key`.
+    Upsert,
+}
+
+/// What becomes of an input file that has changed since the table took it in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangedFiles {
+    /// It is taken in as a new file, with a warning; the rows of its earlier content stay.
+    #[default]
+    Append,
+    /// The rows of its earlier content leave the table, and those of its content now come in.
+    Replace,
+    /// The job fails before it reads anything, and names the files.
+    Error,
 }
 
 /// Compression of Parquet pages.
@@ -482,14 +561,16 @@ fn wave_retries_max() -> u32 {
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 #[schemars(inline)]
-enum OneOrMany {
+pub(crate) enum OneOrMany {
     /// One.
     One(#[schemars(length(min = 1))] String),
     /// Several.
     Many(#[schemars(length(min = 1), inner(length(min = 1)))] Vec<String>),
 }
 
-fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+pub(crate) fn one_or_many<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<String>, D::Error> {
     Ok(match OneOrMany::deserialize(deserializer)? {
         OneOrMany::One(text) => vec![text],
         OneOrMany::Many(texts) => texts,

@@ -1,9 +1,10 @@
 //! A committed table of the lake, as SQL sees it: exactly the files of one version.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::ScalarValue;
 use datafusion::datasource::TableType;
@@ -18,6 +19,8 @@ use headworks_lake::{DataFile, Snapshot, TableLocation};
 use headworks_sources::parquet::groups;
 use headworks_sources::places::{object_path, store_url};
 
+use crate::nodes::DATA_FILE_COLUMN;
+
 /// One version of a table.
 #[derive(Debug)]
 pub struct LakeTable {
@@ -25,6 +28,8 @@ pub struct LakeTable {
     folder: String,
     snapshot: Arc<Snapshot>,
     table: TableSchema,
+    /// For a scan of some of the files that says which of them a row is of: their places in the snapshot.
+    numbered: Option<BTreeSet<u32>>,
 }
 
 impl LakeTable {
@@ -52,10 +57,34 @@ impl LakeTable {
             folder: location.folder(),
             snapshot,
             table,
+            numbered: None,
         }
     }
 
-    fn partitioned(&self, file: &DataFile) -> Result<PartitionedFile> {
+    /// The same, of the files at these places in the snapshot alone, and with the place of a row's file in the column
+    /// [`DATA_FILE_COLUMN`].
+    #[must_use]
+    pub fn numbered(mut self, files: BTreeSet<u32>) -> Self {
+        let folders = self.table.table_partition_cols().iter().cloned();
+        let number = Field::new(DATA_FILE_COLUMN, DataType::UInt32, false);
+        let constant: Vec<FieldRef> = folders.chain([Arc::new(number)]).collect();
+        self.table = TableSchema::builder(Arc::clone(self.table.file_schema()))
+            .with_table_partition_cols(constant)
+            .build();
+        self.numbered = Some(files);
+        self
+    }
+
+    /// The files that are scanned, with their places in the snapshot.
+    fn files(&self) -> impl Iterator<Item = (u32, &DataFile)> {
+        let all = (0u32..).zip(&self.snapshot.files);
+        all.filter(|(place, _)| {
+            let numbered = self.numbered.as_ref();
+            numbered.is_none_or(|numbered| numbered.contains(place))
+        })
+    }
+
+    fn partitioned(&self, place: u32, file: &DataFile) -> Result<PartitionedFile> {
         let mut partitioned = PartitionedFile::new(String::new(), file.bytes);
         partitioned.object_meta.location = object_path(&format!("{}/{}", self.folder, file.path));
         let value = |field: &Field| match file.partition.get(field.name()).and_then(Option::as_ref)
@@ -67,7 +96,10 @@ impl LakeTable {
             .table
             .table_partition_cols()
             .iter()
-            .map(|field| value(field))
+            .map(|field| match field.name().as_str() {
+                DATA_FILE_COLUMN => Ok(ScalarValue::UInt32(Some(place))),
+                _ => value(field),
+            })
             .collect::<Result<_>>()?;
         Ok(partitioned)
     }
@@ -97,9 +129,9 @@ impl TableProvider for LakeTable {
         _filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let files = self.snapshot.files.iter();
+        let files = self.files();
         let files = files
-            .map(|file| self.partitioned(file))
+            .map(|(place, file)| self.partitioned(place, file))
             .collect::<Result<_>>()?;
         let source = Arc::new(ParquetSource::new(self.table.clone()));
         let store = store_url("lake", std::iter::once(self.folder.as_str()))

@@ -1,9 +1,13 @@
 //! From a model's SQL to waves, and from a wave to the plan that runs.
 
 mod check;
+mod checks;
+mod column;
 mod lake_table;
+mod merge;
 mod names;
 mod options;
+mod output;
 mod physical;
 mod rowwise;
 mod settle;
@@ -18,17 +22,17 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, displayable};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement as DfStatement;
-use headworks_lake::{Compression, TableLocation};
+use headworks_lake::TableLocation;
 use headworks_sources::cut::{CutOptions, SPLIT_BYTES_MIN, cut};
 use headworks_sources::parquet::ParquetTable;
 use headworks_sources::scan::QuarantineTarget;
 use headworks_sources::{SPLIT_COLUMN, ScanSpec, SourceError, SourceTable, SplitSpec, heads};
-use headworks_spec::Distribute;
+use headworks_spec::WriteMode;
 
 use crate::api::{EngineError, ModelPlan, ModelRequest, SettledSource, Wave};
-use crate::nodes::WriteSpec;
 use crate::session;
 
+pub use checks::{check_plan, found_in_log, plan_checks};
 pub use lake_table::LakeTable;
 pub use names::Names;
 use options::{format_options, rename};
@@ -67,8 +71,18 @@ pub async fn wave_plan(
     wave: &Wave,
     slots: u32,
 ) -> Result<(Arc<SessionContext>, Arc<dyn ExecutionPlan>), EngineError> {
+    if let Some(step) = &wave.merge {
+        let (ctx, physical) = merge::plan(request, step, slots).await?;
+        return Ok((Arc::new(ctx), physical));
+    }
     let planned = Planned::new(request, &wave.splits, slots).await?;
     Ok((Arc::new(planned.ctx), planned.physical))
+}
+
+/// How many partitions a shuffle makes.
+fn shuffle_partitions(request: &ModelRequest, slots: u32) -> u32 {
+    let asked = request.tuning.shuffle_partitions;
+    asked.unwrap_or(slots * SHUFFLE_PARTITIONS_PER_SLOT).max(1)
 }
 
 /// The same request, if the job asks for splits so small that files are cut
@@ -111,6 +125,7 @@ fn cut_waves(request: &ModelRequest, row_wise: bool, slots: u32) -> Vec<Wave> {
                 index,
                 bytes: bytes(&splits),
                 splits: BTreeMap::from([(name.clone(), splits)]),
+                merge: None,
             })
             .collect();
     }
@@ -129,6 +144,7 @@ fn cut_waves(request: &ModelRequest, row_wise: bool, slots: u32) -> Vec<Wave> {
         index: 0,
         bytes: splits.values().map(|s| bytes(s)).sum(),
         splits,
+        merge: None,
     }]
 }
 
@@ -150,11 +166,7 @@ impl Planned {
         let in_model = |e: &dyn std::fmt::Display| {
             EngineError::Configuration(format!("model `{}` ({}): {e}", model.name, model.sql.path))
         };
-        let partitions = request
-            .tuning
-            .shuffle_partitions
-            .unwrap_or(slots * SHUFFLE_PARTITIONS_PER_SLOT)
-            .max(1);
+        let partitions = shuffle_partitions(request, slots);
         let ctx = session::planner(partitions as usize)
             .map_err(|e| EngineError::Engine(e.to_string()))?;
         let mut names = Names::default();
@@ -197,21 +209,14 @@ impl Planned {
             .and_then(|physical| physical::add_counters(physical, row_wise))
             .map_err(|e| in_model(&plain(&e)))?;
         let schema = without_split_column(&physical.schema());
-        for column in &model.options.partition_by {
-            if schema.index_of(column).is_err() {
-                let columns: Vec<&str> =
-                    schema.fields().iter().map(|f| f.name().as_str()).collect();
-                return Err(in_model(&format!(
-                    "partition_by names `{column}`, which the SQL does not give; its columns are {}",
-                    columns.join(", ")
-                )));
-            }
-        }
+        output::check_columns(&model.options, &schema).map_err(|e| in_model(&e))?;
         let entry =
             headworks_lake::schema::SchemaEntry::from_arrow(&schema).map_err(|e| in_model(&e))?;
-        let physical =
-            bring_together(physical, request, partitions).map_err(|e| in_model(&plain(&e)))?;
-        let physical = physical::write(physical, write_spec(request, row_wise)?);
+        let physical = match model.options.mode {
+            // Merged with the table's rows by later waves.
+            WriteMode::Upsert => output::stage(physical, request, row_wise)?,
+            _ => output::write(physical, request, partitions, row_wise)?,
+        };
         let schema = serde_json::to_value(entry).map_err(|e| EngineError::Engine(e.to_string()))?;
         Ok(Self {
             ctx,
@@ -220,42 +225,6 @@ impl Planned {
             schema,
         })
     }
-}
-
-fn bring_together(
-    plan: Arc<dyn ExecutionPlan>,
-    request: &ModelRequest,
-    partitions: u32,
-) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
-    let options = &request.model.options;
-    let shuffle = match options.distribute {
-        Distribute::None => false,
-        Distribute::Hash => !options.partition_by.is_empty(),
-        Distribute::Auto => !options.partition_by.is_empty() && physical::would_scatter(&plan),
-    };
-    if shuffle {
-        physical::shuffle_by(plan, &options.partition_by, partitions as usize)
-    } else {
-        Ok(plan)
-    }
-}
-
-fn write_spec(request: &ModelRequest, row_wise: bool) -> Result<WriteSpec, EngineError> {
-    let options = &request.model.options;
-    Ok(WriteSpec {
-        table: TableLocation::new(&request.lake, &request.model.name)
-            .map_err(|e| EngineError::Configuration(e.to_string()))?,
-        partition_by: options.partition_by.clone(),
-        partition_columns_in_files: options.partition_columns_in_files,
-        target_file_bytes: options.target_file_size.bytes(),
-        compression: match options.compression {
-            headworks_spec::Compression::Zstd => Compression::default(),
-            headworks_spec::Compression::Snappy => Compression::Snappy,
-            headworks_spec::Compression::None => Compression::None,
-        },
-        open_writers_max: request.tuning.open_writers_max as usize,
-        split_column: row_wise.then(|| SPLIT_COLUMN.to_owned()),
-    })
 }
 
 /// A source as SQL sees it: the splits of a wave, or all files of a look-up table.

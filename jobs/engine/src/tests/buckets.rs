@@ -56,6 +56,7 @@ fn commit(table: &TableLocation, mode: Mode, batch: &RecordBatch, files: Vec<Pen
         inputs: Vec::new(),
         audit: Audit::Coverage,
         job_failed: false,
+        checked: None,
     });
     assert_eq!(done.unwrap().version, base + 1);
 }
@@ -114,6 +115,7 @@ async fn executors_write_to_a_bucket_and_models_and_queries_read_it() {
             inputs: Vec::new(),
             audit: Audit::Coverage,
             job_failed: false,
+            checked: None,
         })
     });
     assert_eq!(done.await.unwrap().unwrap().rows, RECORDS);

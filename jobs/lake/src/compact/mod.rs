@@ -117,6 +117,7 @@ impl Table {
             inputs: Vec::new(),
             audit: Audit::Coverage,
             job_failed: false,
+            checked: None,
         };
         match self.commit(&request) {
             Ok(done) => Ok(CompactReport {

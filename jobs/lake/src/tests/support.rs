@@ -164,6 +164,7 @@ pub(super) fn request(id: &str, mode: Mode, base: u64, files: Vec<PendingFile>) 
         inputs: vec![input(id, rows)],
         audit: Audit::Records,
         job_failed: false,
+        checked: None,
     }
 }
 
@@ -318,6 +319,10 @@ impl LakeStorage for FaultyStorage {
 
     fn unfinished(&self) -> Result<Vec<Unfinished>, LakeError> {
         self.disk.unfinished()
+    }
+
+    fn pending_path(&self, token: &str) -> Result<String, LakeError> {
+        self.disk.pending_path(token)
     }
 
     fn persist(&self, paths: &[&str]) -> Result<(), LakeError> {
