@@ -86,7 +86,7 @@ fn days_come_one_after_another_and_each_is_taken_in_once() {
     let truth = stocks::generate(&options, &all).unwrap();
     let arrived = place.path("arrived");
     std::fs::create_dir(&arrived).unwrap();
-    let last_days = |file: &str| file >= "2025/11/17/";
+    let last_days = |file: &str| file >= "2025/12/01/";
     let early = copy_files(&all, &arrived, |file| {
         file != folder::TRUTH_FILE && !last_days(file)
     });
