@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use headworks_formats::SplitReport;
-use headworks_lake::{PendingFile, Snapshot, WriteOutcome};
+use headworks_lake::{LakeError, PendingFile, Snapshot, WriteOutcome};
 use headworks_sources::{InputFile, SourceSchema, SplitSpec};
 use headworks_spec::{Format, ModelSpec, SourceSpec};
 use serde::{Deserialize, Serialize};
@@ -56,6 +56,19 @@ pub struct MergeInput {
     pub staged: Vec<PendingFile>,
     /// Their schema.
     pub schema: SchemaRef,
+}
+
+impl MergeInput {
+    /// The columns of the table after the merge: those that it has, and those of the new rows.
+    ///
+    /// # Errors
+    /// `LakeError::Invalid` names a column whose types do not go together.
+    pub fn table_schema(&self) -> Result<SchemaRef, LakeError> {
+        match &self.current {
+            Some(current) => headworks_lake::schema::merge(&current.schema, &self.schema),
+            None => Ok(Arc::clone(&self.schema)),
+        }
+    }
 }
 
 /// What a wave of an upsert does once the model's rows are staged.

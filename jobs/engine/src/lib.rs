@@ -18,6 +18,7 @@ pub mod report;
 pub mod scheduler;
 pub mod session;
 pub mod sql;
+mod stores;
 
 #[cfg(test)]
 mod tests;

@@ -64,6 +64,35 @@ pub(crate) fn find_value_end(bytes: &[u8], from: usize, quote: u8) -> Option<usi
     rest.iter().position(ends).map(|i| at + i)
 }
 
+/// The first byte at or after `from` that ends a string of JSON or calls for a closer look at it: a quote, a backslash,
+/// or a control character.
+#[inline(always)]
+pub(crate) fn find_string_end(bytes: &[u8], from: usize) -> Option<usize> {
+    let zero_bytes = |word: u64| word.wrapping_sub(LOW_BITS) & !word & HIGH_BITS;
+    let mut at = from;
+    for _ in 0..WORDS_MAX {
+        let Some(word) = word(bytes, at) else {
+            break;
+        };
+        // As in `find_lt`: of each search the lowest hit is right, and so is the lowest of all.
+        let control = word.wrapping_sub(LOW_BITS * 0x20) & !word & HIGH_BITS;
+        let found = zero_bytes(word ^ (LOW_BITS * b'"' as u64))
+            | zero_bytes(word ^ (LOW_BITS * b'\\' as u64))
+            | control;
+        if found != 0 {
+            return Some(at + (found.trailing_zeros() / 8) as usize);
+        }
+        at += 8;
+    }
+    find_string_end_far(bytes, at)
+}
+
+#[inline(never)]
+fn find_string_end_far(bytes: &[u8], from: usize) -> Option<usize> {
+    let ends = |byte| u8::from(byte == b'"') | u8::from(byte == b'\\') | u8::from(byte < 0x20);
+    find_in_blocks(bytes.get(from..)?, ends).map(|i| from + i)
+}
+
 #[inline(never)]
 fn find_lt_far(bytes: &[u8], from: usize) -> Option<usize> {
     find_in_blocks(bytes.get(from..)?, |byte| u8::from(byte == b'<')).map(|i| from + i)
@@ -155,7 +184,7 @@ mod tests {
     fn they_agree_with_the_obvious_ways() {
         let mut random = fastrand::Rng::with_seed(5);
         for _ in 0..20_000 {
-            let letters: &[u8] = b"<;= \n\x00\x80\xBCab&\r\"'\x1F\x9F\xA2";
+            let letters: &[u8] = b"<;= \n\x00\x80\xBCab&\r\"'\x1F\x9F\xA2\\\xDC";
             let length = random.usize(..200);
             let common = random.u8(1..40);
             let mut bytes = vec![b'a'; length];
@@ -177,6 +206,11 @@ mod tests {
                     rest.iter().position(ends).map(|i| from + i)
                 );
             }
+            let ends = |b: &u8| matches!(*b, b'"' | b'\\') || *b < b' ';
+            assert_eq!(
+                find_string_end(&bytes, from),
+                rest.iter().position(ends).map(|i| from + i)
+            );
             let special = rest.iter().position(|b| matches!(b, b'&' | b'\r'));
             assert_eq!(find_special(rest), special);
             assert_eq!(

@@ -1,11 +1,13 @@
 //! What a table will be once a commit is made: for those who look before they commit.
 //!
 //! The candidate is folded from the log and from the very entry that the commit would put, so it is what the commit
-//! makes, whatever the mode. Its new files stand under the names at which they can be read now.
+//! makes, whatever the mode. Its new files stand under the names at which they can be read now: a disk's hidden
+//! temporaries, or, in a bucket, the copies that were written for this, which are staged first.
 
 use crate::commit::{CommitError, CommitRequest, check_files};
 use crate::error::LakeError;
 use crate::modes::check_request;
+use crate::pending::PendingFile;
 use crate::settle::Settled;
 use crate::snapshot::{Snapshot, fold};
 use crate::table::Table;
@@ -24,6 +26,8 @@ impl Table {
             .map_err(refused)?;
         let settled = self.settle().map_err(refused)?;
         self.check_mode(request, settled.as_ref())?;
+        let copies: Vec<PendingFile> = copies_of(&request.files).collect();
+        self.stage(&copies).map_err(refused)?;
         self.fold_with(request, settled).map_err(refused)
     }
 
@@ -33,13 +37,21 @@ impl Table {
         settled: Option<Settled>,
     ) -> Result<Snapshot, LakeError> {
         let mut entry = self.next_entry(request, settled.as_ref())?;
-        for file in &mut entry.add {
-            file.path = self.storage.pending_path(&file.temp)?;
+        for (file, wanted) in entry.add.iter_mut().zip(&request.files) {
+            file.path = match &wanted.copy {
+                Some(copy) => copy.path.clone(),
+                None => self.storage.pending_path(&file.temp)?,
+            };
         }
         let mut log = settled.map(|settled| settled.log).unwrap_or_default();
         log.push(entry);
         fold(&log)?.ok_or_else(|| LakeError::invalid("an empty log", "please report it"))
     }
+}
+
+/// The copies of files, to be discarded when nobody will look at them any more.
+pub fn copies_of(files: &[PendingFile]) -> impl Iterator<Item = PendingFile> {
+    files.iter().filter_map(PendingFile::staged_copy)
 }
 
 impl Snapshot {

@@ -300,7 +300,15 @@ impl Table {
             schema,
             partition_by: request.partition_by.clone(),
             partition_columns_in_files: request.partition_columns_in_files,
-            add: request.files.clone(),
+            // The log is for good; copies are not.
+            add: request
+                .files
+                .iter()
+                .map(|file| PendingFile {
+                    copy: None,
+                    ..file.clone()
+                })
+                .collect(),
             remove,
             inputs: request.inputs.clone(),
         })

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use headworks_engine::api::{ModelPlan, Wave};
-use headworks_lake::{Audit, InputEntry, Snapshot};
+use headworks_lake::{Audit, InputEntry, Snapshot, copies_of};
 use headworks_spec::{Format, OnBadRecord, OnUnknown, WriteMode};
 
 use super::action::{Action, CommitWork, ModelWork, Record};
@@ -331,8 +331,10 @@ pub(super) fn committed(
     if let Some(line) = unsettled {
         state.warnings.note(line);
     }
+    let copies: Vec<_> = copies_of(&run.files).collect();
     run.files.clear();
-    let surplus = run.take_files();
+    let mut surplus = run.take_files();
+    surplus.files.extend(copies);
     if !is_empty(&surplus) {
         actions.push(Action::Discard {
             model,

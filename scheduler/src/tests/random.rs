@@ -151,7 +151,7 @@ fn trouble_for(rng: &mut Rng, desk: &Desk, awaited: Option<&Action>) -> Option<E
                 executor_lost: rng.bool(),
             }
         }
-        (0 | 1, Phase::Committing { model })
+        (1, Phase::Committing { model })
             if rng.bool() && !desk.state.spec.models[model].checks.is_empty() =>
         {
             Event::MovedOn("trouble".into())

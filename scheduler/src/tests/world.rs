@@ -275,6 +275,7 @@ pub(crate) fn pending(name: &str, rows: u64) -> PendingFile {
         bytes: rows * 8,
         partition: Default::default(),
         stats: Default::default(),
+        copy: None,
     }
 }
 

@@ -181,5 +181,11 @@ fn signed(n: u64) -> i64 {
 
 /// A failure of the lake inside a task.
 pub(super) fn lake_error(error: headworks_lake::LakeError) -> DataFusionError {
-    TaskError::new(ErrorClass::Lake, error.to_string()).into_datafusion()
+    // A store that was busy for longer than its client waits may be well when the wave runs again.
+    let class = if error.is_transient() {
+        ErrorClass::Engine
+    } else {
+        ErrorClass::Lake
+    };
+    TaskError::new(class, error.to_string()).into_datafusion()
 }

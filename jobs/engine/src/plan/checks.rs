@@ -23,7 +23,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, cast, ident, lit};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::{DataFrame, SessionContext};
 use headworks_lake::{Snapshot, TableLocation};
-use headworks_spec::{CheckRule, CheckSpec};
+use headworks_spec::{CheckRule, CheckSpec, ModelSpec};
 
 use super::column::{FoundColumn, find_column};
 use super::{LakeTable, Names, SHUFFLE_PARTITIONS_PER_SLOT, check, logical_plan, plain, register};
@@ -78,6 +78,12 @@ pub fn found_in_log(request: &CheckRequest, check: usize) -> Option<CheckFinding
     };
     // A column that has NULLs is asked for the rows, as examples.
     passes.then(CheckFindings::default)
+}
+
+/// Whether a model has checks that look at rows, and not at the log alone.
+pub(super) fn read_rows(model: &ModelSpec) -> bool {
+    let reads = |check: &CheckSpec| !matches!(check.rule, CheckRule::RowCount { .. });
+    model.checks.iter().any(reads)
 }
 
 /// The plan of a check, and the session to run it in.
@@ -163,7 +169,7 @@ impl Checked<'_> {
         snapshot: &Arc<Snapshot>,
     ) -> Result<(), String> {
         let location = TableLocation::new(&self.request.lake, name).map_err(|e| e.to_string())?;
-        let table = LakeTable::new(&location.root(), Arc::clone(snapshot));
+        let table = LakeTable::new(&location, Arc::clone(snapshot));
         names.add_table(name, &table.schema(), false);
         register(self.ctx, name, Arc::new(table)).map_err(|e| plain(&e))
     }

@@ -12,20 +12,20 @@ use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::{FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
-use datafusion::error::Result;
-use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
-use headworks_lake::{DataFile, Snapshot};
+use headworks_lake::{DataFile, Snapshot, TableLocation};
 use headworks_sources::parquet::groups;
-use headworks_sources::places::object_path;
+use headworks_sources::places::{object_path, store_url};
 
 use crate::nodes::DATA_FILE_COLUMN;
 
 /// One version of a table.
 #[derive(Debug)]
 pub struct LakeTable {
-    root: String,
+    /// Absolute, or `s3://bucket/...`.
+    folder: String,
     snapshot: Arc<Snapshot>,
     table: TableSchema,
     /// For a scan of some of the files that says which of them a row is of: their places in the snapshot.
@@ -33,9 +33,9 @@ pub struct LakeTable {
 }
 
 impl LakeTable {
-    /// The version that `snapshot` describes, below the folder `root`.
+    /// The version that `snapshot` describes, of the table in this place.
     #[must_use]
-    pub fn new(root: &std::path::Path, snapshot: Arc<Snapshot>) -> Self {
+    pub fn new(location: &TableLocation, snapshot: Arc<Snapshot>) -> Self {
         let partition_by = |name: &String| {
             !snapshot.partition_columns_in_files && snapshot.partition_by.contains(name)
         };
@@ -54,7 +54,7 @@ impl LakeTable {
             .with_table_partition_cols(ordered)
             .build();
         Self {
-            root: root.to_string_lossy().into_owned(),
+            folder: location.folder(),
             snapshot,
             table,
             numbered: None,
@@ -86,7 +86,7 @@ impl LakeTable {
 
     fn partitioned(&self, place: u32, file: &DataFile) -> Result<PartitionedFile> {
         let mut partitioned = PartitionedFile::new(String::new(), file.bytes);
-        partitioned.object_meta.location = object_path(&format!("{}/{}", self.root, file.path));
+        partitioned.object_meta.location = object_path(&format!("{}/{}", self.folder, file.path));
         let value = |field: &Field| match file.partition.get(field.name()).and_then(Option::as_ref)
         {
             Some(text) => ScalarValue::try_from_string(text.clone(), field.data_type()),
@@ -134,7 +134,9 @@ impl TableProvider for LakeTable {
             .map(|(place, file)| self.partitioned(place, file))
             .collect::<Result<_>>()?;
         let source = Arc::new(ParquetSource::new(self.table.clone()));
-        let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
+        let store = store_url("lake", std::iter::once(self.folder.as_str()))
+            .map_err(|error| DataFusionError::Plan(error.to_string()))?;
+        let config = FileScanConfigBuilder::new(store, source)
             .with_file_groups(groups(files, state.config().target_partitions()))
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)

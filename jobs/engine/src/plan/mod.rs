@@ -179,7 +179,7 @@ impl Planned {
         for (name, snapshot) in &request.tables {
             let location = TableLocation::new(&request.lake, name)
                 .map_err(|e| EngineError::Lake(e.to_string()))?;
-            let table = LakeTable::new(&location.root(), Arc::clone(snapshot));
+            let table = LakeTable::new(&location, Arc::clone(snapshot));
             names.add_table(name, &TableProvider::schema(&table), false);
             register(&ctx, name, Arc::new(table)).map_err(|e| in_model(&e))?;
         }

@@ -20,7 +20,6 @@ use ballista_scheduler::cluster::memory::InMemoryJobState;
 use ballista_scheduler::config::{SchedulerConfig, TaskDistributionPolicy};
 use ballista_scheduler::metrics::default_metrics_collector;
 use ballista_scheduler::scheduler_server::{JobIdGenerator, SchedulerServer};
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
 use headworks_lake::{Table, TableLocation};
 use headworks_proto::v1::cluster_service_server::ClusterServiceServer;
@@ -149,12 +148,7 @@ impl EngineScheduler {
         let state = Arc::new(SlotState::new(options.guards));
         let job_state = Arc::new(InMemoryJobState::new(
             config.scheduler_id.clone(),
-            Arc::new(|config| {
-                Ok(session::state(
-                    config,
-                    RuntimeEnvBuilder::new().build_arc()?,
-                ))
-            }),
+            Arc::new(|config| Ok(session::state(config, session::runtime()?))),
             Arc::new(|| session::config(1)),
         ));
         let cluster = BallistaCluster::new(Arc::clone(&state) as _, Arc::clone(&job_state) as _);

@@ -196,19 +196,16 @@ impl RecordParser {
             };
             begins = Begins::Field;
             let start = at;
-            let mut form = Form::Bare;
-            let mut text = (at, at);
             if let Some((quote, from)) = quoted {
-                match self.closing(view, from) {
+                let (text, form) = match self.closing(view, from) {
                     Closing::Incomplete => return Parsed::Incomplete,
                     Closing::None => return self.unclosed(view, quote, from, fault),
-                    Closing::At { quote, escaped } => {
-                        form = if escaped { Form::Escaped } else { Form::Quoted };
-                        text = (from, quote);
-                        at = quote + 1;
-                    }
-                }
-                match self.after(view, at) {
+                    Closing::At { quote, escaped } => (
+                        (from, quote),
+                        if escaped { Form::Escaped } else { Form::Quoted },
+                    ),
+                };
+                match self.after(view, text.1 + 1) {
                     After::Delimiter(next) => {
                         self.push(text, form);
                         at = next;
@@ -432,9 +429,8 @@ impl RecordParser {
     /// The end of a text before a line end, or before the end of the file: a carriage return there belongs to it.
     #[inline(always)]
     fn without_return(&self, bytes: &[u8], start: usize, end: usize) -> usize {
-        let returns = end > start
-            && self.dialect.line_end == b'\n'
-            && bytes.get(end - 1) == Some(&b'\r');
+        let returns =
+            end > start && self.dialect.line_end == b'\n' && bytes.get(end - 1) == Some(&b'\r');
         end - usize::from(returns)
     }
 
@@ -506,7 +502,9 @@ pub(super) fn unescape(text: &[u8], dialect: &Dialect, out: &mut Vec<u8>) {
     while let Some(at) = memchr::memchr2(quote, escape, rest) {
         let (before, after) = rest.split_at(at);
         out.extend_from_slice(before);
-        let escapes = after.get(1).is_some_and(|next| *next == quote || *next == escape);
+        let escapes = after
+            .get(1)
+            .is_some_and(|next| *next == quote || *next == escape);
         let (kept, after) = after.split_at(1 + usize::from(escapes));
         out.extend(kept.last());
         rest = after;

@@ -288,6 +288,12 @@ pub enum BadReason {
         /// The column.
         path: String,
     },
+    /// A document has nothing where its records should stand.
+    #[error("the document has nothing at `{path}`")]
+    NoRecords {
+        /// Where they should stand.
+        path: String,
+    },
     /// Markup between records (a comment, say) never ends.
     #[error("the {what} that begins at byte {at} does not end before the end of the file")]
     Endless {
@@ -312,7 +318,7 @@ impl BadReason {
             | Self::Value { at, .. }
             | Self::Repeated { at, .. }
             | Self::Endless { at, .. } => Some(*at),
-            Self::TooLarge { .. } => None,
+            Self::TooLarge { .. } | Self::NoRecords { .. } => None,
         }
     }
 }

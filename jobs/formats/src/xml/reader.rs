@@ -168,7 +168,7 @@ impl XmlReader {
 
     /// The template of its records, for tests.
     #[cfg(test)]
-    pub(crate) fn template(&mut self) -> &mut super::template::Template {
+    pub(crate) fn template(&mut self) -> &mut super::trace::Template {
         self.scanner.template()
     }
 

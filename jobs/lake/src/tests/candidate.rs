@@ -1,15 +1,16 @@
 //! A table as a commit would make it, before it does.
 
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use arrow::array::{Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 
-use super::support::{Row, TestLake, batch, input, request, schema};
+use super::support::{Row, TestLake, batch, input, request, schema, sorted};
 use crate::log::Mode;
 use crate::partition::PartitionValues;
 use crate::writer::{PartitionedWriter, WriterConfig};
-use crate::{Audit, CommitError, CommitRequest, Snapshot, Table, TableLocation};
+use crate::{Audit, CommitError, CommitRequest, Snapshot, Table, TableLocation, copies_of};
 
 const OLD: &[Row] = &[(1, Some("a")), (2, Some("b")), (3, None)];
 const NEW: &[Row] = &[(4, Some("b")), (5, None), (6, None)];
@@ -69,6 +70,76 @@ fn a_table_that_does_not_exist_has_a_candidate_and_still_no_folder() {
     let candidate = lake.table().candidate(&wanted).unwrap();
     assert_eq!((candidate.version, candidate.rows()), (1, 0));
     assert!(!lake.location().root().exists());
+}
+
+/// A lake in a bucket, and rows that were written twice.
+fn written_twice(id: &str) -> (TestLake, CommitRequest) {
+    let lake = TestLake::in_bucket();
+    let mut config = lake.config(id);
+    config.with_copies = true;
+    let mut writer = PartitionedWriter::new(config, schema()).unwrap();
+    writer.write(&batch(OLD)).unwrap();
+    let files = writer.finish().unwrap().files;
+    (lake, request(id, Mode::Append, 0, files))
+}
+
+#[test]
+fn in_a_bucket_copies_are_looked_at_and_leave_no_trace() {
+    let (lake, wanted) = written_twice("c1");
+    let table = lake.table();
+    let candidate = table.candidate(&wanted).unwrap();
+    assert_eq!(
+        candidate,
+        table.candidate(&wanted).unwrap(),
+        "looked at once more"
+    );
+    assert_eq!(candidate.rows(), 3);
+    for file in &candidate.files {
+        assert!(file.path.starts_with("_headworks/staged/"), "{}", file.path);
+        let bytes = table.storage.bytes(&file.path).unwrap();
+        assert_eq!(bytes, Some(file.bytes));
+    }
+    assert!(table.visible_files().unwrap().is_empty());
+    table.commit(&wanted).unwrap();
+    assert_eq!(lake.rows(), sorted(OLD));
+    let log = table.log().unwrap();
+    assert!(log[0].add.iter().all(|file| file.copy.is_none()));
+    let copies: Vec<_> = copies_of(&wanted.files).collect();
+    assert_eq!(copies.len(), 3);
+    table.discard(&copies).unwrap();
+    assert_eq!(table.storage.list("_headworks/staged").unwrap(), []);
+    assert!(lake.temporaries().is_empty());
+    lake.assert_sound();
+}
+
+#[test]
+fn files_that_are_given_up_take_their_copies_along() {
+    for looked_at in [false, true] {
+        let (lake, wanted) = written_twice("c1");
+        let table = lake.table();
+        if looked_at {
+            table.candidate(&wanted).unwrap();
+        }
+        table.discard(&wanted.files).unwrap();
+        table.discard(&wanted.files).unwrap();
+        assert_eq!(table.storage.list("").unwrap(), []);
+        assert!(lake.temporaries().is_empty());
+    }
+    // What a dead process leaves is found by its age.
+    let (lake, wanted) = written_twice("c2");
+    lake.table().candidate(&wanted).unwrap();
+    let later = SystemTime::now() + Duration::from_secs(60);
+    let report = lake.table().gc(later, Duration::from_secs(1)).unwrap();
+    assert_eq!(report.removed.len(), 6, "{report:?}");
+    assert_eq!(lake.table().storage.list("").unwrap(), []);
+}
+
+#[test]
+fn an_upload_without_a_copy_cannot_be_looked_at() {
+    let lake = TestLake::in_bucket();
+    let wanted = lake.request("c1", Mode::Append, 0, OLD);
+    let error = lake.table().candidate(&wanted).unwrap_err().to_string();
+    assert!(error.contains("cannot be read"), "{error}");
 }
 
 /// Guards against: a check that passed over another table than the one that was committed.

@@ -2,6 +2,7 @@
 
 mod candidate;
 mod commit;
+mod compact;
 mod concurrent;
 mod crash;
 mod faults;

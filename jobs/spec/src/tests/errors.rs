@@ -261,7 +261,7 @@ fn wrong_words_and_types() {
             "sql: spend.sql",
             "sql: spend.sql\n    mode: [append]",
             &[
-                "job.yaml:13:11: `mode` in model `spend` must be one of `append`, `overwrite`, found a list",
+                "job.yaml:13:11: `mode` in model `spend` must be one of `append`, `overwrite`, `overwrite_partitions`, `upsert`, found a list",
             ],
         ),
         (
@@ -617,10 +617,10 @@ fn names_and_options_that_do_not_go_together() {
 fn keys_of_formats() {
     let json = "format: json\n    path: a";
     let csv = "format: csv\n    path: a";
-    let keys_of_json = "`corrupt_record_column`, `date_format`, `encoding`, `format`, `ignore_surrounding_spaces`, \
+    let keys_of_json = "`corrupt_record_column`, `date_format`, `encoding`, `format`, \
          `keep`, `key_column`, `layout`, `null_values`, `on_bad_record`, `on_bad_value`, `on_unknown`, `path`, \
          `raw_bytes_max`, `record_bytes_max`, `records`, `rename`, `sample_files`, `sample_ratio`, `schema`, \
-         `timestamp_format`, `value_tag`";
+         `timestamp_format`";
     let keys_of_csv = "`columns`, `comment`, `corrupt_record_column`, `date_format`, `delimiter`, `encoding`, \
          `escape`, `format`, `header`, `ignore_surrounding_spaces`, `null_values`, `on_bad_record`, `on_bad_value`, \
          `on_unknown`, `path`, `quote`, `raw_bytes_max`, `record_bytes_max`, `rename`, `sample_files`, \
@@ -702,8 +702,8 @@ fn keys_of_formats() {
             json,
             "rename: {a: x, b: x, c: 5}",
             &[
-                "job.yaml:7:29: `c` in `rename` must be text, found the number `5`; put it in quotes to make it text",
                 "job.yaml:7:13: `rename` in source `awards` gives two columns the name `x`; each column has a name of its own",
+                "job.yaml:7:29: `c` in `rename` must be text, found the number `5`; put it in quotes to make it text",
             ],
         ),
         (
@@ -770,9 +770,9 @@ fn checks() {
         ],
     );
     case(
-        "    - unique: a\n      severity: warning",
+        "    - unique: a\n      severity: wrn",
         &[
-            "job.yaml:15:17: `severity` in `checks` cannot be the text `warning`; did you mean `warn`? Allowed: `error`, `warn`",
+            "job.yaml:15:17: `severity` in `checks` cannot be the text `wrn`; did you mean `warn`? Allowed: `error`, `warn`",
         ],
     );
     case(
