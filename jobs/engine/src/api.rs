@@ -184,8 +184,10 @@ pub struct ScannedSplit {
     /// The parser's account.
     pub report: SplitReport,
     /// Quarantine files that hold this split's bad records, not yet visible.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quarantine: Vec<PendingFile>,
     /// The first bad record: its line, its byte and what is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_bad: Option<String>,
 }
 
