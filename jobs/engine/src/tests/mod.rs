@@ -1,7 +1,9 @@
 //! The engine, tested as a cluster inside one process.
 
 mod codec;
+mod distributed;
 mod guards;
 mod planning;
 mod slices;
+mod upserts;
 mod world;
