@@ -187,13 +187,14 @@ pub async fn plan_model(request: &ModelRequest, slots: u32) -> Result<ModelPlan,
         }
         _ => Vec::new(),
     };
+    let explain = displayable(first.physical.as_ref())
+        .indent(false)
+        .to_string();
     Ok(ModelPlan {
         row_wise,
         schema,
         waves,
-        explain: displayable(first.physical.as_ref())
-            .indent(false)
-            .to_string(),
+        explain,
         stages: stages::cut(&first.ctx, first.physical).map_err(in_model)?,
         merge_stages,
     })
