@@ -306,10 +306,12 @@ impl Driver {
         ))
     }
 
-    fn commit(&self, work: CommitWork) -> Act {
+    /// The schema of the table's rows from the model in hand, as its plan has it; those that a merge writes have all
+    /// columns of the table.
+    fn planned_schema(&self) -> serde_json::Value {
         let merge = self.request.as_ref().and_then(|r| r.merge.as_ref());
-        let schema = match merge {
-            // Files of a merge have all columns of the table; a merge that ran has found them to go together.
+        match merge {
+            // The merge has run, so it has found the columns to go together.
             Some(merge) => merge
                 .table_schema()
                 .and_then(|schema| SchemaEntry::from_arrow(&schema))
@@ -319,12 +321,15 @@ impl Driver {
                 let run = self.state.run.as_ref();
                 run.map(|run| run.plan.schema.clone()).unwrap_or_default()
             }
-        };
+        }
+    }
+
+    fn commit(&self, work: CommitWork) -> Act {
         let context = CommitContext {
             lake: self.state.spec.lake.clone(),
             job_id: self.state.job_id.clone(),
             model: self.state.spec.models[work.model].clone(),
-            schema,
+            schema: self.planned_schema(),
         };
         let locks = self.context.locks.clone();
         // The commit goes on though the job's task be dropped.
