@@ -12,6 +12,7 @@ mod support;
 mod bad_input;
 mod cluster;
 mod loss;
+mod modes;
 mod real_feed;
 mod restarts;
 mod sample;
