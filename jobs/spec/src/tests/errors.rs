@@ -259,7 +259,7 @@ fn wrong_words_and_types() {
             "sql: spend.sql",
             "sql: spend.sql\n    mode: [append]",
             &[
-                "job.yaml:13:11: `mode` in model `spend` must be one of `append`, `overwrite`, found a list",
+                "job.yaml:13:11: `mode` in model `spend` must be one of `append`, `overwrite`, `overwrite_partitions`, `upsert`, found a list",
             ],
         ),
         (
