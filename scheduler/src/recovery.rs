@@ -131,10 +131,12 @@ async fn quarantine_model(
             commit_id: commit_id.clone(),
             at_ms: driver::now_ms(),
             files,
+            remove: Vec::new(),
             inputs: Vec::new(),
             audit: Audit::Coverage,
             base: Some(0),
             failed: false,
+            checked: None,
         };
         let model_spec = spec
             .models
@@ -156,7 +158,10 @@ async fn quarantine_model(
                 })
                 .await?;
             }
-            Event::Failed { error, .. } | Event::CommitUnknown(error) | Event::Overtaken(error) => {
+            Event::Failed { error, .. }
+            | Event::CommitUnknown(error)
+            | Event::Overtaken(error)
+            | Event::MovedOn(error) => {
                 return Err(format!("quarantine of source `{source}`: {error}"));
             }
             other => {

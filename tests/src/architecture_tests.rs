@@ -5,15 +5,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Each crate's folder, and the crates of this repository that it may depend on.
-const MAY_KNOW: [(&str, &[&str]); 10] = [
+const MAY_KNOW: [(&str, &[&str]); 11] = [
     ("proto", &[]),
     ("jobs/spec", &[]),
     ("jobs/formats", &[]),
-    ("jobs/sources", &["formats"]),
-    ("jobs/lake", &[]),
+    ("jobs/stores", &[]),
+    ("jobs/sources", &["formats", "stores"]),
+    ("jobs/lake", &["stores"]),
     (
         "jobs/engine",
-        &["formats", "sources", "lake", "proto", "spec"],
+        &["formats", "stores", "sources", "lake", "proto", "spec"],
     ),
     ("executor", &["engine"]),
     (
@@ -25,6 +26,7 @@ const MAY_KNOW: [(&str, &[&str]); 10] = [
         &[
             "spec",
             "formats",
+            "stores",
             "sources",
             "lake",
             "engine",

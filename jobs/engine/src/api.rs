@@ -1,15 +1,18 @@
 //! What the driver asks of the engine, in the driver's own words: no type of
 //! Ballista's appears here, so the driver can be tested without a cluster.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use headworks_formats::xml::SplitReport;
-use headworks_lake::{PendingFile, Snapshot, WriteOutcome};
+use datafusion::arrow::datatypes::SchemaRef;
+use headworks_formats::SplitReport;
+use headworks_lake::{LakeError, PendingFile, Snapshot, WriteOutcome};
 use headworks_sources::{InputFile, SourceSchema, SplitSpec};
-use headworks_spec::{ModelSpec, SourceSpec};
+use headworks_spec::{Format, ModelSpec, SourceSpec};
 use serde::{Deserialize, Serialize};
+
+pub use crate::check::{CheckFindings, CheckOutcome, CheckRequest, EXAMPLES_MAX};
 
 /// A source whose files are listed and whose schema is settled.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -40,6 +43,82 @@ pub struct ModelRequest {
     /// Sources whose bad records this model's waves put into quarantine
     /// (a source read by two models is quarantined by the first).
     pub quarantines: Vec<String>,
+    /// For the waves of an upsert that have a [`MergeStep`].
+    pub merge: Option<MergeInput>,
+}
+
+/// What an upsert merges.
+#[derive(Debug, Clone)]
+pub struct MergeInput {
+    /// The table as the model found it; none if it has never been written.
+    pub current: Option<Arc<Snapshot>>,
+    /// The model's rows, staged in the table's folder: see `headworks_lake::Table::stage`.
+    pub staged: Vec<PendingFile>,
+    /// Their schema.
+    pub schema: SchemaRef,
+}
+
+impl MergeInput {
+    /// The columns of the table after the merge: those that it has, and those of the new rows.
+    ///
+    /// # Errors
+    /// `LakeError::Invalid` names a column whose types do not go together.
+    pub fn table_schema(&self) -> Result<SchemaRef, LakeError> {
+        match &self.current {
+            Some(current) => headworks_lake::schema::merge(&current.schema, &self.schema),
+            None => Ok(Arc::clone(&self.schema)),
+        }
+    }
+}
+
+/// What a wave of an upsert does once the model's rows are staged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MergeStep {
+    /// Finds the files of the table that hold a key of the staged rows: [`WaveResult::touched`].
+    Find,
+    /// Writes the staged rows and those of these files anew, each key once: [`WaveResult::merged`].
+    Rewrite {
+        /// Places in `Snapshot::files` of the table as the model found it.
+        files: BTreeSet<u32>,
+    },
+}
+
+/// Rows that an upsert merged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergeCounts {
+    /// Rows of the query that went in.
+    pub staged: u64,
+    /// Rows of the table that went in.
+    pub current: u64,
+    /// Rows that came out.
+    pub kept: u64,
+}
+
+impl MergeCounts {
+    /// Adds another task's.
+    pub fn add(&mut self, other: &Self) {
+        self.staged += other.staged;
+        self.current += other.current;
+        self.kept += other.kept;
+    }
+}
+
+impl SettledSource {
+    /// Whether it is read record by record, by readers of ours, which count. A look-up table in Parquet is read by the
+    /// engine's own, which knows no records.
+    #[must_use]
+    pub fn has_records(&self) -> bool {
+        self.spec.options.format != Format::Parquet
+    }
+}
+
+impl ModelRequest {
+    /// The sources that are read record by record, by name.
+    pub fn record_sources(&self) -> impl Iterator<Item = (&String, &SettledSource)> {
+        let sources = self.sources.iter();
+        sources.filter(|(_, source)| source.has_records())
+    }
 }
 
 /// How a model will run. Serialisable, so that the journal can keep it.
@@ -65,6 +144,9 @@ pub struct Wave {
     pub splits: BTreeMap<String, Vec<SplitSpec>>,
     /// Bytes of all splits.
     pub bytes: u64,
+    /// What it does instead of reading splits, if it is a later wave of an upsert.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merge: Option<MergeStep>,
 }
 
 /// One task's report: what it read, filtered or wrote.
@@ -84,6 +166,12 @@ pub enum TaskReport {
     },
     /// A writer's end.
     Write(WriteOutcome),
+    /// A check's end: what this task found.
+    Check(CheckFindings),
+    /// The end of a search for files of the table: places in `Snapshot::files`.
+    Touched(BTreeSet<u32>),
+    /// A merge's end.
+    Merge(MergeCounts),
 }
 
 /// What a scan says of one split.
@@ -120,8 +208,17 @@ pub struct WaveResult {
     pub written: BTreeMap<i32, u64>,
     /// Rows written in all.
     pub rows: u64,
+    /// Files of the table that hold keys of an upsert, as places in `Snapshot::files`.
+    #[serde(default)]
+    pub touched: BTreeSet<u32>,
+    /// Rows that an upsert merged.
+    #[serde(default)]
+    pub merged: MergeCounts,
     /// Tasks finished, by executor id.
     pub tasks: BTreeMap<String, u32>,
+    /// What a check found; only of a wave that is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<CheckFindings>,
 }
 
 /// The class of a failure because a table that the model reads has a new
@@ -243,6 +340,25 @@ pub trait Engine: Send + Sync + 'static {
         attempt: u32,
         progress: tokio::sync::mpsc::UnboundedSender<WaveProgress>,
     ) -> WaveOutcome;
+
+    /// Makes sure that each check of a model can be made, over a candidate
+    /// without new files.
+    ///
+    /// # Errors
+    /// `Configuration` for a column that is not there, SQL that does not plan,
+    /// or what the engine would run wrongly; the message names the check.
+    async fn plan_checks(&self, request: Arc<CheckRequest>) -> Result<(), EngineError>;
+
+    /// Makes one attempt at a check, by its index, and judges it as a wave. What
+    /// the files' statistics answer is answered at once, without an id of the
+    /// engine. `attempt` and cancelling are as of [`Engine::run_wave`].
+    async fn run_check(
+        &self,
+        request: Arc<CheckRequest>,
+        check: usize,
+        attempt: u32,
+        progress: tokio::sync::mpsc::UnboundedSender<WaveProgress>,
+    ) -> CheckOutcome;
 
     /// Stops the wave that runs under this id of the engine; its `run_wave`
     /// then ends with `Cancelled`. Tasks end within 2 seconds.

@@ -1,4 +1,4 @@
-//! Bytes to Arrow: XML and JSON, and the inference of schemas. Pure: no I/O.
+//! Bytes to Arrow: XML, JSON, CSV, and the inference of schemas. Pure: no I/O.
 //!
 //! A parser here is a state machine: the caller presents bytes, the parser says how many of them it has used and what
 //! it has made of them. It opens no file, reads no clock and holds no thread, so the same bytes give the same rows
@@ -9,7 +9,9 @@
 //! - [`xml`]: [`XmlReader`] turns one split of one XML file into record batches, bad records and a [`SplitReport`];
 //!   [`verify_chain`] proves that the splits of a file fit together.
 //! - [`json`]: [`JsonReader`] does the same for JSON.
+//! - [`csv`]: [`CsvReader`] and [`CsvInferrer`] do the same for CSV.
 //! - [`infer`]: [`Inferrer`] learns a [`TypeTree`] from the same splits, and trees of many splits merge into a schema.
+//! - [`format`]: the same calls over every format, for whoever does not care which one a file has.
 //! - [`charset`]: encodings other than UTF-8, and how a file is turned into it.
 //! - [`schema_file`]: the YAML form of a schema, for people to read and edit.
 //! - [`xsd`]: [`Xsd`] gives the schema of a record that XML Schema files declare.
@@ -18,6 +20,8 @@
 
 mod bytes;
 pub mod charset;
+pub mod csv;
+pub mod format;
 pub mod infer;
 pub mod json;
 pub mod record;
@@ -27,6 +31,10 @@ pub mod xml;
 pub mod xsd;
 
 pub use charset::{Charset, EncodingError, Transcoder};
+pub use csv::{CsvConfig, CsvHead, CsvHeadState, CsvInferrer, CsvOptions, CsvReader};
+pub use format::{
+    FormatConfig, FormatHead, FormatHeadState, FormatInferrer, FormatOptions, FormatReader,
+};
 pub use infer::{InferOptions, Inferrer, SampleRatio, SchemaError, TypeTree, evolve};
 pub use json::{
     JsonConfig, JsonHead, JsonHeadState, JsonInferrer, JsonOptions, JsonPath, JsonReader, Layout,

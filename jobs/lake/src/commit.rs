@@ -3,9 +3,9 @@
 //! Everything that can be refused is refused before that put, and then the table is as it was. After it, the
 //! version exists, whatever happens to the process: [settling](crate::settle) can be finished by anybody.
 //!
-//! A put that fails is read back: only another commit's id in the entry is a lost race. An append that lost is
-//! tried on the next version; an overwrite is not, since it would remove files that its job never knew of. A
-//! commit id that is in the log already is done, so a driver that crashed repeats its commit without looking.
+//! A put that fails is read back: only another commit's id in the entry is a lost race. A commit that lost is tried
+//! on the next version if what the winner did is not in its way ([modes](crate::modes)). A commit id that is in the
+//! log already is done, so a driver that crashed repeats its commit without looking.
 
 use std::collections::HashSet;
 
@@ -16,13 +16,15 @@ use crate::crash::CrashPoint;
 use crate::error::LakeError;
 use crate::ledger::{Audit, AuditFailure, InputEntry, audit_commit};
 use crate::log::{LOG_V, LogEntry, Mode, entry_path, iso8601, read_entry};
+use crate::modes::{check_request, next_schema, partition_of, taken_out};
 use crate::partition::folder;
 use crate::pending::PendingFile;
-use crate::schema::{SchemaEntry, merge};
+use crate::schema::SchemaEntry;
 use crate::settle::Settled;
+use crate::storage::for_each;
 use crate::table::Table;
 
-/// How often an append is tried on a newer version. Each time another commit has succeeded.
+/// How often a commit is tried on a newer version. Each time another commit has succeeded.
 pub const COMMIT_RACES_MAX: usize = 1_000;
 
 /// A commit that a driver wants.
@@ -34,11 +36,15 @@ pub struct CommitRequest {
     pub job_id: String,
     /// The driver's clock, in milliseconds since 1970.
     pub at_unix_ms: i64,
-    /// Whether the files before it stay.
+    /// What becomes of the files before it; the table of modes stands in `modes.rs`.
     pub mode: Mode,
-    /// The version that the job knew when it began, 0 when the table did not exist. An overwrite is refused when
-    /// it is no longer the newest; an append when a later commit has taken in one of the same inputs.
+    /// The version that the job knew when it began, 0 when the table did not exist. What was committed since can be
+    /// in the way of this commit.
     pub base: u64,
+    /// The paths of current files that this commit takes out: for `upsert` and `compact` the files whose rows are
+    /// among the added ones, for `append` those of inputs that have changed. Empty for the other modes, where the
+    /// lake finds them. Refused with [`CommitError::Conflict`] if one of them is no longer current.
+    pub remove: Vec<String>,
     /// All columns of the table, those of the partitions too ([`table_schema`](crate::writer::table_schema)).
     pub schema: SchemaRef,
     /// The partition columns, outermost first.
@@ -53,6 +59,9 @@ pub struct CommitRequest {
     pub audit: Audit,
     /// Marks a quarantine's commit whose job failed.
     pub job_failed: bool,
+    /// The version, 0 for none, over which this commit was looked at ([`Table::candidate`]): it is refused when one
+    /// that changed rows has come since.
+    pub checked: Option<u64>,
 }
 
 /// A commit that is done.
@@ -78,14 +87,31 @@ pub enum CommitError {
     Audit(#[from] AuditFailure),
     /// Another commit came in between: run the job again on the newer version.
     #[error(
-        "table `{table}`: the job began at version {base}, but job `{other_job}` has committed version {version}; \
-         the table is unchanged by this job; run it again"
+        "table `{table}`: the job began at version {base}, but job `{other_job}` has committed version {version}\
+         {what}; the table is unchanged by this job; run it again"
     )]
     Conflict {
         /// The table.
         table: String,
         /// What this job knew.
         base: u64,
+        /// What the other made.
+        version: u64,
+        /// The other.
+        other_job: String,
+        /// What of it is in the way, as the end of a clause; empty when all of it is.
+        what: String,
+    },
+    /// The table has moved on since the commit was looked at: look again.
+    #[error(
+        "table `{table}`: the commit was checked over version {checked}, but job `{other_job}` has committed version \
+         {version}; the table is unchanged by this job; run it again"
+    )]
+    MovedOn {
+        /// The table.
+        table: String,
+        /// What was looked at.
+        checked: u64,
         /// What the other made.
         version: u64,
         /// The other.
@@ -157,7 +183,9 @@ impl Table {
     pub fn commit(&self, request: &CommitRequest) -> Result<Committed, CommitError> {
         let rows = request.files.iter().map(|file| file.rows).sum();
         audit_commit(request.audit, &request.inputs, rows)?;
-        check_files(request).map_err(|source| self.not_committed(source))?;
+        check_request(request)
+            .and_then(|()| check_files(request))
+            .map_err(|source| self.not_committed(source))?;
 
         let mut races = 0;
         let entry = loop {
@@ -169,7 +197,8 @@ impl Table {
             {
                 return Ok(committed(done, true));
             }
-            self.check_against(request, log)?;
+            self.check_mode(request, settled.as_ref())?;
+            self.check_names(request, log)?;
             if races == 0 {
                 self.check_temporaries(request)
                     .map_err(|source| self.not_committed(source))?;
@@ -188,6 +217,7 @@ impl Table {
                         base: request.base,
                         version: entry.version,
                         other_job: format!("{COMMIT_RACES_MAX} others"),
+                        what: String::new(),
                     });
                 }
             }
@@ -206,36 +236,8 @@ impl Table {
         }
     }
 
-    /// Refuses what the commits since the request's base make wrong.
-    fn check_against(&self, request: &CommitRequest, log: &[LogEntry]) -> Result<(), CommitError> {
-        let table = || self.location.table().to_string();
-        let since = log.iter().filter(|entry| entry.version > request.base);
-        match request.mode {
-            Mode::Overwrite => {
-                if let Some(other) = log.last().filter(|entry| entry.version > request.base) {
-                    return Err(CommitError::Conflict {
-                        table: table(),
-                        base: request.base,
-                        version: other.version,
-                        other_job: other.job_id.clone(),
-                    });
-                }
-            }
-            Mode::Append => {
-                let ours: HashSet<_> = request.inputs.iter().map(content_of).collect();
-                for entry in since {
-                    if let Some(taken) = entry.inputs.iter().find(|i| ours.contains(&content_of(i)))
-                    {
-                        return Err(CommitError::InputTaken {
-                            table: table(),
-                            path: taken.path.clone(),
-                            version: entry.version,
-                            other_job: entry.job_id.clone(),
-                        });
-                    }
-                }
-            }
-        }
+    /// No attempt's file gets a name that the log knows.
+    fn check_names(&self, request: &CommitRequest, log: &[LogEntry]) -> Result<(), CommitError> {
         let known: HashSet<&str> = log
             .iter()
             .flat_map(|entry| entry.add.iter().map(|file| file.path.as_str()))
@@ -255,54 +257,37 @@ impl Table {
 
     /// Each temporary must be there, with the length that its writer reported.
     fn check_temporaries(&self, request: &CommitRequest) -> Result<(), LakeError> {
-        for file in &request.files {
-            let found = self.storage.pending_bytes(&file.temp)?;
-            if found != Some(file.bytes) {
-                let found = found.map_or("it is gone".to_string(), |n| format!("it has {n} bytes"));
-                return Err(LakeError::corrupt(
-                    self.storage.url(&file.temp),
-                    format!(
-                        "a file of {} bytes was written here, but {found}",
-                        file.bytes
-                    ),
-                    "run the job again; `lake gc` must spare files younger than the longest job",
-                ));
+        let storage = self.storage.as_ref();
+        for_each(storage, &request.files, |file| {
+            let found = storage.pending_bytes(&file.temp)?;
+            if found == Some(file.bytes) {
+                return Ok(());
             }
-        }
+            let found = found.map_or("it is gone".to_string(), |n| format!("it has {n} bytes"));
+            Err(LakeError::corrupt(
+                storage.url(file.place()),
+                format!(
+                    "a file of {} bytes was written here, but {found}",
+                    file.bytes
+                ),
+                "run the job again; `lake gc` must spare files younger than the longest job",
+            ))
+        })?;
         Ok(())
     }
 
-    fn next_entry(
+    pub(crate) fn next_entry(
         &self,
         request: &CommitRequest,
         settled: Option<&Settled>,
     ) -> Result<LogEntry, LakeError> {
         let snapshot = settled.map(|settled| &settled.snapshot);
-        let mut schema = request.schema.clone();
-        let mut remove = Vec::new();
-        if let Some(current) = snapshot {
-            match request.mode {
-                Mode::Overwrite => {
-                    remove = current.files.iter().map(|file| file.path.clone()).collect();
-                }
-                Mode::Append => {
-                    if current.partition_by != request.partition_by
-                        || current.partition_columns_in_files != request.partition_columns_in_files
-                    {
-                        return Err(LakeError::invalid(
-                            format!(
-                                "the table is partitioned by [{}], this commit by [{}], or only one of them has \
-                                 these columns in its files",
-                                current.partition_by.join(", "),
-                                request.partition_by.join(", ")
-                            ),
-                            "use the table's, or `mode: overwrite`",
-                        ));
-                    }
-                    schema = merge(&current.schema, &request.schema)?;
-                }
-            }
-        }
+        let (schema, remove) = match snapshot {
+            Some(current) => (next_schema(request, current)?, taken_out(request, current)),
+            None => (request.schema.clone(), Vec::new()),
+        };
+        let schema = SchemaEntry::from_arrow(&schema)?;
+        let of_files = SchemaEntry::from_arrow(&request.schema)?;
         Ok(LogEntry {
             v: LOG_V,
             version: snapshot.map_or(0, |current| current.version) + 1,
@@ -311,10 +296,19 @@ impl Table {
             at: iso8601(request.at_unix_ms),
             mode: request.mode,
             job_failed: request.job_failed,
-            schema: SchemaEntry::from_arrow(&schema)?,
+            files_schema: (of_files != schema).then_some(of_files),
+            schema,
             partition_by: request.partition_by.clone(),
             partition_columns_in_files: request.partition_columns_in_files,
-            add: request.files.clone(),
+            // The log is for good; copies are not.
+            add: request
+                .files
+                .iter()
+                .map(|file| PendingFile {
+                    copy: None,
+                    ..file.clone()
+                })
+                .collect(),
             remove,
             inputs: request.inputs.clone(),
         })
@@ -349,7 +343,7 @@ impl Table {
         }
     }
 
-    fn not_committed(&self, source: LakeError) -> CommitError {
+    pub(crate) fn not_committed(&self, source: LakeError) -> CommitError {
         CommitError::NotCommitted {
             table: self.location.table().to_string(),
             source: source.table_unchanged(),
@@ -358,7 +352,7 @@ impl Table {
 }
 
 /// The request's own files: inside the table, each once, in the folder of their partition.
-fn check_files(request: &CommitRequest) -> Result<(), LakeError> {
+pub(crate) fn check_files(request: &CommitRequest) -> Result<(), LakeError> {
     for name in &request.partition_by {
         if request.schema.index_of(name).is_err() {
             return Err(LakeError::invalid(
@@ -376,11 +370,9 @@ fn check_files(request: &CommitRequest) -> Result<(), LakeError> {
                 "run the job again",
             ));
         }
-        let lies_in = file
-            .path
-            .rsplit_once('/')
-            .map_or("", |(folders, _)| folders);
-        if !file.partition.keys().eq(&request.partition_by) || lies_in != folder(&file.partition)? {
+        if !file.partition.keys().eq(&request.partition_by)
+            || partition_of(&file.path) != folder(&file.partition)?
+        {
             return Err(LakeError::invalid(
                 format!(
                     "file `{}` does not lie in the folder of its partition",
@@ -391,10 +383,6 @@ fn check_files(request: &CommitRequest) -> Result<(), LakeError> {
         }
     }
     Ok(())
-}
-
-fn content_of(input: &InputEntry) -> (&str, u64, Option<&str>) {
-    (&input.path, input.size, input.etag.as_deref())
 }
 
 fn committed(entry: &LogEntry, repeated: bool) -> Committed {

@@ -5,6 +5,7 @@
 
 use std::io;
 
+use headworks_stores::{StoreError, class_of};
 use parquet::errors::ParquetError;
 use thiserror::Error;
 
@@ -143,6 +144,13 @@ fn unchanged_text(unchanged: bool) -> &'static str {
 }
 
 fn next_step(source: &io::Error) -> &'static str {
+    let inner = source.get_ref();
+    if let Some(remote) = inner.and_then(|inner| inner.downcast_ref::<object_store::Error>()) {
+        return class_of(remote).next_step();
+    }
+    if inner.is_some_and(|inner| inner.is::<StoreError>()) {
+        return "then run again";
+    }
     match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "free space on the disk or name another lake, then run again"
@@ -176,6 +184,21 @@ mod tests {
         assert!(
             readonly.to_string().contains("make the lake writable"),
             "{readonly}"
+        );
+    }
+
+    #[test]
+    fn a_refusal_of_a_bucket_says_what_to_check() {
+        let denied = object_store::Error::PermissionDenied {
+            path: "t/x".into(),
+            source: "403".into(),
+        };
+        let denied = io::Error::new(io::ErrorKind::PermissionDenied, denied);
+        let text = LakeError::storage("write", "s3://b/t/x", denied).to_string();
+        assert!(text.starts_with("cannot write `s3://b/t/x`: "), "{text}");
+        assert!(
+            text.contains("check the credentials of this node"),
+            "{text}"
         );
     }
 

@@ -115,6 +115,19 @@ pub enum AuditFailure {
         /// Rows by the files' footers.
         in_files: u64,
     },
+    /// A compaction has lost or doubled rows.
+    #[error(
+        "partition `{partition}`: the files that a compaction takes out have {before} rows, those that it adds \
+         {after}; the table is unchanged; see whether `lake verify` finds the files sound"
+    )]
+    Compacted {
+        /// The partition's folder; empty for a table without partitions.
+        partition: String,
+        /// Rows of the files that it takes out.
+        before: u64,
+        /// Rows of those that it adds.
+        after: u64,
+    },
 }
 
 /// Audits the inputs of a row-wise model: each file is covered from its first byte to its last, and

@@ -1,4 +1,4 @@
-//! Where a table lies: the lake's folder and the table's name in it.
+//! Where a table lies: the lake's folder, on a disk or in a bucket, and the table's name in it.
 //!
 //! A location travels from the driver to the executors inside a plan, so it is plain text, and it is checked
 //! again wherever it arrives.
@@ -6,10 +6,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use headworks_stores::{is_url, split_url};
 use serde::{Deserialize, Serialize};
 
 use crate::error::LakeError;
-use crate::storage::{LakeStorage, LocalStorage};
+use crate::storage::{LakeStorage, LocalStorage, S3Storage, folders_of, has_log};
 
 /// The folder of a lake below which the quarantine tables lie, one for each source.
 pub const QUARANTINE_FOLDER: &str = "_quarantine";
@@ -47,7 +48,8 @@ impl TryFrom<RawLocation> for TableLocation {
 }
 
 impl TableLocation {
-    /// The table of a model. `lake` is a path, absolute or relative to the working folder, or a `file://` URL.
+    /// The table of a model. `lake` is a path, absolute or relative to the working folder, a `file://` URL, or
+    /// `s3://bucket/path`.
     ///
     /// # Errors
     /// [`LakeError::Invalid`] when the lake's scheme is not supported, or when the table's name has other
@@ -79,7 +81,7 @@ impl TableLocation {
         })
     }
 
-    /// The lake's absolute path.
+    /// The lake's absolute path, or its URL.
     pub fn lake(&self) -> &str {
         &self.lake
     }
@@ -89,14 +91,35 @@ impl TableLocation {
         &self.table
     }
 
-    /// The table's folder.
+    /// The table's folder: an absolute path, or `s3://bucket/...`.
+    pub fn folder(&self) -> String {
+        if is_url(&self.lake) {
+            format!("{}/{}", self.lake, self.table)
+        } else {
+            self.root().to_string_lossy().into_owned()
+        }
+    }
+
+    /// The table's folder on a disk; it means nothing for a lake in a bucket.
     pub fn root(&self) -> PathBuf {
         Path::new(&self.lake).join(&self.table)
     }
 
     /// The storage that holds the table, rooted at the table's folder.
     pub(crate) fn storage(&self) -> Arc<dyn LakeStorage> {
-        Arc::new(LocalStorage::new(self.root()))
+        if is_url(&self.lake) {
+            Arc::new(S3Storage::new(&self.folder()))
+        } else {
+            Arc::new(LocalStorage::new(self.root()))
+        }
+    }
+
+    fn has_log(&self) -> Result<bool, LakeError> {
+        if is_url(&self.lake) {
+            has_log(&self.folder())
+        } else {
+            Ok(self.root().join(HEADWORKS_FOLDER).join("log").is_dir())
+        }
     }
 }
 
@@ -107,22 +130,30 @@ impl TableLocation {
 pub fn tables(lake: &str) -> Result<Vec<TableLocation>, LakeError> {
     let root = absolute(lake)?;
     let mut found = Vec::new();
-    for name in folders(Path::new(&root))? {
+    for name in folders(&root)? {
         if let Ok(location) = TableLocation::new(&root, &name) {
             found.push(location);
         }
     }
-    for name in folders(&Path::new(&root).join(QUARANTINE_FOLDER))? {
+    for name in folders(&format!("{root}/{QUARANTINE_FOLDER}"))? {
         if let Ok(location) = TableLocation::quarantine(&root, &name) {
             found.push(location);
         }
     }
-    found.retain(|location| location.root().join(HEADWORKS_FOLDER).join("log").is_dir());
-    Ok(found)
+    let mut tables = Vec::with_capacity(found.len());
+    for location in found {
+        if location.has_log()? {
+            tables.push(location);
+        }
+    }
+    Ok(tables)
 }
 
-fn folders(root: &Path) -> Result<Vec<String>, LakeError> {
-    let failed = |error| LakeError::storage("list", root.display().to_string(), error);
+fn folders(root: &str) -> Result<Vec<String>, LakeError> {
+    if is_url(root) {
+        return folders_of(root);
+    }
+    let failed = |error| LakeError::storage("list", root, error);
     let listing = match std::fs::read_dir(root) {
         Ok(listing) => listing,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -142,12 +173,17 @@ fn folders(root: &Path) -> Result<Vec<String>, LakeError> {
 }
 
 fn absolute(lake: &str) -> Result<String, LakeError> {
+    if is_url(lake) {
+        let lake = lake.trim_end_matches('/');
+        split_url(lake).map_err(|error| LakeError::invalid(error.to_string(), "then run again"))?;
+        return Ok(lake.to_string());
+    }
     let path = match lake.split_once("://") {
         Some(("file", path)) => path,
         Some((scheme, _)) => {
             return Err(LakeError::invalid(
                 format!("lake `{lake}`: `{scheme}://` is not supported yet"),
-                "name a folder of a local or mounted disk",
+                "name a folder of a local or mounted disk, or s3://BUCKET/PATH",
             ));
         }
         None => lake,
@@ -207,6 +243,7 @@ mod tests {
         for location in [
             TableLocation::new("/lake", "contracts").unwrap(),
             TableLocation::quarantine("file:///lake", "awards").unwrap(),
+            TableLocation::quarantine("s3://bucket/lake", "awards").unwrap(),
         ] {
             let json = serde_json::to_string(&location).unwrap();
             assert_eq!(
@@ -219,13 +256,42 @@ mod tests {
     }
 
     #[test]
-    fn lakes_are_absolute_and_s3_is_named_as_not_supported_yet() {
+    fn lakes_are_absolute_or_urls_of_s3() {
         let relative = TableLocation::new("lake", "t").unwrap();
         assert!(Path::new(relative.lake()).is_absolute());
-        let error = TableLocation::new("s3://bucket/x", "t")
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains("`s3://` is not supported yet"), "{error}");
+        let bucket = TableLocation::new("s3://bucket/x/", "t").unwrap();
+        assert_eq!(bucket.lake(), "s3://bucket/x");
+        assert_eq!(bucket.folder(), "s3://bucket/x/t");
+        let quarantine = TableLocation::quarantine("s3://bucket", "s").unwrap();
+        assert_eq!(quarantine.folder(), "s3://bucket/_quarantine/s");
+        for (lake, said) in [
+            ("gs://bucket/x", "`gs://` is not supported yet"),
+            ("s3:///x", "s3://BUCKET/PATH"),
+        ] {
+            let error = TableLocation::new(lake, "t").unwrap_err().to_string();
+            assert!(error.contains(said), "{error}");
+        }
+    }
+
+    #[test]
+    fn tables_of_a_bucket_are_folders_with_a_log() {
+        let bucket = headworks_stores::memory::mount("lake-tables");
+        for key in [
+            "x/b/_headworks/log/1.json",
+            "x/a/_headworks/log/1.json",
+            "x/c/y.parquet",
+            "x/_quarantine/s/_headworks/log/1.json",
+        ] {
+            let put = Arc::clone(&bucket.store);
+            headworks_stores::wait(async move {
+                object_store::ObjectStoreExt::put(&put, &key.into(), "{}".into()).await
+            })
+            .unwrap();
+        }
+        let found = tables("s3://lake-tables/x/").unwrap();
+        let names: Vec<&str> = found.iter().map(TableLocation::table).collect();
+        assert_eq!(names, ["a", "b", "_quarantine/s"]);
+        assert!(tables("s3://lake-tables/none").unwrap().is_empty());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! _headworks/log/00000000000000000007.json
-//! {v, version, commit_id, job_id, at, mode, schema, partition_by, partition_columns_in_files,
+//! {v, version, commit_id, job_id, at, mode, schema, files_schema, partition_by, partition_columns_in_files,
 //!  add: [{temp, path, rows, bytes, partition, stats}], remove: [path],
 //!  inputs: [{path, size, etag, bytes_covered, read, written, filtered, dropped, quarantined, rows}]}
 //! ```
@@ -16,19 +16,25 @@ use crate::ledger::InputEntry;
 use crate::location::HEADWORKS_FOLDER;
 use crate::pending::PendingFile;
 use crate::schema::SchemaEntry;
-use crate::storage::LakeStorage;
+use crate::storage::{LakeStorage, for_each};
 
 /// The version of the log's form that this program reads and writes.
 pub const LOG_V: u32 = 1;
 
 /// What a commit does with the files of the versions before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Mode {
-    /// They stay.
+    /// They stay, but for those that the commit names.
     Append,
     /// They go.
     Overwrite,
+    /// Those of the partitions that the commit adds to go.
+    OverwritePartitions,
+    /// Those that the commit names go: rows of theirs have newer ones of the same key, the others are written anew.
+    Upsert,
+    /// Those that the commit names go, and their rows stand in the added ones: no row changes.
+    Compact,
 }
 
 /// One commit.
@@ -44,13 +50,17 @@ pub struct LogEntry {
     pub job_id: String,
     /// When the driver committed: ISO 8601, UTC.
     pub at: String,
-    /// Whether the files before it stayed.
+    /// What became of the files before it.
     pub mode: Mode,
     /// True for a quarantine table's commit whose job failed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub job_failed: bool,
     /// The table's schema from this version on.
     pub schema: SchemaEntry,
+    /// The schema that this commit's files were written with, where it is another: the table had more columns or
+    /// wider types before. The columns of the partitions are among them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files_schema: Option<SchemaEntry>,
     /// The partition columns, outermost first.
     #[serde(default)]
     pub partition_by: Vec<String>,
@@ -66,6 +76,11 @@ pub struct LogEntry {
 }
 
 impl LogEntry {
+    /// The schema that this commit's files were written with.
+    pub fn schema_of_files(&self) -> &SchemaEntry {
+        self.files_schema.as_ref().unwrap_or(&self.schema)
+    }
+
     /// The rows of the added files.
     pub fn rows(&self) -> u64 {
         self.add.iter().map(|file| file.rows).sum()
@@ -154,16 +169,14 @@ pub(crate) fn head(storage: &dyn LakeStorage) -> Result<u64, LakeError> {
 
 /// All entries, oldest first.
 pub(crate) fn read_log(storage: &dyn LakeStorage) -> Result<Vec<LogEntry>, LakeError> {
-    let mut entries = Vec::new();
-    for version in 1..=head(storage)? {
-        let entry = read_entry(storage, version)?;
-        entries.push(entry.ok_or_else(|| {
+    let versions: Vec<u64> = (1..=head(storage)?).collect();
+    for_each(storage, &versions, |version| {
+        read_entry(storage, *version)?.ok_or_else(|| {
             LakeError::corrupt(
-                storage.url(&entry_path(version)),
+                storage.url(&entry_path(*version)),
                 "the entry went while the log was read",
                 "see whether somebody else removes files of the lake",
             )
-        })?);
-    }
-    Ok(entries)
+        })
+    })
 }

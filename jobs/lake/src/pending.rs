@@ -4,13 +4,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::LakeError;
 use crate::partition::PartitionValues;
+use crate::staged::is_staged;
 use crate::stats::FileStats;
+use crate::storage::UploadToken;
 
 /// A finished, durable data file that nobody can see before it is committed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PendingFile {
     /// What the storage needs to make the file visible. On a disk it is the temporary's path relative to the
-    /// table's folder: its name starts with `.` and does not end in `.parquet`.
+    /// table's folder: its name starts with `.` and does not end in `.parquet`. On S3 it is a JSON object: the
+    /// upload's id, the path, and the parts.
     pub temp: String,
     /// The final path, relative to the table's folder.
     pub path: String,
@@ -22,11 +25,44 @@ pub struct PendingFile {
     pub partition: PartitionValues,
     /// Statistics of each column, from the footer.
     pub stats: FileStats,
+    /// The same content once more, for those who look at it before the commit; where an unfinished file cannot be
+    /// read, and somebody will look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy: Option<PendingCopy>,
+}
+
+/// A copy of a pending file, staged beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingCopy {
+    /// As [`PendingFile::temp`].
+    pub temp: String,
+    /// The path at which it can be read once it is staged, relative to the table's folder.
+    pub path: String,
 }
 
 impl PendingFile {
-    /// Checks that both paths stay inside the table, the one hidden and the other visible to readers. A manifest
-    /// row comes over the wire, and a commit renames and deletes by it.
+    /// Its copy, if it has one, as a file to be [staged](crate::Table::stage), and discarded in the end.
+    pub fn staged_copy(&self) -> Option<PendingFile> {
+        let copy = self.copy.as_ref()?;
+        Some(PendingFile {
+            temp: copy.temp.clone(),
+            path: copy.path.clone(),
+            copy: None,
+            ..self.clone()
+        })
+    }
+
+    /// Where the file lies until it is committed: a name that tells it from all others of the table.
+    pub fn place(&self) -> &str {
+        if UploadToken::is_one(&self.temp) {
+            &self.path
+        } else {
+            &self.temp
+        }
+    }
+
+    /// Checks that both paths stay inside the table, the one hidden and the other visible to readers (or that of a
+    /// [staged](crate::Table::stage) file). A manifest row comes over the wire, and a commit renames and deletes by it.
     ///
     /// # Errors
     /// [`LakeError::Invalid`] names the path.
@@ -36,14 +72,23 @@ impl PendingFile {
         };
         let name = self.temp.rsplit('/').next().unwrap_or_default();
         let hidden = name.starts_with('.') && !name.ends_with(".parquet");
-        let visible = self.path.ends_with(".parquet") && !self.path.starts_with(['.', '_']);
-        if !inside(&self.temp) || !hidden {
+        let visible = self.path.ends_with(".parquet")
+            && (!self.path.starts_with(['.', '_']) || is_staged(&self.path));
+        if UploadToken::is_one(&self.temp) {
+            if UploadToken::parse(&self.temp)?.path != self.path {
+                return Err(refused(&self.temp));
+            }
+        } else if !inside(&self.temp) || !hidden {
             return Err(refused(&self.temp));
         }
         if !inside(&self.path) || !visible {
             return Err(refused(&self.path));
         }
-        Ok(())
+        match self.staged_copy() {
+            Some(copy) if !is_staged(&copy.path) => Err(refused(&copy.path)),
+            Some(copy) => copy.check(),
+            None => Ok(()),
+        }
     }
 }
 
@@ -58,7 +103,7 @@ fn refused(path: &str) -> LakeError {
 pub(crate) mod tests {
     use super::*;
 
-    fn pending(temp: &str, path: &str) -> PendingFile {
+    pub(crate) fn pending(temp: &str, path: &str) -> PendingFile {
         PendingFile {
             temp: temp.into(),
             path: path.into(),
@@ -66,6 +111,7 @@ pub(crate) mod tests {
             bytes: 0,
             partition: PartitionValues::new(),
             stats: FileStats::new(),
+            copy: None,
         }
     }
 
@@ -78,11 +124,29 @@ pub(crate) mod tests {
             (good, "../a.parquet", false),
             (good, "/etc/a.parquet", false),
             (good, "_headworks/log/a.parquet", false),
+            (good, "_headworks/staged/a.parquet", true),
+            (good, "_headworks/staged/../a.parquet", false),
             (good, ".a.parquet", false),
             (good, "y=1/a.csv", false),
             ("x/../../.t", "a.parquet", false),
             ("y=1/a.parquet", "a.parquet", false),
             ("y=1/.a.parquet", "a.parquet", false),
+            (
+                r#"{"upload":"u","path":"y=1/a.parquet","bytes":1,"parts":[]}"#,
+                "y=1/a.parquet",
+                true,
+            ),
+            (
+                r#"{"upload":"u","path":"y=1/a.parquet","bytes":1,"parts":[]}"#,
+                "y=1/b.parquet",
+                false,
+            ),
+            (
+                r#"{"upload":"u","path":"../a.parquet","bytes":1,"parts":[]}"#,
+                "../a.parquet",
+                false,
+            ),
+            ("{", "a.parquet", false),
         ] {
             assert_eq!(pending(temp, path).check().is_ok(), ok, "{temp} {path}");
         }

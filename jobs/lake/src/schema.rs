@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::LakeError;
 
+pub use crate::evolve::{adapt, merge, widened};
+
 /// The depth of nesting that a schema may have.
 pub const SCHEMA_DEPTH_MAX: usize = 64;
 
@@ -66,62 +68,6 @@ impl SchemaEntry {
             .collect::<Result<_, _>>()?;
         Ok(Arc::new(Schema::new(fields)))
     }
-}
-
-/// The schema of a table after rows of another schema are appended: columns of both must have one type; a column
-/// that either lacks becomes nullable; new columns come last. Structs are merged in the same way.
-///
-/// # Errors
-/// [`LakeError::Invalid`] names the column and both types.
-pub fn merge(table: &Schema, added: &Schema) -> Result<SchemaRef, LakeError> {
-    Ok(Arc::new(Schema::new(merge_fields(
-        "",
-        table.fields(),
-        added.fields(),
-    )?)))
-}
-
-fn merge_fields(
-    above: &str,
-    old: &[FieldRef],
-    new: &[FieldRef],
-) -> Result<Vec<FieldRef>, LakeError> {
-    let mut merged = Vec::new();
-    for field in old {
-        merged.push(
-            match new.iter().find(|other| other.name() == field.name()) {
-                Some(other) => merge_field(&format!("{above}{}", field.name()), field, other)?,
-                None => Arc::new(field.as_ref().clone().with_nullable(true)),
-            },
-        );
-    }
-    for field in new {
-        if !old.iter().any(|other| other.name() == field.name()) {
-            merged.push(Arc::new(field.as_ref().clone().with_nullable(true)));
-        }
-    }
-    Ok(merged)
-}
-
-fn merge_field(path: &str, old: &Field, new: &Field) -> Result<FieldRef, LakeError> {
-    let data_type = match (old.data_type(), new.data_type()) {
-        (DataType::Struct(a), DataType::Struct(b)) => {
-            DataType::Struct(merge_fields(&format!("{path}."), a, b)?.into())
-        }
-        (DataType::List(a), DataType::List(b)) => {
-            let element = merge_field(&format!("{path}[]"), a, b)?;
-            DataType::List(element)
-        }
-        (a, b) if a == b => a.clone(),
-        (a, b) => {
-            return Err(LakeError::invalid(
-                format!("column `{path}` is {a} in the table and {b} in this commit"),
-                "CAST it in the SQL, or use `mode: overwrite`",
-            ));
-        }
-    };
-    let nullable = old.is_nullable() || new.is_nullable();
-    Ok(Arc::new(Field::new(old.name(), data_type, nullable)))
 }
 
 fn write_field(field: &FieldRef, depth: usize) -> Result<FieldEntry, LakeError> {
@@ -357,35 +303,6 @@ mod tests {
                 .unwrap_err()
                 .to_string()
                 .contains("unknown type `decimal(1)`")
-        );
-    }
-
-    #[test]
-    fn appended_columns_merge_and_conflicts_name_the_column() {
-        let part = |fields: Vec<Field>| Field::new("s", DataType::Struct(fields.into()), false);
-        let a = Field::new("a", DataType::Int64, false);
-        let b = Field::new("b", DataType::Utf8, false);
-        let merged = merge(
-            &Schema::new(vec![a.clone(), part(vec![a.clone()])]),
-            &Schema::new(vec![b.clone(), part(vec![a.clone(), b.clone()])]),
-        )
-        .unwrap();
-        let expected = Schema::new(vec![
-            a.clone().with_nullable(true),
-            part(vec![a.clone(), b.clone().with_nullable(true)]),
-            b.clone().with_nullable(true),
-        ]);
-        assert_eq!(merged.as_ref(), &expected);
-
-        let text = Field::new("a", DataType::Utf8, true);
-        let error = merge(
-            &Schema::new(vec![part(vec![a])]),
-            &Schema::new(vec![part(vec![text])]),
-        );
-        let error = error.unwrap_err().to_string();
-        assert!(
-            error.contains("column `s.a` is Int64 in the table and Utf8 in this commit"),
-            "{error}"
         );
     }
 }

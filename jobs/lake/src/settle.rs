@@ -6,7 +6,8 @@
 //! 1. the log's folder is synced: nobody may act on an entry that a power failure could still take;
 //! 2. files of the current version that are still temporary get their final names, and the folders are synced;
 //! 3. `manifest.json` is written, unless it is of a newer version;
-//! 4. files that were removed are deleted;
+//! 4. files that were removed are given up if they are still temporary, so that nobody who was overtaken completes
+//!    them later, and then deleted;
 //! 5. `settled.json` is set to the version. As long as it is below the log's newest, there is something to do.
 //!
 //! A process that was overtaken (it read the log at 7, and another has since settled 8) can find that a file of 7
@@ -19,8 +20,9 @@ use crate::error::LakeError;
 use crate::location::HEADWORKS_FOLDER;
 use crate::log::{LogEntry, entry_path, head, read_log};
 use crate::manifest::{manifest, manifest_path};
+use crate::pending::PendingFile;
 use crate::snapshot::{Snapshot, fold};
-use crate::storage::LakeStorage;
+use crate::storage::{LakeStorage, for_each};
 use crate::table::Table;
 
 /// How often a process may be overtaken before it gives up.
@@ -79,7 +81,6 @@ impl Table {
         let open: Vec<&LogEntry> = log.iter().filter(|entry| entry.version > done).collect();
         storage.persist(&[&entry_path(snapshot.version)])?;
 
-        let mut completed = Vec::new();
         let current = |path: &str| {
             snapshot
                 .files
@@ -87,11 +88,12 @@ impl Table {
                 .is_ok()
         };
         let added = open.iter().flat_map(|entry| &entry.add);
-        for file in added.filter(|file| current(&file.path)) {
-            self.pass(CrashPoint::AfterCompleting(completed.len()))?;
-            storage.complete(&file.temp, &file.path, file.bytes)?;
-            completed.push(file.path.as_str());
-        }
+        let (to_complete, given_up): (Vec<&PendingFile>, Vec<&PendingFile>) =
+            added.partition(|file| current(&file.path));
+        self.one_by_one(&to_complete, CrashPoint::AfterCompleting, |file| {
+            storage.complete(&file.temp, &file.path, file.bytes)
+        })?;
+        let completed: Vec<&str> = to_complete.iter().map(|file| file.path.as_str()).collect();
         storage.persist(&completed)?;
 
         self.pass(CrashPoint::BeforeManifest)?;
@@ -99,10 +101,12 @@ impl Table {
         advance(storage, &manifest_path(), snapshot.version, &content)?;
 
         self.pass(CrashPoint::AfterManifest)?;
-        for (deleted, path) in open.iter().flat_map(|entry| &entry.remove).enumerate() {
-            storage.delete(path)?;
-            self.pass(CrashPoint::AfterDeleting(deleted + 1))?;
-        }
+        for_each(storage, &given_up, |file| storage.abort(&file.temp))?;
+        let removed: Vec<&String> = open.iter().flat_map(|entry| &entry.remove).collect();
+        self.one_by_one(&removed, CrashPoint::AfterDeleting, |path| {
+            storage.delete(path)
+        })?;
+        self.pass(CrashPoint::AfterDeleting(removed.len()))?;
 
         self.pass(CrashPoint::BeforeSettled)?;
         let mark = serde_json::to_vec(&Mark {
@@ -111,6 +115,25 @@ impl Table {
         })
         .map_err(not_json)?;
         advance(storage, &settled_path(), snapshot.version, &mark)
+    }
+
+    /// Does `action` with each item, many at once where the storage likes that; one after the other, with `point`
+    /// before each, when a test is going to stop here.
+    fn one_by_one<I: Sync>(
+        &self,
+        items: &[I],
+        point: impl Fn(usize) -> CrashPoint,
+        action: impl Fn(&I) -> Result<(), LakeError> + Sync,
+    ) -> Result<(), LakeError> {
+        if self.crash_at.is_none() {
+            for_each(self.storage.as_ref(), items, action)?;
+            return Ok(());
+        }
+        for (done, item) in items.iter().enumerate() {
+            self.pass(point(done))?;
+            action(item)?;
+        }
+        Ok(())
     }
 }
 

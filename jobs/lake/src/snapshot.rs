@@ -1,14 +1,17 @@
 //! The content of a table at one version: the log, folded.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use indexmap::IndexMap;
 
 use crate::error::LakeError;
+use crate::history::History;
 use crate::ledger::InputEntry;
 use crate::log::{LogEntry, Mode};
 use crate::partition::PartitionValues;
+use crate::schema::SchemaEntry;
 use crate::stats::FileStats;
 
 /// A table at one version. All its files are there under their final names.
@@ -26,6 +29,8 @@ pub struct Snapshot {
     pub files: Vec<DataFile>,
     /// What the table took in since it was last overwritten, by path.
     pub inputs: IndexMap<String, InputEntry>,
+    /// Where the rows of its files come from.
+    pub history: History,
 }
 
 /// A data file of a table.
@@ -43,6 +48,8 @@ pub struct DataFile {
     pub stats: FileStats,
     /// The version that added it.
     pub added_in: u64,
+    /// The columns that it was written with; the table's may be more, or wider.
+    pub schema: SchemaRef,
 }
 
 impl Snapshot {
@@ -54,6 +61,16 @@ impl Snapshot {
     /// The bytes of all files.
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.bytes).sum()
+    }
+
+    /// The columns that a file has, in its order: all, or all but those of the partitions.
+    pub fn schema_of_files(&self) -> SchemaRef {
+        if self.partition_columns_in_files {
+            return Arc::clone(&self.schema);
+        }
+        let fields = self.schema.fields().iter();
+        let in_files = fields.filter(|field| !self.partition_by.contains(field.name()));
+        Arc::new(Schema::new(in_files.cloned().collect::<Vec<_>>()))
     }
 
     /// True when this content of an input file is in the table already: `append` leaves it out.
@@ -71,6 +88,7 @@ pub(crate) fn fold(entries: &[LogEntry]) -> Result<Option<Snapshot>, LakeError> 
     };
     let mut files: HashMap<&str, DataFile> = HashMap::new();
     let mut inputs = IndexMap::new();
+    let mut known: Option<(&SchemaEntry, SchemaRef)> = None;
     for entry in entries {
         let broken = |path: &str, what: &str| {
             LakeError::corrupt(
@@ -84,6 +102,13 @@ pub(crate) fn fold(entries: &[LogEntry]) -> Result<Option<Snapshot>, LakeError> 
                 return Err(broken(path, "removes this file, which was not there"));
             }
         }
+        // Most commits have the schema of the one before: it is kept once.
+        let of_files = entry.schema_of_files();
+        let schema = match &known {
+            Some((entry, schema)) if *entry == of_files => Arc::clone(schema),
+            _ => of_files.to_arrow()?,
+        };
+        known = Some((of_files, Arc::clone(&schema)));
         for added in &entry.add {
             let file = DataFile {
                 path: added.path.clone(),
@@ -92,6 +117,7 @@ pub(crate) fn fold(entries: &[LogEntry]) -> Result<Option<Snapshot>, LakeError> 
                 partition: added.partition.clone(),
                 stats: added.stats.clone(),
                 added_in: entry.version,
+                schema: Arc::clone(&schema),
             };
             if files.insert(&added.path, file).is_some() {
                 return Err(broken(
@@ -116,5 +142,6 @@ pub(crate) fn fold(entries: &[LogEntry]) -> Result<Option<Snapshot>, LakeError> 
         partition_columns_in_files: last.partition_columns_in_files,
         files,
         inputs,
+        history: History::of(entries),
     }))
 }

@@ -10,14 +10,15 @@ use crate::location::TableLocation;
 use crate::log::{LogEntry, read_log};
 use crate::pending::PendingFile;
 use crate::snapshot::Snapshot;
-use crate::storage::{LakeStorage, StoredFile};
+use crate::staged::is_staged;
+use crate::storage::{LakeStorage, StoredFile, for_each};
 
-/// A table of a lake. Cheap to clone; calls block on the disk.
+/// A table of a lake. Cheap to clone; calls block on the disk or the network.
 #[derive(Debug, Clone)]
 pub struct Table {
     pub(crate) location: TableLocation,
     pub(crate) storage: Arc<dyn LakeStorage>,
-    crash_at: Option<CrashPoint>,
+    pub(crate) crash_at: Option<CrashPoint>,
 }
 
 impl Table {
@@ -78,16 +79,26 @@ impl Table {
     /// [`LakeError::Storage`]; nothing is removed when the log cannot be read.
     pub fn discard(&self, files: &[PendingFile]) -> Result<(), LakeError> {
         let log = self.log()?;
-        let named = named_temporaries(&log);
+        let named = named_places(&log);
         for file in files {
             file.check()?;
         }
-        for file in files
+        let given_up: Vec<&PendingFile> = files
             .iter()
-            .filter(|file| !named.contains(file.temp.as_str()))
-        {
-            self.storage.abort(&file.temp)?;
-        }
+            .filter(|file| !named.contains(file.place()))
+            .collect();
+        let storage = self.storage.as_ref();
+        for_each(storage, &given_up, |file| {
+            if let Some(copy) = &file.copy {
+                storage.abort(&copy.temp)?;
+                storage.delete(&copy.path)?;
+            }
+            storage.abort(&file.temp)?;
+            match is_staged(&file.path) {
+                true => storage.delete(&file.path),
+                false => Ok(()),
+            }
+        })?;
         Ok(())
     }
 
@@ -110,9 +121,9 @@ impl Table {
     }
 }
 
-/// The temporaries that a log's entries may still need.
-pub(crate) fn named_temporaries(log: &[LogEntry]) -> HashSet<&str> {
+/// The places of unfinished files that a log's entries may still need.
+pub(crate) fn named_places(log: &[LogEntry]) -> HashSet<&str> {
     log.iter()
-        .flat_map(|entry| entry.add.iter().map(|file| file.temp.as_str()))
+        .flat_map(|entry| entry.add.iter().map(PendingFile::place))
         .collect()
 }

@@ -10,9 +10,9 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::{FooterTail, ParquetMetaData, ParquetMetaDataReader};
 
 use crate::error::LakeError;
-use crate::snapshot::{DataFile, Snapshot};
+use crate::snapshot::DataFile;
 use crate::stats::from_footer;
-use crate::storage::LakeStorage;
+use crate::storage::{LakeStorage, for_each};
 use crate::table::Table;
 
 /// The last bytes of a Parquet file: the footer's length and the magic word.
@@ -69,12 +69,15 @@ impl Table {
             report.bytes = snapshot.bytes();
             for file in &snapshot.files {
                 named.insert(file.path.as_str());
-                for what in check_file(self.storage.as_ref(), snapshot, file) {
-                    report.problems.push(Problem {
-                        path: file.path.clone(),
-                        what,
-                    });
-                }
+            }
+            let storage = self.storage.as_ref();
+            let checked = for_each(storage, &snapshot.files, |file| {
+                Ok(check_file(storage, file))
+            })?;
+            for (file, found) in snapshot.files.iter().zip(checked) {
+                let path = || file.path.clone();
+                let problems = found.into_iter().map(|what| Problem { path: path(), what });
+                report.problems.extend(problems);
             }
         }
         for file in visible
@@ -91,8 +94,7 @@ impl Table {
     }
 }
 
-fn check_file(storage: &dyn LakeStorage, snapshot: &Snapshot, file: &DataFile) -> Vec<String> {
-    let mut problems = Vec::new();
+fn check_file(storage: &dyn LakeStorage, file: &DataFile) -> Vec<String> {
     match storage.bytes(&file.path) {
         Ok(Some(bytes)) if bytes == file.bytes => {}
         Ok(Some(bytes)) => {
@@ -105,12 +107,18 @@ fn check_file(storage: &dyn LakeStorage, snapshot: &Snapshot, file: &DataFile) -
         Ok(footer) => footer,
         Err(what) => return vec![what],
     };
+    check_footer(&footer, file)
+}
+
+/// What a footer says otherwise than the log.
+pub(crate) fn check_footer(footer: &ParquetMetaData, file: &DataFile) -> Vec<String> {
+    let mut problems = Vec::new();
     let rows = footer.file_metadata().num_rows();
     if u64::try_from(rows) != Ok(file.rows) {
         problems.push(format!("it has {rows} rows, the log says {}", file.rows));
     }
-    let schema = file_schema(snapshot, &footer);
-    let found = from_footer(&footer, &schema);
+    let schema = file_schema(&file.schema, footer);
+    let found = from_footer(footer, &schema);
     for (column, logged) in &file.stats {
         if found.get(column) != Some(logged) {
             problems.push(format!(
@@ -121,11 +129,11 @@ fn check_file(storage: &dyn LakeStorage, snapshot: &Snapshot, file: &DataFile) -
     problems
 }
 
-/// The table's columns that are in the file, which may be older than the newest of them.
-fn file_schema(snapshot: &Snapshot, footer: &ParquetMetaData) -> Schema {
+/// The columns that are in the file: those of the partitions may not be.
+fn file_schema(written: &Schema, footer: &ParquetMetaData) -> Schema {
     let root = footer.file_metadata().schema_descr().root_schema();
     let names: HashSet<&str> = root.get_fields().iter().map(|field| field.name()).collect();
-    let fields = snapshot.schema.fields().iter();
+    let fields = written.fields().iter();
     let kept: Vec<FieldRef> = fields
         .filter(|field| names.contains(field.name().as_str()))
         .map(Arc::clone)

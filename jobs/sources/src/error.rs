@@ -48,6 +48,9 @@ pub enum SourceError {
         /// What is wrong with it and what to do.
         message: String,
     },
+    /// Our own failure: try again.
+    #[error("{0}")]
+    Engine(String),
 }
 
 impl SourceError {
@@ -58,6 +61,24 @@ impl SourceError {
             path: path.to_owned(),
             message: message.to_string(),
         }
+    }
+
+    /// A failure of reading `path` as tasks read it, in planning.
+    #[must_use]
+    pub fn of_task(path: &str, error: &DataFusionError) -> Self {
+        let text = error.strip_backtrace();
+        let message = TaskError::find_in(&text).map_or(text, |found| found.message);
+        let prefix = format!("{path}: ");
+        Self::Input {
+            path: path.to_owned(),
+            message: message.strip_prefix(&prefix).unwrap_or(&message).to_owned(),
+        }
+    }
+
+    /// A thread of planning died.
+    #[must_use]
+    pub(crate) fn died(error: &tokio::task::JoinError) -> Self {
+        Self::Engine(format!("looking at files ended early: {error}; try again"))
     }
 
     /// An error for an I/O failure on `path`.

@@ -4,8 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::prelude::SessionContext;
-use headworks_formats::infer::InferOptions;
-use headworks_formats::xml::XmlOptions;
+use headworks_formats::{FormatOptions, XmlOptions};
 
 use crate::archive::tests::{File, archive};
 use crate::cut::{CutOptions, cut};
@@ -13,7 +12,9 @@ use crate::decompress::Compression;
 use crate::decompress::tests::compress;
 use crate::heads::mark_whole;
 use crate::infer::infer;
-use crate::{InputFile, ScanSpec, SourceError, SourceSchema, SourceTable, discover, why_one_task};
+use crate::{
+    InputFile, Rename, ScanSpec, SourceError, SourceSchema, SourceTable, discover, why_one_task,
+};
 
 const RECORDS: usize = 500;
 
@@ -67,23 +68,32 @@ fn stored() -> Vec<(&'static str, Vec<u8>, bool)> {
     ]
 }
 
-fn listed(path: &Path) -> Vec<InputFile> {
-    let mut files = discover("s", &[path.display().to_string()]).unwrap();
-    mark_whole(&mut files, 0, None).unwrap();
+fn options() -> FormatOptions {
+    FormatOptions::Xml(XmlOptions::new(&["row"]).unwrap())
+}
+
+async fn found(path: &Path) -> Vec<InputFile> {
+    discover("s", &[path.display().to_string()]).await.unwrap()
+}
+
+async fn listed(path: &Path) -> Vec<InputFile> {
+    let mut files = found(path).await;
+    mark_whole(&mut files, 0, &options()).await.unwrap();
     files
 }
 
 /// The schema of a file, and its rows through SQL, cut into splits of 2,000 bytes.
 async fn read(files: &[InputFile]) -> (String, Vec<String>) {
-    let options = XmlOptions::new(&["row"]).unwrap();
-    let tree = infer(files, &options, None).unwrap();
-    let schema = tree.to_schema(&InferOptions::from(&options)).unwrap();
+    let options = options();
+    let tree = infer(files, &options, None).await.unwrap();
+    let schema = options.schema_of(&tree).unwrap();
     let schema = SourceSchema::from_arrow(&Arc::new(schema)).unwrap();
     let yaml = schema.yaml().to_owned();
     let scan = ScanSpec {
         source: "s".into(),
         options,
         schema,
+        rename: Rename::default(),
         known_starts: Default::default(),
         members: Default::default(),
         filter: Vec::new(),
@@ -123,7 +133,7 @@ async fn the_same_rows_however_they_are_stored() {
     for (name, bytes, can_be_cut) in stored() {
         let path = dir.path().join(name);
         std::fs::write(&path, bytes).unwrap();
-        let files = listed(&path);
+        let files = listed(&path).await;
         assert_eq!(files.len(), if name == "three.zip" { 3 } else { 1 });
         assert!(
             files
@@ -152,17 +162,15 @@ async fn a_head_that_was_not_looked_at() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.xml");
     std::fs::write(&path, utf16(&document("UTF-16"))).unwrap();
-    let mut files = discover("s", &[path.display().to_string()]).unwrap();
-    mark_whole(&mut files, 1 << 20, None).unwrap();
+    let mut files = found(&path).await;
+    mark_whole(&mut files, 1 << 20, &options()).await.unwrap();
     assert!(!files[0].whole);
-    let options = XmlOptions::new(&["row"]).unwrap();
-    assert!(infer(&files, &options, None).is_ok());
+    assert!(infer(&files, &options(), None).await.is_ok());
 }
 
-#[test]
-fn what_a_file_says_wrongly_is_an_input_error() {
+#[tokio::test]
+async fn what_a_file_says_wrongly_is_an_input_error() {
     let dir = tempfile::tempdir().unwrap();
-    let options = XmlOptions::new(&["row"]).unwrap();
     let wrong = utf16(&document("UTF-16"));
     let two = [document("UTF-8"), document("ISO-8859-1")]
         .concat()
@@ -190,8 +198,8 @@ fn what_a_file_says_wrongly_is_an_input_error() {
     for (name, bytes, expected) in cases {
         let path = dir.path().join(name);
         std::fs::write(&path, bytes).unwrap();
-        let files = discover("s", &[path.display().to_string()]).unwrap();
-        match infer(&files, &options, None) {
+        let files = found(&path).await;
+        match infer(&files, &options(), None).await {
             Err(SourceError::Input { path, message }) => {
                 assert!(path.ends_with(name));
                 assert!(message.contains(expected), "{name}: {message}");

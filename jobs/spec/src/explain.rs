@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use crate::job_file::{Distribute, Format, OnUnknown, Source};
+use crate::check::{CheckSpec, Severity};
+use crate::job_file::{ChangedFiles, Distribute, Format, Model, OnUnknown, Source, WriteMode};
 use crate::job_spec::{JobSpec, ModelSpec, SourceSpec};
 
 /// The sources, then the models in the order in which they run.
@@ -24,8 +25,12 @@ pub fn explain(job: &JobSpec) -> String {
 fn source_line(job: &JobSpec, source: &SourceSpec) -> String {
     let options = &source.options;
     let mut parts = vec![word(&options.format)];
-    if options.format == Format::Xml {
-        parts.push(format!("rows {}", options.row_tag.join(", ")));
+    match options.format {
+        Format::Xml => parts.push(format!("rows {}", options.row_tag.join(", "))),
+        Format::Json => parts.extend(options.records.iter().map(|path| format!("rows {path}"))),
+        Format::Csv | Format::Parquet => {}
+    }
+    if options.format != Format::Parquet {
         parts.push(schema_words(options));
         parts.push(format!("bad records: {}", word(&options.on_bad_record)));
         parts.push(format!("bad values: {}", word(&options.on_bad_value)));
@@ -69,7 +74,7 @@ fn model_line(model: &ModelSpec) -> String {
     };
     let mut parts = vec![
         format!("{} reads {reads}", model.sql.path),
-        word(&options.mode),
+        mode_words(options),
     ];
     if !options.partition_by.is_empty() {
         let shuffled = if options.distribute == Distribute::None {
@@ -82,12 +87,40 @@ fn model_line(model: &ModelSpec) -> String {
             options.partition_by.join(", ")
         ));
     }
+    if !options.sort_by.is_empty() {
+        parts.push(format!("sorted by {}", options.sort_by.join(", ")));
+    }
     parts.push(format!(
         "files of {}, {}",
         options.target_file_size,
         word(&options.compression)
     ));
+    if !model.checks.is_empty() {
+        let name = |check: &CheckSpec| match check.severity {
+            Severity::Error => check.name.clone(),
+            Severity::Warn => format!("{} (warns only)", check.name),
+        };
+        let names: Vec<String> = model.checks.iter().map(name).collect();
+        parts.push(format!("checked: {}", names.join(", ")));
+    }
     parts.join("; ")
+}
+
+fn mode_words(options: &Model) -> String {
+    let mode = word(&options.mode);
+    match options.mode {
+        WriteMode::Append if options.changed_files != ChangedFiles::default() => {
+            format!("{mode} (changed files: {})", word(&options.changed_files))
+        }
+        WriteMode::Upsert => {
+            let latest = match options.order_by.as_slice() {
+                [] => String::new(),
+                order => format!(" (the last by {})", order.join(", ")),
+            };
+            format!("{mode} by {}{latest}", options.key.join(", "))
+        }
+        _ => mode,
+    }
 }
 
 /// An option's value as the job file writes it.

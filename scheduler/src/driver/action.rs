@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use headworks_engine::api::{ModelPlan, SettledSource, Wave, WaveDiscard, WaveResult};
+use headworks_engine::api::{
+    CheckFindings, ModelPlan, SettledSource, Wave, WaveDiscard, WaveResult,
+};
 use headworks_lake::{Audit, InputEntry, PendingFile};
 use headworks_sources::InputFile;
 
@@ -28,11 +30,32 @@ pub enum Action {
         /// Part of file names; never used twice for one wave of one model.
         attempt: u32,
     },
-    /// Ask the engine to stop the wave in hand: `WaveEnded` or `CancelOverdue`.
+    /// Make one attempt at a check: `WaveSubmitted` if the engine has to run
+    /// it, then `CheckEnded`, `Overtaken` or `Failed`.
+    Check {
+        /// The commit whose outcome is looked at; none to look at the same as
+        /// the check before.
+        candidate: Option<Box<CommitWork>>,
+        /// The model's index.
+        model: usize,
+        /// The check's index.
+        check: usize,
+        /// For the engine's log; never used twice for one check of one model.
+        attempt: u32,
+    },
+    /// Ask the engine to stop the wave or check in hand: `WaveEnded`,
+    /// `CheckEnded` or `CancelOverdue`.
     CancelWave(String),
     /// Forget the act in hand (settle, open, plan); it has changed nothing.
     Abandon,
-    /// Commit: `Committed`, `Overtaken`, `CommitUnknown` or `Failed`.
+    /// Make staged files readable: `Staged` or `Failed`.
+    Stage {
+        /// The model's index.
+        model: usize,
+        /// The files.
+        files: Vec<PendingFile>,
+    },
+    /// Commit: `Committed`, `Overtaken`, `MovedOn`, `CommitUnknown` or `Failed`.
     Commit(Box<CommitWork>),
     /// Remove files that no commit will name. Failing is not fatal: they are
     /// hidden, and the lake's clean-up finds them.
@@ -55,6 +78,8 @@ pub struct ModelWork {
     pub inputs: BTreeMap<String, Vec<InputFile>>,
     /// The sources whose bad records it puts into quarantine.
     pub quarantines: Vec<String>,
+    /// The files of its table that go because inputs have changed, by path.
+    pub replaces: Vec<String>,
 }
 
 /// One commit to one table.
@@ -70,6 +95,8 @@ pub struct CommitWork {
     pub at_ms: u64,
     /// The data files.
     pub files: Vec<PendingFile>,
+    /// The files of the table that go, by path, beside those that the mode removes.
+    pub remove: Vec<String>,
     /// The inputs taken in, with their counts.
     pub inputs: Vec<InputEntry>,
     /// Whether `inputs` account for each record, or for bytes alone.
@@ -79,6 +106,9 @@ pub struct CommitWork {
     pub base: Option<u64>,
     /// Whether the job has failed (quarantine only: kept, and marked).
     pub failed: bool,
+    /// The version over which the model's checks were made, if they were, and
+    /// if it matters.
+    pub checked: Option<u64>,
 }
 
 impl Record {
@@ -145,6 +175,44 @@ pub enum Record {
         attempt: u32,
         /// Why.
         reason: String,
+    },
+    /// An attempt at a check is about to be made.
+    CheckStarted {
+        /// The model's index.
+        model: usize,
+        /// The check's index.
+        check: usize,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// What the attempt found is believed.
+    CheckFound {
+        /// The model's index.
+        model: usize,
+        /// The check's index.
+        check: usize,
+        /// Which attempt.
+        attempt: u32,
+        /// What.
+        found: CheckFindings,
+    },
+    /// The attempt came to nothing.
+    CheckDiscarded {
+        /// The model's index.
+        model: usize,
+        /// The check's index.
+        check: usize,
+        /// Which attempt.
+        attempt: u32,
+        /// Why.
+        reason: String,
+    },
+    /// The rows of an upsert are about to be made readable for its merge.
+    RowsStaged {
+        /// The model's index.
+        model: usize,
+        /// How many.
+        rows: u64,
     },
     /// A commit is about to be tried.
     CommitIntended {

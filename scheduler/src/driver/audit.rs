@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use headworks_engine::api::{ScannedSplit, Wave, WaveResult};
-use headworks_formats::xml::{SplitReport, SyncKind};
+use headworks_formats::{SplitReport, SyncKind};
 use headworks_lake::{InputCounts, InputEntry};
 use headworks_sources::InputFile;
 use thiserror::Error;
@@ -204,6 +204,24 @@ pub enum AuditFailure {
         written: u64,
         /// Rows that filters removed, before and behind it.
         filtered: u64,
+    },
+    /// A merge took in or gave other rows than there are.
+    #[error("{expected} {what}, but {counted} were counted")]
+    Merge {
+        /// Which rows.
+        what: &'static str,
+        /// How many there are.
+        expected: u64,
+        /// How many were counted.
+        counted: u64,
+    },
+    /// A merge named a file that the table does not have.
+    #[error("a merge touches file {place} of the table, which has {files}")]
+    NoSuchFile {
+        /// Its place.
+        place: u32,
+        /// How many the table has.
+        files: usize,
     },
     /// The data files hold another number of rows than the writers counted.
     #[error("the data files hold {in_files} rows, but {counted} were counted by {by}")]

@@ -20,7 +20,11 @@ mod actor;
 mod acts;
 mod audit;
 mod chain;
+mod changed;
+mod check_acts;
+mod checks;
 mod event;
+mod merge;
 mod model;
 mod progress;
 mod quarantine;
@@ -39,8 +43,8 @@ pub use event::Event;
 pub use progress::{Counts, Progress};
 pub(crate) use quarantine::kept_files;
 pub use state::{
-    ErrorClass, Failure, JobState, ModelRun, ModelState, ModelStatus, Outcome, Phase, SourceCounts,
-    commit_id,
+    CheckState, ErrorClass, Failure, JobState, Merge, ModelRun, ModelState, ModelStatus, Outcome,
+    Phase, SourceCounts, commit_id,
 };
 pub use step::step;
 pub use tables::TableLocks;

@@ -6,12 +6,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use headworks_engine::api::{ModelPlan, Wave};
-use headworks_lake::{Audit, Snapshot};
-use headworks_sources::InputFile;
+use headworks_lake::{Audit, InputEntry, Snapshot, copies_of};
 use headworks_spec::{Format, OnBadRecord, OnUnknown, WriteMode};
 
 use super::action::{Action, CommitWork, ModelWork, Record};
-use super::audit::{self, AuditFailure, FileAccount, content_tag};
+use super::audit::{self, AuditFailure, FileAccount};
+use super::changed;
+use super::checks::begin_checks;
+use super::merge;
 use super::state::{ErrorClass, JobState, ModelRun, ModelStatus, Phase, SourceCounts};
 use super::step::{begin_model, fail, is_empty, next_quarantine};
 use super::warnings::Warnings;
@@ -25,7 +27,7 @@ pub(super) const MODEL_RESTARTS_MAX: u32 = 3;
 pub(super) fn opened(
     state: &mut JobState,
     model: usize,
-    table: Option<&Snapshot>,
+    table: Option<&Arc<Snapshot>>,
     now_ms: u64,
 ) -> Vec<Action> {
     let version = table.map_or(0, |table| table.version);
@@ -37,10 +39,14 @@ pub(super) fn opened(
             inputs.insert(name.clone(), source.files.clone());
         }
     }
+    let mut replaces = Vec::new();
     if let (WriteMode::Append, false, Some(table)) = (spec.options.mode, inputs.is_empty(), table) {
         let is_joined = inputs.len() > 1 || !spec.reads_models.is_empty();
-        let left_out = leave_out_taken(state, &mut inputs, table);
-        let left: usize = inputs.values().map(Vec::len).sum();
+        let taken = match changed::choose(spec, &inputs, table, &mut state.warnings) {
+            Ok(taken) => taken,
+            Err((class, error)) => return fail(state, class, error, now_ms),
+        };
+        let left: usize = taken.inputs.values().map(Vec::len).sum();
         if left == 0 {
             state.models[model].status = ModelStatus::Committed;
             state.models[model].version = version;
@@ -48,15 +54,16 @@ pub(super) fn opened(
             actions.extend(begin_model(state, model + 1, now_ms));
             return actions;
         }
-        if is_joined && left_out > 0 {
+        if is_joined && taken.left_out > 0 {
             let error = format!(
-                "model `{}` appends and reads several inputs: {left_out} of their files were taken in by the table's \
-                 version {} or before, {left} are new; a join cannot be continued in part: use `mode: overwrite`, or \
-                 give the new files a job of their own",
-                spec.name, version
+                "model `{}` appends and reads several inputs: {} of their files were taken in by the table's version \
+                 {} or before, {left} are new; a join cannot be continued in part: use `mode: overwrite`, or give the \
+                 new files a job of their own",
+                spec.name, taken.left_out, version
             );
             return fail(state, ErrorClass::Configuration, error, now_ms);
         }
+        (inputs, replaces) = (taken.inputs, taken.replaces);
     }
     let is_new = |source: &String, path: &str| {
         !state
@@ -72,34 +79,12 @@ pub(super) fn opened(
         model,
         inputs,
         quarantines,
+        replaces,
     };
     state.work = Some((work.clone(), version));
+    state.current = table.cloned();
     state.become_phase(Phase::Planning { model });
     vec![Action::Plan(work)]
-}
-
-/// Removes the files that the table's ledger names. Returns how many.
-fn leave_out_taken(
-    state: &mut JobState,
-    inputs: &mut BTreeMap<String, Vec<InputFile>>,
-    table: &Snapshot,
-) -> usize {
-    let mut left_out = 0;
-    for files in inputs.values_mut() {
-        files.retain(|file| {
-            let taken = table.has_taken(&file.path, file.size, content_tag(file).as_deref());
-            left_out += usize::from(taken);
-            if !taken && table.inputs.contains_key(&file.path) {
-                state.warnings.note(format!(
-                    "{} has changed since the table took it in; it is appended as a new file, and the rows of its \
-                     earlier content stay",
-                    file.path
-                ));
-            }
-            !taken
-        });
-    }
-    left_out
 }
 
 /// The model is planned: its first wave, or at once its commit.
@@ -135,6 +120,7 @@ pub(super) fn planned(
             index: 0,
             splits: BTreeMap::new(),
             bytes: 0,
+            merge: None,
         }),
         attempt: 0,
         engine_job: None,
@@ -146,7 +132,11 @@ pub(super) fn planned(
         unnests: false,
         quarantine: BTreeMap::new(),
         quarantine_surplus: BTreeMap::new(),
+        current: state.current.take(),
+        staged: Vec::new(),
+        merge: None,
         warnings: Warnings::default(),
+        checks: None,
     });
     actions.extend(match first {
         Some(wave) => start_wave(state, model, wave),
@@ -215,7 +205,7 @@ fn conflict(run: &ModelRun) -> Option<String> {
     })
 }
 
-/// All waves are in: the audit, then the commit.
+/// All waves are in: the audit, then the checks and the commit.
 pub(super) fn commit(state: &mut JobState, model: usize, now_ms: u64) -> Vec<Action> {
     let Some(run) = &state.run else {
         return Vec::new();
@@ -240,22 +230,68 @@ pub(super) fn commit(state: &mut JobState, model: usize, now_ms: u64) -> Vec<Act
             return fail(state, ErrorClass::Check, error, now_ms);
         }
     };
-    let commit_id = state.commit_id(model, None);
-    let work = CommitWork {
-        model,
-        quarantine_of: None,
-        commit_id: commit_id.clone(),
-        at_ms: now_ms,
-        files: run.files.clone(),
+    let options = &state.spec.models[model].options;
+    if options.mode == WriteMode::Upsert {
+        return merge::stage(state, model, entries);
+    }
+    let parts = CommitParts {
+        remove: run.work.replaces.clone(),
         inputs: entries,
         audit: if run.counts_records {
             Audit::Records
         } else {
             Audit::Coverage
         },
-        base: (state.spec.models[model].options.mode == WriteMode::Append).then_some(run.base),
-        failed: false,
+        base: (options.mode == WriteMode::Append).then_some(run.base),
     };
+    intend_commit(state, model, parts, now_ms)
+}
+
+/// What a model's commit is made of beside the files of its run: see [`CommitWork`].
+pub(super) struct CommitParts {
+    pub(super) remove: Vec<String>,
+    pub(super) inputs: Vec<InputEntry>,
+    pub(super) audit: Audit,
+    pub(super) base: Option<u64>,
+}
+
+/// Checks the files of the run, and commits them.
+pub(super) fn intend_commit(
+    state: &mut JobState,
+    model: usize,
+    parts: CommitParts,
+    now_ms: u64,
+) -> Vec<Action> {
+    let files = state.run.as_ref().map(|run| run.files.clone());
+    let commit_id = state.commit_id(model, None);
+    let work = CommitWork {
+        model,
+        quarantine_of: None,
+        commit_id,
+        at_ms: now_ms,
+        files: files.unwrap_or_default(),
+        remove: parts.remove,
+        inputs: parts.inputs,
+        audit: parts.audit,
+        base: parts.base,
+        failed: false,
+        checked: None,
+    };
+    begin_checks(state, model, work, now_ms)
+}
+
+/// Commits what has been audited and checked.
+pub(super) fn start_commit(
+    state: &mut JobState,
+    model: usize,
+    work: CommitWork,
+    now_ms: u64,
+) -> Vec<Action> {
+    let work = CommitWork {
+        at_ms: now_ms,
+        ..work
+    };
+    let commit_id = work.commit_id.clone();
     state.become_phase(Phase::Committing { model });
     vec![
         Action::Journal(Record::CommitIntended {
@@ -295,8 +331,10 @@ pub(super) fn committed(
     if let Some(line) = unsettled {
         state.warnings.note(line);
     }
+    let copies: Vec<_> = copies_of(&run.files).collect();
     run.files.clear();
-    let surplus = run.take_files();
+    let mut surplus = run.take_files();
+    surplus.files.extend(copies);
     if !is_empty(&surplus) {
         actions.push(Action::Discard {
             model,

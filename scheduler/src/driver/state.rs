@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use headworks_engine::api::{EngineError, ModelPlan, SettledSource, Wave, WaveDiscard};
-use headworks_lake::PendingFile;
-use headworks_spec::JobSpec;
+use headworks_engine::api::{
+    CheckFindings, EngineError, ModelPlan, SettledSource, Wave, WaveDiscard,
+};
+use headworks_lake::{InputEntry, PendingFile, Snapshot};
+use headworks_spec::{JobSpec, Severity};
 
-use super::action::ModelWork;
+use super::action::{CommitWork, ModelWork};
 use super::audit::FileAccount;
 use super::warnings::Warnings;
 
@@ -37,6 +39,19 @@ pub enum Phase {
         model: usize,
         /// The wave's index.
         wave: u32,
+    },
+    /// Makes the rows of an upsert's waves readable, for the waves that merge them with the table's.
+    Staging {
+        /// The model's index.
+        model: usize,
+    },
+    /// Makes one check of the model after the other, over the table as it will
+    /// be.
+    Checking {
+        /// The model's index.
+        model: usize,
+        /// The check's index.
+        check: usize,
     },
     /// Commits the model's table.
     Committing {
@@ -71,14 +86,21 @@ impl Phase {
     #[must_use]
     pub fn may_become(self, next: Phase) -> bool {
         use Phase::{
-            Committing, Ended, Opening, Planning, Quarantining, Queued, Running, Settling,
+            Checking, Committing, Ended, Opening, Planning, Quarantining, Queued, Running,
+            Settling, Staging,
         };
         match (self, next) {
             (Ended(_), _) => false,
             // Only behind the last model.
-            (Queued | Settling { .. } | Planning { .. } | Running { .. }, Ended(Outcome::Done)) => {
-                false
-            }
+            (
+                Queued
+                | Settling { .. }
+                | Planning { .. }
+                | Running { .. }
+                | Staging { .. }
+                | Checking { .. },
+                Ended(Outcome::Done),
+            ) => false,
             (_, Ended(_)) => true,
             (Queued, Settling { source: 0 }) => true,
             (Settling { source: a }, Settling { source: b }) => b == a + 1,
@@ -93,11 +115,27 @@ impl Phase {
                 a == b && (w == v || w == v + 1)
             }
             (Running { model: a, .. }, Committing { model: b }) => a == b,
+            // An upsert: behind the waves that wrote its rows, and before those that merge them.
+            (Running { model: a, .. } | Planning { model: a }, Staging { model: b }) => a == b,
+            (Staging { model: a }, Running { model: b, .. }) => a == b,
+            // Nothing to run, or all waves are in, or the table has moved on
+            // since it was checked.
+            (
+                Planning { model: a } | Running { model: a, .. } | Committing { model: a },
+                Checking { model: b, check: 0 },
+            ) => a == b,
+            (Checking { model: a, check: i }, Checking { model: b, check: j }) => {
+                a == b && (j == i || j == i + 1)
+            }
+            (Checking { model: a, .. }, Committing { model: b }) => a == b,
             // A table that it reads was overwritten meanwhile: once more.
-            (Running { model: a, .. }, Opening { model: b }) => a == b,
+            (Running { model: a, .. } | Checking { model: a, .. }, Opening { model: b }) => a == b,
             // Failed; the quarantine is kept.
             (
-                Running { model: a, .. } | Planning { model: a },
+                Running { model: a, .. }
+                | Planning { model: a }
+                | Staging { model: a }
+                | Checking { model: a, .. },
                 Quarantining { model: b, at: 0 },
             ) => a == b,
             (Committing { model: a }, Quarantining { model: b, at: 0 }) => a == b,
@@ -218,6 +256,36 @@ pub struct ModelState {
     /// The next attempt's number for each wave: none is ever used twice, not
     /// even when the model begins anew, because it is part of file names.
     pub next_attempt: BTreeMap<u32, u32>,
+    /// The next attempt's number for each check.
+    pub next_check_attempt: BTreeMap<usize, u32>,
+}
+
+/// What a check found, for as long as the job lives.
+#[derive(Debug, Clone)]
+pub struct CheckState {
+    /// The model's table.
+    pub model: String,
+    /// The check's name.
+    pub name: String,
+    /// What follows when it fails.
+    pub severity: Severity,
+    /// What it found.
+    pub found: CheckFindings,
+}
+
+/// The checks of the model in hand, from the audit to the commit.
+#[derive(Debug, Clone)]
+pub struct CheckRun {
+    /// The commit whose outcome is looked at.
+    pub work: CommitWork,
+    /// The attempt in hand.
+    pub attempt: u32,
+    /// How often this check was made again because the engine asked for it.
+    pub retries: u32,
+    /// How often all were made again because the table moved on.
+    pub rounds: u32,
+    /// The version of the table that was looked at.
+    pub looked_at: u64,
 }
 
 /// What is known of the model in hand; dropped when it has ended.
@@ -256,15 +324,38 @@ pub struct ModelRun {
     /// Quarantine files of accepted waves whose records another model has put
     /// into quarantine already, by source.
     pub quarantine_surplus: BTreeMap<String, Vec<PendingFile>>,
+    /// The table as it was when the model began; none if it has never been written.
+    pub current: Option<Arc<Snapshot>>,
+    /// The rows of an upsert, before they are merged with the table's.
+    pub staged: Vec<PendingFile>,
+    /// An upsert's merge, once its rows are staged.
+    pub merge: Option<Merge>,
     /// What the user should hear of this model.
     pub warnings: Warnings,
+    /// Its checks, once the audit has passed; none if it has none.
+    pub checks: Option<CheckRun>,
+}
+
+/// What is known of an upsert when its rows are staged.
+#[derive(Debug, Clone)]
+pub struct Merge {
+    /// The inputs of its rows, audited.
+    pub inputs: Vec<InputEntry>,
+    /// The staged rows.
+    pub rows: u64,
+    /// The files of the table that hold their keys, as places in its snapshot.
+    pub touched: BTreeSet<u32>,
 }
 
 impl ModelRun {
     /// Takes all files that no reader will need if the model does not commit.
     pub(super) fn take_files(&mut self) -> WaveDiscard {
         WaveDiscard {
-            files: std::mem::take(&mut self.files),
+            files: [
+                std::mem::take(&mut self.files),
+                std::mem::take(&mut self.staged),
+            ]
+            .concat(),
             quarantine: std::mem::take(&mut self.quarantine_surplus),
         }
     }
@@ -313,6 +404,8 @@ pub struct JobState {
     /// What the model in hand will read, and its table's version; between
     /// opening and planning.
     pub work: Option<(ModelWork, u64)>,
+    /// The table of the model in hand, as it was opened; between opening and planning.
+    pub current: Option<Arc<Snapshot>>,
     /// Commits of quarantine that are due: source and files, in order.
     pub quarantine_queue: Vec<(String, Vec<PendingFile>)>,
     /// Files whose bad records are in quarantine, or about to be: (source, path).
@@ -333,6 +426,8 @@ pub struct JobState {
     pub source_counts: BTreeMap<String, SourceCounts>,
     /// What the user should hear though nothing failed.
     pub warnings: Warnings,
+    /// The checks that have been made, those of a model together, in order.
+    pub checks: Vec<CheckState>,
 }
 
 impl JobState {
@@ -350,6 +445,7 @@ impl JobState {
             models,
             run: None,
             work: None,
+            current: None,
             quarantine_queue: Vec::new(),
             quarantined_files: BTreeSet::new(),
             stop: None,
@@ -360,6 +456,7 @@ impl JobState {
             tasks: BTreeMap::new(),
             source_counts: BTreeMap::new(),
             warnings: Warnings::default(),
+            checks: Vec::new(),
         }
     }
 
@@ -392,6 +489,8 @@ impl JobState {
             Phase::Opening { model }
             | Phase::Planning { model }
             | Phase::Running { model, .. }
+            | Phase::Checking { model, .. }
+            | Phase::Staging { model }
             | Phase::Committing { model }
             | Phase::Quarantining { model, .. } => Some(model),
             Phase::Queued | Phase::Settling { .. } | Phase::Ended(_) => None,

@@ -14,8 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use headworks_engine::api::WaveDiscard;
 use headworks_lake::schema::SchemaEntry;
 use headworks_lake::{
-    Audit, CommitError, CommitRequest, LakeError, Mode, Snapshot, Table, TableLocation,
-    quarantine_schema,
+    Audit, CommitError, CommitRequest, LakeError, Mode, PendingFile, Snapshot, Table,
+    TableLocation, quarantine_schema,
 };
 use headworks_spec::{ModelSpec, WriteMode};
 
@@ -86,7 +86,7 @@ pub(super) async fn snapshots(
     Ok(found)
 }
 
-async fn snapshot(
+pub(super) async fn snapshot(
     locks: &TableLocks,
     lake: &str,
     table: &str,
@@ -99,6 +99,24 @@ async fn snapshot(
             class_of(&error),
             format!("table `{table}` cannot be opened: {error}"),
         )),
+        Err(error) => Err((ErrorClass::Lake, error)),
+    }
+}
+
+/// Makes the staged files of a model readable.
+pub(super) async fn stage(
+    locks: &TableLocks,
+    lake: &str,
+    table: &str,
+    files: Vec<PendingFile>,
+) -> Result<(), (ErrorClass, String)> {
+    let location =
+        TableLocation::new(lake, table).map_err(|error| (class_of(&error), error.to_string()))?;
+    match locks.with(location, move |table| table.stage(&files)).await {
+        Ok(done) => done.map_err(|error| {
+            let text = format!("table `{table}`: its new rows cannot be staged: {error}");
+            (class_of(&error), text)
+        }),
         Err(error) => Err((ErrorClass::Lake, error)),
     }
 }
@@ -119,12 +137,7 @@ pub(super) struct CommitContext {
 pub(super) async fn commit(locks: TableLocks, context: CommitContext, work: CommitWork) -> Event {
     let (location, request) = match request(&context, &work) {
         Ok(prepared) => prepared,
-        Err(error) => {
-            return Event::Failed {
-                class: class_of(&error),
-                error: error.to_string(),
-            };
-        }
+        Err(error) => return failed(&error),
     };
     let base = work.base;
     let done = locks
@@ -160,24 +173,26 @@ fn request(
 ) -> Result<(TableLocation, CommitRequest), LakeError> {
     let options = &context.model.options;
     let at_unix_ms = i64::try_from(work.at_ms).unwrap_or(i64::MAX);
-    let is_append = options.mode == WriteMode::Append;
     let mut request = CommitRequest {
         commit_id: work.commit_id.clone(),
         job_id: context.job_id.clone(),
         at_unix_ms,
-        mode: if is_append {
-            Mode::Append
-        } else {
-            Mode::Overwrite
+        mode: match options.mode {
+            WriteMode::Append => Mode::Append,
+            WriteMode::Overwrite => Mode::Overwrite,
+            WriteMode::OverwritePartitions => Mode::OverwritePartitions,
+            WriteMode::Upsert => Mode::Upsert,
         },
         base: work.base.unwrap_or(0),
         schema: quarantine_schema(),
         partition_by: Vec::new(),
         partition_columns_in_files: false,
         files: work.files.clone(),
+        remove: work.remove.clone(),
         inputs: work.inputs.clone(),
         audit: Audit::Coverage,
         job_failed: work.failed,
+        checked: work.checked,
     };
     if let Some(source) = &work.quarantine_of {
         request.mode = Mode::Append;
@@ -193,7 +208,9 @@ fn request(
     ))
 }
 
-fn arrow_schema(schema: &serde_json::Value) -> Result<arrow::datatypes::SchemaRef, LakeError> {
+pub(super) fn arrow_schema(
+    schema: &serde_json::Value,
+) -> Result<arrow::datatypes::SchemaRef, LakeError> {
     let entry: SchemaEntry =
         serde_json::from_value(schema.clone()).map_err(|error| LakeError::Invalid {
             what: format!("the plan's schema cannot be read: {error}"),
@@ -202,18 +219,82 @@ fn arrow_schema(schema: &serde_json::Value) -> Result<arrow::datatypes::SchemaRe
     entry.to_arrow()
 }
 
-fn commit_now(table: &Table, mut request: CommitRequest, base: Option<u64>) -> Event {
-    if base.is_none() {
-        match table.recover() {
-            Ok(version) => request.base = version,
-            Err(error) => {
-                return Event::Failed {
-                    class: class_of(&error),
-                    error: error.to_string(),
-                };
-            }
-        }
+/// The table as a commit would make it now.
+///
+/// # Errors
+/// What the driver would hear of the commit.
+pub(super) async fn candidate(
+    locks: TableLocks,
+    context: CommitContext,
+    work: CommitWork,
+) -> Result<Snapshot, Event> {
+    let (location, request) = request(&context, &work).map_err(|error| failed(&error))?;
+    let base = work.base;
+    let look = move |table: &Table| {
+        let request = on_base(table, request, base)?;
+        let looked = table.candidate(&request);
+        looked.map_err(|error| refused(error, base))
+    };
+    let looked = locks.with(location, look).await;
+    looked.unwrap_or_else(|error| {
+        let class = ErrorClass::Lake;
+        Err(Event::Failed { class, error })
+    })
+}
+
+/// The request with its base: the newest version, unless the job knows better.
+fn on_base(
+    table: &Table,
+    request: CommitRequest,
+    base: Option<u64>,
+) -> Result<CommitRequest, Event> {
+    let base = match base {
+        Some(base) => base,
+        None => table.recover().map_err(|error| failed(&error))?,
+    };
+    Ok(CommitRequest { base, ..request })
+}
+
+/// What comes of a commit that was refused; `base` is what the job knew of the table.
+fn refused(error: CommitError, base: Option<u64>) -> Event {
+    let text = error.to_string();
+    match error {
+        CommitError::InputTaken { .. } => Event::Overtaken(text),
+        CommitError::MovedOn { .. } => Event::MovedOn(text),
+        CommitError::Audit(_) => Event::Failed {
+            class: ErrorClass::Check,
+            error: text,
+        },
+        CommitError::NotCommitted { source, .. } => Event::Failed {
+            class: class_of(&source),
+            error: text,
+        },
+        CommitError::Unknown { .. } => Event::CommitUnknown(text),
+        CommitError::Unsettled { version, .. } => Event::Committed {
+            version,
+            unsettled: Some(text),
+        },
+        // It was made of a version that is not the newest any more.
+        CommitError::Conflict { .. } if base.is_some() => Event::Overtaken(text),
+        CommitError::Conflict { .. } => Event::Failed {
+            class: ErrorClass::Lake,
+            error: text,
+        },
     }
+}
+
+fn failed(error: &LakeError) -> Event {
+    Event::Failed {
+        class: class_of(error),
+        error: error.to_string(),
+    }
+}
+
+fn commit_now(table: &Table, request: CommitRequest, base: Option<u64>) -> Event {
+    let request = match on_base(table, request, base) {
+        Ok(request) => request,
+        Err(event) => return event,
+    };
     let mut tries = 0;
     loop {
         tries += 1;
@@ -226,28 +307,9 @@ fn commit_now(table: &Table, mut request: CommitRequest, base: Option<u64>) -> E
             }
             Err(error) => error,
         };
-        let text = error.to_string();
-        return match error {
-            CommitError::Unknown { .. } if tries < COMMIT_TRIES_MAX => continue,
-            CommitError::Unknown { .. } => Event::CommitUnknown(text),
-            CommitError::Unsettled { version, .. } => Event::Committed {
-                version,
-                unsettled: Some(text),
-            },
-            CommitError::InputTaken { .. } => Event::Overtaken(text),
-            CommitError::Audit(_) => Event::Failed {
-                class: ErrorClass::Check,
-                error: text,
-            },
-            CommitError::Conflict { .. } => Event::Failed {
-                class: ErrorClass::Lake,
-                error: text,
-            },
-            CommitError::NotCommitted { source, .. } => Event::Failed {
-                class: class_of(&source),
-                error: text,
-            },
-        };
+        if !matches!(error, CommitError::Unknown { .. }) || tries == COMMIT_TRIES_MAX {
+            return refused(error, base);
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use headworks_engine::api::{STALE, Wave, WaveDiscard, WaveOutcome, WaveResult};
 use super::action::{Action, Record};
 use super::audit;
 use super::chain::{self, Verdict};
+use super::merge;
 use super::model::{self, check_failed, commit};
 use super::quarantine;
 use super::state::{ErrorClass, JobState, Phase};
@@ -111,7 +112,7 @@ pub(super) fn wave_ended(
 }
 
 /// Writes down that the attempt in hand came to nothing, and removes its files.
-fn discard_attempt(state: &JobState, discard: WaveDiscard, reason: &str) -> Vec<Action> {
+pub(super) fn discard_attempt(state: &JobState, discard: WaveDiscard, reason: &str) -> Vec<Action> {
     let (Some(model), Some(run)) = (state.model_in_hand(), &state.run) else {
         return Vec::new();
     };
@@ -166,6 +167,9 @@ fn wave_accepted(state: &mut JobState, result: WaveResult, now_ms: u64) -> Vec<A
     let (Some(model), Some(run)) = (state.model_in_hand(), &mut state.run) else {
         return Vec::new();
     };
+    if let Some(step) = run.wave.merge.clone() {
+        return merge::wave_accepted(state, model, &step, result, now_ms);
+    }
     let (scans, repeated) = audit::one_scan_a_split(&result);
     let verdict = chain::judge(&run.wave, &run.accounts, &scans, run.restarts);
     let verdict = match verdict {

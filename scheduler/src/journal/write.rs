@@ -1,5 +1,6 @@
 //! What the driver's records become in the journal's tables.
 
+use headworks_engine::api::MergeStep;
 use headworks_proto::v1;
 use prost::Message;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
@@ -214,6 +215,7 @@ impl Change {
             }
             Record::WaveStarted { wave, .. } => vec![json(wave)?],
             Record::WaveAccepted { result, .. } => vec![json(result.as_ref())?],
+            Record::CheckFound { found, .. } => vec![json(found)?],
             _ => Vec::new(),
         }))
     }
@@ -304,6 +306,40 @@ fn write(
                 params![job_id, model, wave, attempt, reason],
             )?;
         }
+        Record::CheckStarted {
+            model,
+            check,
+            attempt,
+        } => {
+            transaction.execute(
+                "INSERT INTO checks (job_id, model, check_index, attempt, state) VALUES (?1, ?2, ?3, ?4, 'running')",
+                params![job_id, model, check, attempt],
+            )?;
+        }
+        Record::CheckFound {
+            model,
+            check,
+            attempt,
+            ..
+        } => {
+            transaction.execute(
+                "UPDATE checks SET state = 'found', found_json = ?5
+                 WHERE job_id = ?1 AND model = ?2 AND check_index = ?3 AND attempt = ?4",
+                params![job_id, model, check, attempt, change.text(0)],
+            )?;
+        }
+        Record::CheckDiscarded {
+            model,
+            check,
+            attempt,
+            reason,
+        } => {
+            transaction.execute(
+                "UPDATE checks SET state = 'discarded', reason = ?5
+                 WHERE job_id = ?1 AND model = ?2 AND check_index = ?3 AND attempt = ?4",
+                params![job_id, model, check, attempt, reason],
+            )?;
+        }
         Record::CommitIntended {
             model,
             quarantine_of,
@@ -348,6 +384,11 @@ fn write(
                 params![job_id, model],
             )?;
             transaction.execute(
+                "UPDATE checks SET state = 'discarded', reason = 'the model began anew'
+                 WHERE job_id = ?1 AND model = ?2 AND state = 'found'",
+                params![job_id, model],
+            )?;
+            transaction.execute(
                 "UPDATE models SET plan_json = NULL, inputs_json = NULL, quarantines_json = NULL
                  WHERE job_id = ?1 AND model = ?2",
                 params![job_id, model],
@@ -359,7 +400,7 @@ fn write(
                 params![job_id, model, ModelStatus::Failed.as_str()],
             )?;
         }
-        Record::Note(_) => {}
+        Record::Note(_) | Record::RowsStaged { .. } => {}
         Record::Ended { failure, .. } => {
             let error = failure.as_ref().map_or("", |f| &f.error);
             let class = failure
@@ -415,11 +456,18 @@ fn describe(record: &Record) -> Option<String> {
             attempt,
         } => {
             let splits: usize = wave.splits.values().map(Vec::len).sum();
-            format!(
-                "{}: begins, {splits} splits, {} bytes",
-                attempt_text(model, &wave.index, attempt),
-                wave.bytes
-            )
+            let what = match &wave.merge {
+                None => format!("begins, {splits} splits, {} bytes", wave.bytes),
+                Some(MergeStep::Find) => {
+                    "looks for the table's files that hold keys of the new rows".to_owned()
+                }
+                Some(MergeStep::Rewrite { files }) => format!(
+                    "merges the new rows with {} files of the table, {} bytes",
+                    files.len(),
+                    wave.bytes
+                ),
+            };
+            format!("{}: {what}", attempt_text(model, &wave.index, attempt))
         }
         Record::WaveSubmitted { .. } => return None,
         Record::WaveAccepted {
@@ -435,6 +483,9 @@ fn describe(record: &Record) -> Option<String> {
                 result.files.len()
             )
         }
+        Record::RowsStaged { model, rows } => {
+            format!("model {model}: {rows} rows are staged, to be merged with the table's")
+        }
         Record::WaveDiscarded {
             model,
             wave,
@@ -446,6 +497,22 @@ fn describe(record: &Record) -> Option<String> {
                 attempt_text(model, wave, attempt)
             )
         }
+        Record::CheckStarted { .. } => return None,
+        Record::CheckFound {
+            model,
+            check,
+            found,
+            ..
+        } => match found.failing_rows {
+            0 => format!("model {model}, check {check}: passed"),
+            rows => format!("model {model}, check {check}: failed for {rows} rows"),
+        },
+        Record::CheckDiscarded {
+            model,
+            check,
+            attempt,
+            reason,
+        } => format!("model {model}, check {check}, attempt {attempt}: discarded: {reason}"),
         Record::CommitIntended { .. } => return None,
         Record::Committed {
             model,

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use headworks_engine::api::{Wave, WaveDiscard, WaveOutcome};
+use headworks_engine::api::{
+    CheckFindings, CheckOutcome, MergeCounts, MergeStep, Wave, WaveDiscard, WaveOutcome, WaveResult,
+};
 use headworks_lake::Snapshot;
 use headworks_spec::ModelSpec;
 
-use super::world::{World, job};
-use crate::driver::{Action, CommitWork, Event, JobState, step};
+use super::world::{World, job, pending};
+use crate::driver::{Action, CommitWork, Event, JobState, Phase, step};
 
 /// A driver without a shell: answers each awaited action as a sound world would.
 pub(crate) struct Desk {
@@ -19,6 +21,8 @@ pub(crate) struct Desk {
     pub(crate) done: Vec<Action>,
     /// Tables that exist: name to version and inputs.
     pub(crate) tables: BTreeMap<String, Arc<Snapshot>>,
+    /// What checks find, by name; nothing by default.
+    pub(crate) findings: BTreeMap<String, CheckFindings>,
     now_ms: u64,
 }
 
@@ -31,6 +35,7 @@ impl Desk {
             row_wise: true,
             done: Vec::new(),
             tables: BTreeMap::new(),
+            findings: BTreeMap::new(),
             now_ms: 1_000,
         }
     }
@@ -57,7 +62,27 @@ impl Desk {
             Action::Plan(work) => {
                 Event::Planned(Box::new(self.world.plan(&work.inputs, self.row_wise)))
             }
-            Action::RunWave { wave, attempt } => accepted(&self.world, wave, *attempt),
+            Action::RunWave { wave, attempt } => match &wave.merge {
+                Some(step) => self.merged(wave, step, *attempt),
+                None => accepted(&self.world, wave, *attempt),
+            },
+            Action::Stage { .. } => Event::Staged,
+            Action::Check { model, check, .. } => {
+                let spec = &self.state.spec.models[*model];
+                let found = self.findings.get(&spec.checks[*check].name).cloned();
+                Event::CheckEnded {
+                    outcome: CheckOutcome::Found(found.unwrap_or_default()),
+                    looked_at: self.tables.get(&spec.name).map_or(0, |table| table.version),
+                    executor_lost: false,
+                }
+            }
+            Action::CancelWave(_) if matches!(self.state.phase, Phase::Checking { .. }) => {
+                Event::CheckEnded {
+                    outcome: CheckOutcome::Cancelled,
+                    looked_at: 0,
+                    executor_lost: false,
+                }
+            }
             Action::CancelWave(_) => Event::WaveEnded {
                 outcome: WaveOutcome::Cancelled {
                     discard: WaveDiscard::default(),
@@ -70,6 +95,35 @@ impl Desk {
             },
             _ => return None,
         })
+    }
+
+    /// What a sound merge says, in which no two rows share a key, and each file of the table holds one.
+    fn merged(&self, wave: &Wave, step: &MergeStep, attempt: u32) -> Event {
+        let run = self.state.run.as_ref().unwrap();
+        let files = run
+            .current
+            .as_ref()
+            .map_or(&[][..], |current| &current.files);
+        let mut result = WaveResult::default();
+        match step {
+            MergeStep::Find => result.touched = (0..files.len() as u32).collect(),
+            MergeStep::Rewrite { files: places } => {
+                let held = places.iter().map(|place| files[*place as usize].rows).sum();
+                let staged = run.merge.as_ref().unwrap().rows;
+                let kept = staged + held;
+                result.merged = MergeCounts {
+                    staged,
+                    current: held,
+                    kept,
+                };
+                result.rows = kept;
+                result.files = vec![pending(&format!("m-{}-{attempt}", wave.index), kept)];
+            }
+        }
+        Event::WaveEnded {
+            outcome: WaveOutcome::Accepted(Box::new(result)),
+            executor_lost: false,
+        }
     }
 
     /// Goes on with sound answers until `stop` says so of an awaited action,

@@ -2,7 +2,7 @@
 //! writes real Parquet through the lake's own writers, so that commits,
 //! quarantine and clean-up are the real ones.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,11 +12,14 @@ use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use async_trait::async_trait;
 use headworks_engine::api::{
-    Engine, EngineError, ExecutorInfo, ModelPlan, ModelRequest, SettledSource, TaskReport, Wave,
-    WaveDiscard, WaveOutcome, WaveProgress, WaveResult,
+    CheckFindings, CheckOutcome, CheckRequest, Engine, EngineError, ExecutorInfo, MergeCounts,
+    MergeStep, ModelPlan, ModelRequest, SettledSource, TaskReport, Wave, WaveDiscard, WaveOutcome,
+    WaveProgress, WaveResult,
 };
-use headworks_lake::{BadRecord, PartitionedWriter, QuarantineWriter, TableLocation, WriterConfig};
-use headworks_spec::SourceSpec;
+use headworks_lake::{
+    BadRecord, PartitionedWriter, QuarantineWriter, TableLocation, WriteOutcome, WriterConfig,
+};
+use headworks_spec::{SourceSpec, WriteMode};
 use tokio::sync::{Notify, mpsc};
 
 use super::world::{World, is_kept};
@@ -48,11 +51,20 @@ pub(crate) enum Script {
 pub(crate) struct FakeEngine {
     pub(crate) world: Mutex<World>,
     pub(crate) row_wise: bool,
+    /// The ids in each file that it wrote, by path.
+    rows: Mutex<HashMap<String, Vec<i64>>>,
     pub(crate) scripts: Mutex<VecDeque<Script>>,
     pub(crate) executors: Mutex<Vec<ExecutorInfo>>,
     /// Settling waits until this is off.
     pub(crate) holds_settling: AtomicBool,
     pub(crate) go: Notify,
+    /// What the next checks come to; those beyond find nothing.
+    pub(crate) checks: Mutex<VecDeque<CheckOutcome>>,
+    /// Checks wait to be cancelled while this is on; if it is off by then, they
+    /// end as if nothing had happened.
+    pub(crate) holds_checks: AtomicBool,
+    /// Version and rows of the table that each check looked at.
+    pub(crate) looked_at: Mutex<Vec<(u64, u64)>>,
     pub(crate) wave_begins: Notify,
     cancelled: Notify,
 }
@@ -73,10 +85,14 @@ impl FakeEngine {
         Arc::new(Self {
             world: Mutex::new(world),
             row_wise: true,
+            rows: Mutex::default(),
             scripts: Mutex::new(scripts.into_iter().collect()),
             executors: Mutex::new(vec![executor("x1", 11), executor("x2", 12)]),
             holds_settling: AtomicBool::new(false),
             go: Notify::new(),
+            checks: Mutex::default(),
+            holds_checks: AtomicBool::new(false),
+            looked_at: Mutex::default(),
             wave_begins: Notify::new(),
             cancelled: Notify::new(),
         })
@@ -98,6 +114,8 @@ impl FakeEngine {
         let table = TableLocation::new(&request.lake, &request.model.name).unwrap();
         let mut config = WriterConfig::new(table, name.clone());
         config.split_column = Some(SPLIT_COLUMN.into());
+        config.staged = request.model.options.mode == WriteMode::Upsert;
+        let mut written_ids = Vec::new();
         let mut writer = PartitionedWriter::new(config, schema.clone()).unwrap();
         for scan in &mut result.scans {
             let file = &world.files[&scan.split.path];
@@ -110,6 +128,7 @@ impl FakeEngine {
                 }
             }
             let splits = Int32Array::from(vec![scan.split.id; ids.len()]);
+            written_ids.extend(&ids);
             let columns: Vec<ArrayRef> = vec![Arc::new(Int64Array::from(ids)), Arc::new(splits)];
             writer
                 .write(&RecordBatch::try_new(schema.clone(), columns).unwrap())
@@ -136,9 +155,84 @@ impl FakeEngine {
             }
         }
         let written = writer.finish().unwrap();
+        self.remember(&written, written_ids);
         result.rows = written.rows;
         result.files = written.files;
         result.written = written.rows_by_split;
+        result
+    }
+
+    /// What is written is small enough for one file.
+    fn remember(&self, written: &WriteOutcome, ids: Vec<i64>) {
+        assert!(written.files.len() <= 1);
+        if let Some(file) = written.files.first() {
+            self.rows.lock().unwrap().insert(file.path.clone(), ids);
+        }
+    }
+
+    fn ids_in<'a>(&self, paths: impl Iterator<Item = &'a String>) -> Vec<i64> {
+        let rows = self.rows.lock().unwrap();
+        paths.flat_map(|path| rows[path].clone()).collect()
+    }
+
+    /// Merges staged rows, whose key is their id, with those of the table.
+    fn merge(
+        &self,
+        request: &ModelRequest,
+        wave: &Wave,
+        step: &MergeStep,
+        attempt: u32,
+    ) -> WaveResult {
+        let merge = request.merge.as_ref().unwrap();
+        let root = TableLocation::new(&request.lake, &request.model.name)
+            .unwrap()
+            .root();
+        for file in &merge.staged {
+            assert!(
+                root.join(&file.path).exists(),
+                "rows that are merged can be read"
+            );
+        }
+        let staged = self.ids_in(merge.staged.iter().map(|file| &file.path));
+        let current = merge
+            .current
+            .as_ref()
+            .map_or(&[][..], |current| &current.files);
+        let mut result = WaveResult::default();
+        match step {
+            MergeStep::Find => {
+                for (place, file) in (0..).zip(current) {
+                    let ids = self.ids_in(std::iter::once(&file.path));
+                    if ids.iter().any(|id| staged.contains(id)) {
+                        result.touched.insert(place);
+                    }
+                }
+            }
+            MergeStep::Rewrite { files } => {
+                let paths = files.iter().map(|place| &current[*place as usize].path);
+                let held = self.ids_in(paths);
+                let all: BTreeSet<i64> = staged.iter().chain(&held).copied().collect();
+                let ids: Vec<i64> = all.into_iter().collect();
+                result.merged = MergeCounts {
+                    staged: staged.len() as u64,
+                    current: held.len() as u64,
+                    kept: ids.len() as u64,
+                };
+                let schema = Arc::new(Schema::new(vec![Field::new("id", DataType::Int64, false)]));
+                let table = TableLocation::new(&request.lake, &request.model.name).unwrap();
+                let name = format!("{}-m{}-{attempt}", request.job_id, wave.index);
+                let config = WriterConfig::new(table, name);
+                let mut writer = PartitionedWriter::new(config, schema.clone()).unwrap();
+                let column: ArrayRef = Arc::new(Int64Array::from(ids.clone()));
+                writer
+                    .write(&RecordBatch::try_new(schema, vec![column]).unwrap())
+                    .unwrap();
+                let written = writer.finish().unwrap();
+                self.remember(&written, ids);
+                result.rows = written.rows;
+                result.files = written.files;
+            }
+        }
         result
     }
 }
@@ -212,7 +306,10 @@ impl Engine for FakeEngine {
         if let Script::WaitsForGo = script {
             self.go.notified().await;
         }
-        let result = self.run(&request, &wave, attempt);
+        let result = match &wave.merge {
+            Some(step) => self.merge(&request, &wave, step, attempt),
+            None => self.run(&request, &wave, attempt),
+        };
         let report = Box::new(TaskReport::Scan(result.scans.clone()));
         let _ = progress.send(WaveProgress::Report {
             executor_id: "x1".into(),
@@ -249,6 +346,45 @@ impl Engine for FakeEngine {
             }
             Script::Panics => panic!("made up"),
         }
+    }
+
+    async fn plan_checks(&self, request: Arc<CheckRequest>) -> Result<(), EngineError> {
+        match request.model.checks.iter().find(|c| c.name == "absurd") {
+            Some(check) => Err(EngineError::Configuration(format!(
+                "check `{}`: no column `x`",
+                check.name
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    async fn run_check(
+        &self,
+        request: Arc<CheckRequest>,
+        check: usize,
+        attempt: u32,
+        progress: mpsc::UnboundedSender<WaveProgress>,
+    ) -> CheckOutcome {
+        let candidate = &request.candidate;
+        let (version, rows) = (candidate.version, candidate.rows());
+        self.looked_at.lock().unwrap().push((version, rows));
+        let folder = Path::new(&request.lake).join(&request.model.name);
+        for file in &candidate.files {
+            assert!(folder.join(&file.path).is_file(), "{}", file.path);
+        }
+        let _ = progress.send(WaveProgress::Submitted {
+            engine_job: format!("c-{}-{check}-{attempt}", request.model.name),
+            tasks_total: 0,
+        });
+        self.wave_begins.notify_one();
+        if self.holds_checks.load(Ordering::Relaxed) {
+            self.cancelled.notified().await;
+            if self.holds_checks.load(Ordering::Relaxed) {
+                return CheckOutcome::Cancelled;
+            }
+        }
+        let next = self.checks.lock().unwrap().pop_front();
+        next.unwrap_or(CheckOutcome::Found(CheckFindings::default()))
     }
 
     async fn cancel(&self, _engine_job: &str) {

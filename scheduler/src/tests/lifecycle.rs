@@ -12,26 +12,8 @@ use crate::driver::{
     Action, ErrorClass, Event, ModelStatus, ModelWork, Outcome, Phase, Record, job_view,
 };
 
-fn table(version: u64, world: &World) -> Arc<Snapshot> {
-    let mut inputs = headworks_lake::Snapshot {
-        version,
-        schema: Arc::new(arrow::datatypes::Schema::empty()),
-        partition_by: Vec::new(),
-        partition_columns_in_files: false,
-        files: Vec::new(),
-        inputs: Default::default(),
-    };
-    for file in world.inputs() {
-        let entry = headworks_lake::InputEntry {
-            path: file.path.clone(),
-            size: file.size,
-            etag: Some(format!("mtime:{}", file.modified_ms)),
-            bytes_covered: file.size,
-            ..Default::default()
-        };
-        inputs.inputs.insert(file.path, entry);
-    }
-    Arc::new(inputs)
+pub(crate) fn table(version: u64, world: &World) -> Arc<Snapshot> {
+    super::world::table(version, world, &[])
 }
 
 fn run_again(reason: &str, file: &str) -> Event {
@@ -271,20 +253,6 @@ fn append_leaves_out_what_the_ledger_has() {
 }
 
 #[test]
-fn a_file_that_changed_is_appended_and_the_user_is_told() {
-    let old = World::new(&[250]);
-    let mut desk = Desk::new(World::new(&[260]), vec![append("a")]);
-    desk.tables.insert("a".into(), table(7, &old));
-    desk.run_until(|_| false);
-    assert_eq!(desk.commits()[0].inputs.len(), 1);
-    assert!(
-        desk.state.warnings.lines()[0].contains("f0.xml has changed"),
-        "{:?}",
-        desk.state.warnings.lines()
-    );
-}
-
-#[test]
 fn a_join_is_not_appended_in_part() {
     let joined = model("a", headworks_spec::WriteMode::Append, &["s", "t"], &[]);
     let mut desk = Desk::new(World::new(&[250, 30]), vec![joined]);
@@ -355,7 +323,9 @@ fn an_event_out_of_turn_fails_the_job_and_says_so() {
 
 #[test]
 fn legal_phases_are_those_written_down() {
-    use Phase::{Committing, Ended, Opening, Planning, Quarantining, Queued, Running, Settling};
+    use Phase::{
+        Committing, Ended, Opening, Planning, Quarantining, Queued, Running, Settling, Staging,
+    };
     let legal = [
         (Queued, Settling { source: 0 }),
         (Settling { source: 0 }, Settling { source: 1 }),
@@ -367,6 +337,10 @@ fn legal_phases_are_those_written_down() {
         (Committing { model: 0 }, Quarantining { model: 0, at: 0 }),
         (Quarantining { model: 0, at: 0 }, Opening { model: 1 }),
         (Running { model: 0, wave: 1 }, Ended(Outcome::Failed)),
+        (Running { model: 0, wave: 1 }, Staging { model: 0 }),
+        (Staging { model: 0 }, Running { model: 0, wave: 2 }),
+        (Staging { model: 0 }, Quarantining { model: 0, at: 0 }),
+        (Staging { model: 0 }, Ended(Outcome::Cancelled)),
     ];
     for (from, to) in legal {
         assert!(from.may_become(to), "{from:?} to {to:?}");
@@ -378,6 +352,9 @@ fn legal_phases_are_those_written_down() {
         (Running { model: 0, wave: 0 }, Opening { model: 1 }),
         (Running { model: 0, wave: 0 }, Ended(Outcome::Done)),
         (Committing { model: 0 }, Committing { model: 0 }),
+        (Staging { model: 0 }, Committing { model: 0 }),
+        (Staging { model: 0 }, Running { model: 1, wave: 0 }),
+        (Staging { model: 0 }, Ended(Outcome::Done)),
         (Ended(Outcome::Done), Opening { model: 0 }),
         (Ended(Outcome::Failed), Ended(Outcome::Done)),
     ];

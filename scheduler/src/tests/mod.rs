@@ -3,6 +3,8 @@
 
 mod audits;
 mod chains;
+mod changed;
+mod checks;
 mod desk;
 mod engine;
 mod jobs;
@@ -13,4 +15,5 @@ mod real;
 pub(crate) mod reports;
 mod services;
 mod stopping;
+mod upserts;
 mod world;

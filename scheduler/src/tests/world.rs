@@ -6,13 +6,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use headworks_engine::api::{ModelPlan, ScannedSplit, SettledSource, Wave, WaveResult};
-use headworks_formats::xml::{SplitReport, Start, SyncKind, SyncPoint};
-use headworks_lake::PendingFile;
+use headworks_engine::api::{
+    CheckFindings, ModelPlan, ScannedSplit, SettledSource, Wave, WaveResult,
+};
+use headworks_formats::{SplitReport, Start, SyncKind, SyncPoint};
+use headworks_lake::{DataFile, InputEntry, PendingFile, Snapshot};
 use headworks_sources::{InputFile, SourceSchema, SplitSpec};
 use headworks_spec::{
-    Format, JOB_SPEC_VERSION, JobSpec, Model, ModelSpec, Source, SourceSpec, TextFile, Tuning,
-    WriteMode,
+    CheckRule, CheckSpec, Format, JOB_SPEC_VERSION, JobSpec, Model, ModelSpec, Severity, Source,
+    SourceSpec, TextFile, Tuning, WriteMode,
 };
 
 use super::reports;
@@ -184,6 +186,7 @@ impl World {
                 index: index as u32,
                 splits: BTreeMap::new(),
                 bytes: 0,
+                merge: None,
             };
             for (id, (source, split)) in chunk.iter().enumerate() {
                 wave.bytes += split.bytes();
@@ -272,6 +275,7 @@ pub(crate) fn pending(name: &str, rows: u64) -> PendingFile {
         bytes: rows * 8,
         partition: Default::default(),
         stats: Default::default(),
+        copy: None,
     }
 }
 
@@ -289,6 +293,32 @@ pub(crate) fn model(name: &str, mode: WriteMode, sources: &[&str], models: &[&st
         },
         reads_sources: texts(sources),
         reads_models: texts(models),
+        checks: Vec::new(),
+    }
+}
+
+/// The model with checks, by name and severity.
+pub(crate) fn checked(model: ModelSpec, checks: &[(&str, Severity)]) -> ModelSpec {
+    let checks = checks.iter().map(|(name, severity)| CheckSpec {
+        name: (*name).to_owned(),
+        severity: *severity,
+        rule: CheckRule::NotNull {
+            columns: vec!["id".to_owned()],
+        },
+        reads: Vec::new(),
+    });
+    ModelSpec {
+        checks: checks.collect(),
+        ..model
+    }
+}
+
+/// What a check finds that this many rows break.
+pub(crate) fn found(failing_rows: u64) -> CheckFindings {
+    let examples = (0..failing_rows.min(5)).map(|row| format!("{{\"id\":{row}}}"));
+    CheckFindings {
+        failing_rows,
+        examples: examples.collect(),
     }
 }
 
@@ -320,6 +350,45 @@ pub(crate) fn job(lake: &str, models: Vec<ModelSpec>) -> Arc<JobSpec> {
 
 pub(crate) fn overwrite(name: &str) -> ModelSpec {
     model(name, WriteMode::Overwrite, &["s"], &[])
+}
+
+/// A model that upserts by the one column that there is.
+pub(crate) fn upsert(name: &str) -> ModelSpec {
+    let mut spec = model(name, WriteMode::Upsert, &["s"], &[]);
+    spec.options.key = vec!["id".into()];
+    spec
+}
+
+/// A table at this version, with these data files, that has taken in all files of `world`.
+pub(crate) fn table(version: u64, world: &World, files: &[(&str, u64)]) -> Arc<Snapshot> {
+    let inputs = world.inputs().into_iter().map(|file| {
+        let entry = InputEntry {
+            path: file.path.clone(),
+            size: file.size,
+            etag: Some(format!("mtime:{}", file.modified_ms)),
+            bytes_covered: file.size,
+            ..InputEntry::default()
+        };
+        (file.path, entry)
+    });
+    let files = files.iter().map(|(path, rows)| DataFile {
+        path: (*path).to_owned(),
+        rows: *rows,
+        bytes: rows * 8,
+        partition: Default::default(),
+        stats: Default::default(),
+        added_in: version,
+        schema: Arc::new(arrow::datatypes::Schema::empty()),
+    });
+    Arc::new(Snapshot {
+        version,
+        schema: Arc::new(arrow::datatypes::Schema::empty()),
+        partition_by: Vec::new(),
+        partition_columns_in_files: false,
+        files: files.collect(),
+        inputs: inputs.collect(),
+        history: Default::default(),
+    })
 }
 
 pub(crate) fn append(name: &str) -> ModelSpec {

@@ -1,5 +1,6 @@
-//! `headworks lake`: look into a lake on this machine, check it, clean it up.
+//! `headworks lake`: look into a lake on a disk or in a bucket, check it, keep it in order.
 
+mod compact;
 mod gc;
 mod log;
 mod show;
@@ -17,7 +18,7 @@ use crate::errors::{Exit, Failure};
 /// When there is no such lake or table, or it cannot be read.
 pub(crate) async fn run(context: &Context, args: Lake) -> Result<Exit, Failure> {
     let context = context.clone();
-    // The lake's calls block on the disk.
+    // The lake's calls block.
     let done = tokio::task::spawn_blocking(move || match args {
         Lake::Log { table } => log::run(&context, &open(&table.lake.lake, &table.table)?),
         Lake::Show {
@@ -26,6 +27,10 @@ pub(crate) async fn run(context: &Context, args: Lake) -> Result<Exit, Failure> 
         } => show::one(&context, &open(&lake.lake, &table)?),
         Lake::Show { table: None, lake } => show::all(&context, &all(&lake.lake)?),
         Lake::Verify { table, lake } => verify::run(&context, &some(&lake.lake, table.as_deref())?),
+        Lake::Compact { table, target_size } => {
+            let opened = open(&table.lake.lake, &table.table)?;
+            compact::run(&context, &opened, target_size.bytes())
+        }
         Lake::Gc { older_than, lake } => gc::run(&context, &all(&lake.lake)?, older_than),
     });
     done.await.unwrap_or_else(|e| {
@@ -46,7 +51,8 @@ fn some(lake: &str, table: Option<&str>) -> Result<Vec<Table>, Failure> {
 /// The tables of a lake that is there, those of the quarantine last.
 fn all(lake: &str) -> Result<Vec<Table>, Failure> {
     let found = tables(lake).map_err(failure)?;
-    if found.is_empty() && !std::path::Path::new(lake).is_dir() {
+    let on_disk = !headworks_stores::is_url(lake);
+    if found.is_empty() && on_disk && !std::path::Path::new(lake).is_dir() {
         return Err(Failure::usage(format!(
             "there is no lake at {lake}\n  next: name one with --lake, or set HEADWORKS_LAKE"
         )));

@@ -67,6 +67,7 @@ async fn plan(engine: Arc<dyn Engine>, spec: JobSpec) -> Result<Planned, Failure
             tables: pick(&tables, &model.reads_models),
             tuning: spec.tuning.clone(),
             quarantines: Vec::new(),
+            merge: None,
         };
         let plan = engine
             .plan(Arc::new(request))
@@ -103,5 +104,6 @@ fn empty_table(model: &ModelSpec, plan: &ModelPlan) -> Result<Snapshot, Failure>
         partition_columns_in_files: model.options.partition_columns_in_files,
         files: Vec::new(),
         inputs: Default::default(),
+        history: Default::default(),
     })
 }

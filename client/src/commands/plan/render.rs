@@ -241,6 +241,7 @@ FILE         SIZE  READ BY ONE TASK
                 index: 0,
                 splits: [("awards".to_owned(), vec![split(0, 0), split(1, 4_000_000)])].into(),
                 bytes: 8_000_000,
+                merge: None,
             }],
             explain: "LakeWriteExec\n  SourceScan".into(),
         };
@@ -253,6 +254,7 @@ FILE         SIZE  READ BY ONE TASK
             },
             reads_sources: vec!["awards".into()],
             reads_models: Vec::new(),
+            checks: Vec::new(),
         };
         assert_eq!(
             model_text(&model, &plan),

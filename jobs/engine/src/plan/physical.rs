@@ -11,16 +11,18 @@ use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::repartition::RepartitionExec;
+use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::unnest::UnnestExec;
 use datafusion::physical_plan::{
     ExecutionPlan, ExecutionPlanProperties, Partitioning, PhysicalExpr,
     replace_children_if_necessary,
 };
+use headworks_lake::SortColumn;
 use headworks_sources::SPLIT_COLUMN;
 
 use crate::nodes::{
     LakeWriteExec, LedgerFilterExec, ScanReportExec, UnnestReportExec, UnnestSide, WriteSpec,
-    source_of,
+    ordering, source_of,
 };
 
 /// Hands filters that stand right above a scan down to the parser, as far as it
@@ -123,6 +125,20 @@ pub(super) fn shuffle_by(
         plan,
         Partitioning::Hash(keys, partitions.max(1)),
     )?))
+}
+
+/// Sorts the rows of each partition of the plan; what does not fit into memory goes to the disk.
+///
+/// # Errors
+/// If a column is not in the plan's output.
+pub(super) fn sort_within(
+    plan: Arc<dyn ExecutionPlan>,
+    columns: &[SortColumn],
+) -> Result<Arc<dyn ExecutionPlan>> {
+    Ok(match ordering(columns, &plan.schema())? {
+        Some(ordering) => Arc::new(SortExec::new(ordering, plan).with_preserve_partitioning(true)),
+        None => plan,
+    })
 }
 
 /// Whether tasks' shares of a partitioned model would make small files.

@@ -14,7 +14,10 @@ use datafusion::physical_plan::union::UnionExec;
 use super::reports::Reported;
 use crate::api::{TaskReport, WaveResult};
 use crate::guards::Guards;
-use crate::nodes::{LakeWriteExec, LedgerFilterExec, ScanReportExec, UnnestReportExec};
+use crate::nodes::{
+    CheckReportExec, LakeWriteExec, LedgerFilterExec, ScanReportExec, TouchedFilesExec,
+    UnnestReportExec, UpsertExec,
+};
 use crate::report::TaskId;
 
 /// What the graph says of one stage.
@@ -38,6 +41,9 @@ pub(super) struct Owed {
     filters: usize,
     unnests: usize,
     writes: usize,
+    checks: usize,
+    touched: usize,
+    merges: usize,
 }
 
 impl Owed {
@@ -52,6 +58,9 @@ impl Owed {
         self.filters += usize::from(plan.is::<LedgerFilterExec>());
         self.unnests += usize::from(plan.is::<UnnestReportExec>());
         self.writes += usize::from(plan.is::<LakeWriteExec>());
+        self.checks += usize::from(plan.is::<CheckReportExec>());
+        self.touched += usize::from(plan.is::<TouchedFilesExec>());
+        self.merges += usize::from(plan.is::<UpsertExec>());
         if plan.is::<UnionExec>() {
             // A partition of a union is one of one child: a task owes what every child would make it owe.
             let children: Vec<Self> = plan.children().into_iter().map(Self::by).collect();
@@ -60,6 +69,9 @@ impl Owed {
             self.filters += least(|o| o.filters);
             self.unnests += least(|o| o.unnests);
             self.writes += least(|o| o.writes);
+            self.checks += least(|o| o.checks);
+            self.touched += least(|o| o.touched);
+            self.merges += least(|o| o.merges);
             return;
         }
         for child in plan.children() {
@@ -73,6 +85,9 @@ impl Owed {
             && count(|r| matches!(r, TaskReport::Filter(_))) >= self.filters
             && count(|r| matches!(r, TaskReport::Unnest { .. })) >= self.unnests
             && count(|r| matches!(r, TaskReport::Write(_))) >= self.writes
+            && count(|r| matches!(r, TaskReport::Check(_))) >= self.checks
+            && count(|r| matches!(r, TaskReport::Touched(_))) >= self.touched
+            && count(|r| matches!(r, TaskReport::Merge(_))) >= self.merges
     }
 }
 
@@ -220,6 +235,9 @@ fn add(result: &mut WaveResult, report: &TaskReport) {
             sum(&mut result.written, &outcome.rows_by_split);
             result.rows += outcome.rows;
         }
+        TaskReport::Check(found) => result.found.get_or_insert_default().add(found),
+        TaskReport::Touched(files) => result.touched.extend(files),
+        TaskReport::Merge(counts) => result.merged.add(counts),
     }
 }
 

@@ -114,7 +114,11 @@ pub(crate) fn files_of<'a>(reports: impl Iterator<Item = &'a Reported>) -> WaveD
                     }
                 }
             }
-            TaskReport::Filter(_) | TaskReport::Unnest { .. } => {}
+            TaskReport::Filter(_)
+            | TaskReport::Unnest { .. }
+            | TaskReport::Touched(_)
+            | TaskReport::Merge(_)
+            | TaskReport::Check(_) => {}
         }
     }
     discard

@@ -111,11 +111,13 @@ impl World {
                 },
                 reads_sources: vec!["src".into()],
                 reads_models: vec![],
+                checks: vec![],
             },
             sources: BTreeMap::from([("src".to_owned(), settled)]),
             tables: BTreeMap::new(),
             tuning,
             quarantines: vec!["src".into()],
+            merge: None,
         })
     }
 

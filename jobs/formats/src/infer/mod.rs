@@ -6,7 +6,7 @@
 mod evolve;
 pub(crate) mod learner;
 pub mod rules;
-mod sample;
+pub(crate) mod sample;
 mod tree;
 
 use std::sync::Arc;

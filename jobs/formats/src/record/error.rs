@@ -87,6 +87,19 @@ pub enum ConfigError {
         /// What it may be.
         allowed: &'static str,
     },
+    /// An option with a value that it cannot have.
+    #[error("{option} is `{value}`; it must be {allowed}")]
+    OptionValue {
+        /// The option.
+        option: &'static str,
+        /// Its value.
+        value: String,
+        /// What it may be.
+        allowed: &'static str,
+    },
+    /// A column with fields or items in a format that has none.
+    #[error("column `{0}` has fields or is a list; a field of a CSV file holds one value")]
+    Nested(String),
     /// A type that values cannot be read as.
     #[error(
         "column `{path}` has the type {data_type}; supported are Utf8, Int64, Decimal128, Float64, Boolean, Date32, \

@@ -12,6 +12,7 @@
 //! | [`gate`], [`filter`] | what may keep a record from becoming a row: the contract about unknown names, a filter |
 //! | `columns`, `column` | tapes to Arrow |
 //! | `drift` | what did not fit the schema, counted |
+//! | `rows` | all of these, put together: a tape in, rows and bad records out |
 //! | [`read`] | what passes between a reader and whoever feeds it |
 //! | `progress` | where the reader of a split stands, and what becomes of a bad record |
 //! | [`split`], [`report`] | which records of a file are ours, the proof that the splits of a file fit together, and what a split came to |
@@ -33,6 +34,7 @@ pub(crate) mod own_columns;
 pub(crate) mod progress;
 pub mod read;
 pub mod report;
+pub(crate) mod rows;
 pub mod split;
 pub(crate) mod tape;
 pub(crate) mod template;

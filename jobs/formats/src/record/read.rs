@@ -52,6 +52,14 @@ pub enum ReadFailure {
         /// What is wrong, and what to do.
         what: String,
     },
+    /// The header of a file does not say what its columns are.
+    #[error("byte {at}, in the header: {what}")]
+    Header {
+        /// The byte at which that shows.
+        at: u64,
+        /// What is wrong, and what to do.
+        what: String,
+    },
     /// A record is bad and the configuration says to fail.
     #[error("bad record at byte {}: {}", .0.offset, .0.reason)]
     BadRecord(Box<BadRecord>),

@@ -13,7 +13,7 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::{LakeStorage, StoredFile, Upload};
+use super::{LakeStorage, StoredFile, Unfinished, Upload};
 use crate::error::LakeError;
 use crate::location::HEADWORKS_FOLDER;
 
@@ -72,15 +72,8 @@ impl LocalStorage {
         Ok(temp)
     }
 
-    /// Removes the folders above `path` that are empty, up to and with the table's own.
     fn prune(&self, path: &Path) {
-        let mut folder = path.parent();
-        while let Some(current) = folder {
-            if !current.starts_with(&self.root) || fs::remove_dir(current).is_err() {
-                return;
-            }
-            folder = current.parent();
-        }
+        prune(&self.root, path);
     }
 }
 
@@ -97,7 +90,13 @@ impl LakeStorage for LocalStorage {
                 OpenOptions::new().write(true).create_new(true).open(&full)
             })
             .map_err(|error| failed("create", &full, error).table_unchanged())?;
-        Ok(Box::new(LocalUpload { temp, full, file }))
+        Ok(Box::new(LocalUpload {
+            temp,
+            full,
+            file,
+            root: self.root.clone(),
+            finished: false,
+        }))
     }
 
     fn complete(&self, token: &str, path: &str, bytes: u64) -> Result<(), LakeError> {
@@ -134,6 +133,27 @@ impl LakeStorage for LocalStorage {
 
     fn pending_bytes(&self, token: &str) -> Result<Option<u64>, LakeError> {
         self.bytes(token)
+    }
+
+    fn unfinished(&self) -> Result<Vec<Unfinished>, LakeError> {
+        let mut found = Vec::new();
+        for file in self.list("")? {
+            let name = file.path.rsplit('/').next().unwrap_or_default();
+            if name.starts_with(".hw-") && name.ends_with(".tmp") {
+                found.push(Unfinished {
+                    place: file.path.clone(),
+                    token: file.path,
+                    bytes: file.bytes,
+                    modified: file.modified,
+                });
+            }
+        }
+        Ok(found)
+    }
+
+    fn pending_path(&self, token: &str) -> Result<String, LakeError> {
+        // The hidden temporary itself.
+        Ok(token.to_owned())
     }
 
     fn persist(&self, paths: &[&str]) -> Result<(), LakeError> {
@@ -278,10 +298,23 @@ impl LakeStorage for LocalStorage {
     }
 }
 
+/// Removes the folders above `path` that are empty, up to and with the table's own, `root`.
+fn prune(root: &Path, path: &Path) {
+    let mut folder = path.parent();
+    while let Some(current) = folder {
+        if !current.starts_with(root) || fs::remove_dir(current).is_err() {
+            return;
+        }
+        folder = current.parent();
+    }
+}
+
 struct LocalUpload {
     temp: String,
     full: PathBuf,
     file: File,
+    root: PathBuf,
+    finished: bool,
 }
 
 impl Write for LocalUpload {
@@ -295,16 +328,27 @@ impl Write for LocalUpload {
 }
 
 impl Upload for LocalUpload {
-    fn token(&self) -> String {
-        self.temp.clone()
-    }
-
-    fn finish(self: Box<Self>) -> Result<String, LakeError> {
+    fn finish(mut self: Box<Self>) -> Result<String, LakeError> {
         self.file
             .sync_data()
             .and_then(|()| self.full.parent().map_or(Ok(()), sync_folder))
             .map_err(|error| failed("sync", &self.full, error).table_unchanged())?;
-        Ok(self.temp)
+        self.finished = true;
+        Ok(self.temp.clone())
+    }
+}
+
+impl Drop for LocalUpload {
+    fn drop(&mut self) {
+        if self.finished {
+            return;
+        }
+        match absent_is_none(fs::remove_file(&self.full)) {
+            Ok(_) => prune(&self.root, &self.full),
+            Err(error) => {
+                tracing::warn!(%error, path = %self.full.display(), "a temporary is left for `lake gc`");
+            }
+        }
     }
 }
 

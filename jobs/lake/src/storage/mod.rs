@@ -7,16 +7,23 @@
 //!
 //! Calls block; callers in async code wrap them.
 
+pub mod conformance;
 mod local;
+mod s3;
+mod token;
 
 use std::fmt::Debug;
 use std::io::Write;
 use std::ops::Range;
+use std::panic::resume_unwind;
 use std::time::SystemTime;
 
 use crate::error::LakeError;
 
 pub use local::LocalStorage;
+pub use s3::{PART_BYTES, PARTS_IN_FLIGHT_MAX, REQUESTS_AT_ONCE_MAX, S3Storage};
+pub(crate) use s3::{folders_of, has_log};
+pub(crate) use token::UploadToken;
 
 /// The storage of one table.
 pub trait LakeStorage: Debug + Send + Sync {
@@ -38,6 +45,17 @@ pub trait LakeStorage: Debug + Send + Sync {
 
     /// The length in bytes of what a token stands for; `None` when it is gone.
     fn pending_bytes(&self, token: &str) -> Result<Option<u64>, LakeError>;
+
+    /// The data files that were started and neither completed nor aborted, those of running jobs too.
+    fn unfinished(&self) -> Result<Vec<Unfinished>, LakeError>;
+
+    /// How many calls at once make sense: one after the other on a disk, many where each waits for a network.
+    fn calls_at_once(&self) -> usize {
+        1
+    }
+
+    /// The path at which the content of what a token stands for can be read before it is completed.
+    fn pending_path(&self, token: &str) -> Result<String, LakeError>;
 
     /// Makes sure that the names of these files survive a power failure.
     fn persist(&self, paths: &[&str]) -> Result<(), LakeError>;
@@ -71,13 +89,29 @@ pub trait LakeStorage: Debug + Send + Sync {
     fn delete(&self, path: &str) -> Result<(), LakeError>;
 }
 
-/// A data file that is being written.
+/// A data file that is being written. Dropped before it is finished, it removes itself.
 pub trait Upload: Write + Send {
-    /// What [`LakeStorage::abort`] needs to remove the file as it is now.
-    fn token(&self) -> String;
-
     /// Makes the content durable and returns the token that [`LakeStorage::complete`] needs.
     fn finish(self: Box<Self>) -> Result<String, LakeError>;
+
+    /// The bytes that it holds in memory, since they are too few to be sent.
+    fn buffered_bytes(&self) -> usize {
+        0
+    }
+}
+
+/// A data file that was started and neither completed nor aborted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfinished {
+    /// What [`PendingFile::place`](crate::PendingFile::place) says of the same file: the hidden temporary of a disk,
+    /// or the final path of an upload.
+    pub place: String,
+    /// What [`LakeStorage::abort`] needs.
+    pub token: String,
+    /// Its bytes so far; 0 where the storage does not say.
+    pub bytes: u64,
+    /// When it was last written to, or begun where the storage says no more.
+    pub modified: SystemTime,
 }
 
 /// A file as a listing shows it.
@@ -98,4 +132,35 @@ impl StoredFile {
             .split('/')
             .all(|part| !part.starts_with('.') && !part.starts_with('_'))
     }
+}
+
+/// Does `action` with each item, as many at once as the storage likes, and returns the results in the items' order;
+/// the first error ends it, after those that were under way.
+pub(crate) fn for_each<I: Sync, T: Send>(
+    storage: &dyn LakeStorage,
+    items: &[I],
+    action: impl Fn(&I) -> Result<T, LakeError> + Sync,
+) -> Result<Vec<T>, LakeError> {
+    let mut done = Vec::with_capacity(items.len());
+    for some in items.chunks(storage.calls_at_once().max(1)) {
+        if let [item] = some {
+            done.push(action(item)?);
+            continue;
+        }
+        let action = &action;
+        let results: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = some
+                .iter()
+                .map(|item| scope.spawn(move || action(item)))
+                .collect();
+            threads
+                .into_iter()
+                .map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
+                .collect()
+        });
+        for result in results {
+            done.push(result?);
+        }
+    }
+    Ok(done)
 }

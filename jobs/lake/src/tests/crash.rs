@@ -3,6 +3,7 @@
 
 use super::support::{Row, TestLake, sorted};
 use crate::log::Mode;
+use crate::partition::NULL_PARTITION;
 use crate::{CommitError, CrashPoint};
 
 const OLD: &[Row] = &[(1, Some("a")), (2, Some("b")), (3, None)];
@@ -22,63 +23,105 @@ fn every_point() -> Vec<CrashPoint> {
     points
 }
 
-fn reached(point: CrashPoint, mode: Mode) -> bool {
-    mode == Mode::Overwrite || !matches!(point, CrashPoint::AfterDeleting(_))
+/// A commit on top of [`OLD`].
+struct Kind {
+    mode: Mode,
+    rows: &'static [Row],
+    /// The partitions whose files it names.
+    named: &'static [&'static str],
+    /// How many files it takes out.
+    taken_out: usize,
+    after: Vec<Row>,
+}
+
+/// Every mode, and an append that replaces.
+fn every_kind() -> Vec<Kind> {
+    let without_b = [&OLD[..1], &OLD[2..], NEW].concat();
+    let kind = |mode, rows, named, taken_out, after: &[Row]| Kind {
+        mode,
+        rows,
+        named,
+        taken_out,
+        after: after.to_vec(),
+    };
+    vec![
+        kind(Mode::Append, NEW, &[], 0, &[OLD, NEW].concat()),
+        kind(Mode::Append, NEW, &["b"], 1, &without_b),
+        kind(Mode::Overwrite, NEW, &[], 3, NEW),
+        kind(Mode::OverwritePartitions, NEW, &[], 1, &without_b),
+        kind(Mode::Upsert, NEW, &["b"], 1, &without_b),
+        kind(Mode::Compact, OLD, &["a", "b", NULL_PARTITION], 3, OLD),
+    ]
 }
 
 #[test]
 fn a_commit_killed_at_any_step_is_whole_or_absent() {
-    for mode in [Mode::Append, Mode::Overwrite] {
-        let after = if mode == Mode::Append {
-            sorted(&[OLD, NEW].concat())
-        } else {
-            sorted(NEW)
-        };
-        for point in every_point()
-            .into_iter()
-            .filter(|point| reached(*point, mode))
-        {
-            let lake = TestLake::in_memory();
+    killed_at_any_step(TestLake::in_memory);
+}
+
+#[test]
+fn a_commit_in_a_bucket_killed_at_any_step_is_whole_or_absent() {
+    killed_at_any_step(TestLake::in_bucket);
+}
+
+fn killed_at_any_step(lake: fn() -> TestLake) {
+    for kind in every_kind() {
+        let after = sorted(&kind.after);
+        for point in every_point() {
+            if matches!(point, CrashPoint::AfterDeleting(n) if n > kind.taken_out) {
+                continue;
+            }
+            let case = format!("{:?} {point:?}", kind.mode);
+            let lake = lake();
             lake.table()
                 .commit(&lake.request("old", Mode::Append, 0, OLD))
                 .unwrap();
-            let wanted = lake.request("new", mode, 1, NEW);
+            let mut wanted = lake.request("new", kind.mode, 1, kind.rows);
+            wanted.remove = lake.files_of(kind.named);
             let error = lake.table().stopping_at(point).commit(&wanted).unwrap_err();
 
             let committed = point != CrashPoint::BeforeEntry;
             assert_eq!(
                 matches!(error, CommitError::Unsettled { version: 2, .. }),
-                committed
+                committed,
+                "{case}: {error}"
             );
             let expected = if committed {
                 after.clone()
             } else {
                 sorted(OLD)
             };
-            assert_eq!(lake.rows(), expected, "{mode:?} {point:?}");
+            assert_eq!(lake.rows(), expected, "{case}");
             lake.assert_sound();
 
             let again = lake.table().commit(&wanted).unwrap();
-            assert_eq!(
-                (again.version, again.repeated),
-                (2, committed),
-                "{mode:?} {point:?}"
-            );
-            assert_eq!(lake.rows(), after, "{mode:?} {point:?}");
+            assert_eq!((again.version, again.repeated), (2, committed), "{case}");
+            let entry = lake.table().log().unwrap().swap_remove(1);
+            assert_eq!(entry.remove.len(), kind.taken_out, "{case}");
+            assert_eq!(lake.rows(), after, "{case}");
             lake.assert_sound();
-            assert!(lake.temporaries().is_empty(), "{mode:?} {point:?}");
+            assert!(lake.temporaries().is_empty(), "{case}");
         }
     }
 }
 
 #[test]
 fn a_recovery_killed_at_any_step_is_recovered() {
+    recovery_killed_at_any_step(TestLake::in_memory);
+}
+
+#[test]
+fn a_recovery_in_a_bucket_killed_at_any_step_is_recovered() {
+    recovery_killed_at_any_step(TestLake::in_bucket);
+}
+
+fn recovery_killed_at_any_step(lake: fn() -> TestLake) {
     for first in every_point() {
         for second in every_point()
             .into_iter()
             .filter(|point| *point != CrashPoint::BeforeEntry)
         {
-            let lake = TestLake::in_memory();
+            let lake = lake();
             lake.table()
                 .commit(&lake.request("old", Mode::Append, 0, OLD))
                 .unwrap();

@@ -1,4 +1,4 @@
-//! Seeded histories of a table: appends and overwrites that succeed, die at any step, are repeated or given up,
+//! Seeded histories of a table: appends and overwrites, of all or of partitions, that succeed, die at any step, are repeated or given up,
 //! held against a plain list of rows.
 
 use super::support::{Row, TestLake, sorted};
@@ -21,20 +21,15 @@ fn random_point(random: &mut fastrand::Rng) -> Option<CrashPoint> {
     }
 }
 
-fn history(seed: u64) {
+fn history(seed: u64, lake: &TestLake) {
     let mut random = fastrand::Rng::with_seed(seed);
-    let lake = TestLake::in_memory();
     let mut model: Vec<Row> = Vec::new();
     let mut version = 0;
     for step in 0..random.usize(3..10) {
         let rows: Vec<Row> = (0..random.usize(0..12))
             .map(|n| ((step * 100 + n) as i64, PARTS[random.usize(0..PARTS.len())]))
             .collect();
-        let mode = if random.bool() {
-            Mode::Append
-        } else {
-            Mode::Overwrite
-        };
+        let mode = [Mode::Append, Mode::Overwrite, Mode::OverwritePartitions][random.usize(0..3)];
         let id = format!("c{step}");
         let wanted = lake.request(&id, mode, version, &rows);
         let table = match random_point(&mut random) {
@@ -56,14 +51,19 @@ fn history(seed: u64) {
         };
         if committed {
             version += 1;
-            if mode == Mode::Overwrite {
-                model.clear();
-            }
             // The empty string and NULL are one partition value.
-            model.extend(
-                rows.iter()
-                    .map(|(id, part)| (*id, part.filter(|p| !p.is_empty()))),
-            );
+            let rows: Vec<Row> = rows
+                .iter()
+                .map(|(id, part)| (*id, part.filter(|p| !p.is_empty())))
+                .collect();
+            match mode {
+                Mode::Overwrite => model.clear(),
+                Mode::OverwritePartitions => {
+                    model.retain(|(_, part)| rows.iter().all(|(_, written)| written != part));
+                }
+                _ => {}
+            }
+            model.extend(rows);
         }
         if random.bool() {
             assert_eq!(lake.rows(), sorted(&model), "seed {seed} step {step}");
@@ -82,6 +82,7 @@ fn history(seed: u64) {
 #[test]
 fn any_history_of_commits_and_crashes_is_that_of_its_model() {
     for seed in 0..60 {
-        history(seed);
+        history(seed, &TestLake::in_memory());
+        history(seed, &TestLake::in_bucket());
     }
 }

@@ -43,6 +43,7 @@ fn bad_records_come_back_with_file_offset_reason_and_text() {
             at_unix_ms: 0,
             mode: Mode::Append,
             base: 0,
+            remove: Vec::new(),
             schema: quarantine_schema(),
             partition_by: Vec::new(),
             partition_columns_in_files: false,
@@ -50,6 +51,7 @@ fn bad_records_come_back_with_file_offset_reason_and_text() {
             inputs: Vec::new(),
             audit: Audit::Coverage,
             job_failed: true,
+            checked: None,
         })
         .unwrap();
     assert!(table.log().unwrap()[0].job_failed);

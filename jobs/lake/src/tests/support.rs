@@ -1,8 +1,8 @@
 //! A table of `(id, part)` rows in a folder of its own, written and read back; and a storage that fails on demand.
 
-use std::fs::File;
 use std::io::{self, Write};
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use arrow::array::{AsArray, Int64Array, RecordBatch, StringArray};
@@ -11,35 +11,51 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::ledger::{Audit, InputCounts, InputEntry};
 use crate::log::Mode;
-use crate::storage::{LakeStorage, LocalStorage, StoredFile, Upload};
+use crate::storage::{LakeStorage, LocalStorage, StoredFile, Unfinished, Upload};
 use crate::writer::{PartitionedWriter, WriteOutcome, WriterConfig};
 use crate::{CommitRequest, LakeError, PendingFile, Table, TableLocation};
 
 /// A row: an id, and the value of the partition column.
 pub(super) type Row = (i64, Option<&'static str>);
 
-/// A lake in a temporary folder.
+/// A lake in a temporary folder, or in a bucket in memory.
 pub(super) struct TestLake {
     pub(super) folder: tempfile::TempDir,
+    url: Option<String>,
 }
 
 impl TestLake {
     pub(super) fn new() -> Self {
         TestLake {
             folder: tempfile::tempdir().unwrap(),
+            url: None,
         }
     }
 
     /// A lake in memory where there is such a folder: tests of many commits need not wait for the disk.
     pub(super) fn in_memory() -> Self {
         match tempfile::tempdir_in("/dev/shm") {
-            Ok(folder) => TestLake { folder },
+            Ok(folder) => TestLake { folder, url: None },
             Err(_) => TestLake::new(),
         }
     }
 
+    /// A lake in a bucket in memory of its own.
+    pub(super) fn in_bucket() -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("test-lake-{}", COUNT.fetch_add(1, Ordering::SeqCst));
+        headworks_stores::memory::mount(&name);
+        TestLake {
+            url: Some(format!("s3://{name}/lake")),
+            ..TestLake::new()
+        }
+    }
+
     pub(super) fn path(&self) -> &str {
-        self.folder.path().to_str().unwrap()
+        match &self.url {
+            Some(url) => url,
+            None => self.folder.path().to_str().unwrap(),
+        }
     }
 
     pub(super) fn location(&self) -> TableLocation {
@@ -68,6 +84,19 @@ impl TestLake {
         request(id, mode, base, self.write(id, rows).files)
     }
 
+    /// The paths of the current version's files in these partitions.
+    pub(super) fn files_of(&self, parts: &[&str]) -> Vec<String> {
+        let files = self.table().snapshot().unwrap().unwrap().files.into_iter();
+        let paths = files.map(|file| file.path);
+        paths
+            .filter(|path| {
+                parts
+                    .iter()
+                    .any(|part| path.starts_with(&format!("part={part}/")))
+            })
+            .collect()
+    }
+
     /// All rows of the current version, sorted.
     pub(super) fn rows(&self) -> Vec<(i64, Option<String>)> {
         read_rows(&self.table())
@@ -80,8 +109,8 @@ impl TestLake {
         let Some(snapshot) = self.table().snapshot().unwrap() else {
             return;
         };
-        let root = self.location().root();
-        let manifest = std::fs::read(root.join("_headworks/manifest.json")).unwrap();
+        let storage = self.location().storage();
+        let manifest = storage.read("_headworks/manifest.json").unwrap().unwrap();
         let manifest: crate::Manifest = serde_json::from_slice(&manifest).unwrap();
         assert_eq!(manifest.version, snapshot.version);
         let listed: Vec<(String, u64)> = manifest
@@ -89,23 +118,20 @@ impl TestLake {
             .into_iter()
             .map(|e| (e.url, e.meta.content_length))
             .collect();
-        let url = |path: &str| format!("file://{}", root.join(path).display());
+        let scheme = if self.url.is_some() { "" } else { "file://" };
+        let folder = self.location().folder();
         let expected: Vec<(String, u64)> = snapshot
             .files
             .iter()
-            .map(|file| (url(&file.path), file.bytes))
+            .map(|file| (format!("{scheme}{folder}/{}", file.path), file.bytes))
             .collect();
         assert_eq!(listed, expected);
     }
 
-    /// The hidden temporaries that are there.
+    /// The files that are neither completed nor given up.
     pub(super) fn temporaries(&self) -> Vec<String> {
-        let files = LocalStorage::new(self.location().root()).list("").unwrap();
-        files
-            .into_iter()
-            .map(|file| file.path)
-            .filter(|path| path.ends_with(".tmp"))
-            .collect()
+        let files = self.location().storage().unfinished().unwrap();
+        files.into_iter().map(|file| file.place).collect()
     }
 }
 
@@ -130,6 +156,7 @@ pub(super) fn request(id: &str, mode: Mode, base: u64, files: Vec<PendingFile>) 
         at_unix_ms: 1_700_000_000_123,
         mode,
         base,
+        remove: Vec::new(),
         schema: schema(),
         partition_by: vec!["part".into()],
         partition_columns_in_files: false,
@@ -137,6 +164,7 @@ pub(super) fn request(id: &str, mode: Mode, base: u64, files: Vec<PendingFile>) 
         inputs: vec![input(id, rows)],
         audit: Audit::Records,
         job_failed: false,
+        checked: None,
     }
 }
 
@@ -166,15 +194,28 @@ pub(super) fn sorted(rows: &[Row]) -> Vec<(i64, Option<String>)> {
     rows
 }
 
-/// All rows of the current version with their partition, sorted.
+/// All rows of the current version with their partition, sorted. A reader that was overtaken begins anew.
 pub(super) fn read_rows(table: &Table) -> Vec<(i64, Option<String>)> {
+    loop {
+        if let Some(rows) = try_read_rows(table) {
+            return rows;
+        }
+    }
+}
+
+/// `None` when a file of the snapshot is gone, which is only right if there is a newer version.
+fn try_read_rows(table: &Table) -> Option<Vec<(i64, Option<String>)>> {
     let mut rows = Vec::new();
     let Some(snapshot) = table.snapshot().unwrap() else {
-        return rows;
+        return Some(rows);
     };
     for file in &snapshot.files {
-        let opened = File::open(table.location().root().join(&file.path)).unwrap();
-        let reader = ParquetRecordBatchReaderBuilder::try_new(opened)
+        let Some(content) = table.storage.read(&file.path).unwrap() else {
+            let newest = table.recover().unwrap();
+            assert!(newest > snapshot.version, "{} is gone", file.path);
+            return None;
+        };
+        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(content))
             .unwrap()
             .build()
             .unwrap();
@@ -192,7 +233,7 @@ pub(super) fn read_rows(table: &Table) -> Vec<(i64, Option<String>)> {
         }
     }
     rows.sort();
-    rows
+    Some(rows)
 }
 
 /// What a [`FaultyStorage`] does with a call.
@@ -276,6 +317,14 @@ impl LakeStorage for FaultyStorage {
         self.disk.pending_bytes(token)
     }
 
+    fn unfinished(&self) -> Result<Vec<Unfinished>, LakeError> {
+        self.disk.unfinished()
+    }
+
+    fn pending_path(&self, token: &str) -> Result<String, LakeError> {
+        self.disk.pending_path(token)
+    }
+
     fn persist(&self, paths: &[&str]) -> Result<(), LakeError> {
         self.call("persist", paths.first().unwrap_or(&""), || {
             self.disk.persist(paths)
@@ -303,7 +352,7 @@ impl LakeStorage for FaultyStorage {
     }
 
     fn read_range(&self, path: &str, range: Range<u64>) -> Result<Vec<u8>, LakeError> {
-        self.disk.read_range(path, range)
+        self.call("read_range", path, || self.disk.read_range(path, range))
     }
 
     fn bytes(&self, path: &str) -> Result<Option<u64>, LakeError> {
@@ -340,10 +389,6 @@ impl Write for FaultyUpload {
 }
 
 impl Upload for FaultyUpload {
-    fn token(&self) -> String {
-        self.upload.token()
-    }
-
     fn finish(self: Box<Self>) -> Result<String, LakeError> {
         let FaultyUpload {
             upload,

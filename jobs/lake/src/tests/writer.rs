@@ -334,3 +334,31 @@ fn a_partition_value_too_long_for_a_disk_is_refused_and_leaves_nothing() {
     );
     assert!(!lake.location().root().exists());
 }
+
+#[test]
+fn a_footer_says_how_its_rows_are_sorted() {
+    let lake = TestLake::new();
+    let mut config = WriterConfig::new(lake.location(), "w");
+    config.partition_by = vec!["p".into()];
+    config.sorted_by = [("p", false), ("b", true), ("a", false)]
+        .map(|(name, descending)| crate::SortColumn {
+            name: name.into(),
+            descending,
+        })
+        .into();
+    let rows = table_of(vec![
+        ("a", Arc::new(Int64Array::from(vec![1, 2])) as ArrayRef),
+        ("p", Arc::new(Int32Array::from(vec![7, 7]))),
+        ("b", Arc::new(StringArray::from(vec!["y", "x"]))),
+    ]);
+    let outcome = write(config, &[rows]).unwrap();
+    let file = std::fs::File::open(lake.location().root().join(&outcome.files[0].temp)).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    let sorted = reader.metadata().row_group(0).sorting_columns().unwrap();
+    let sorted: Vec<_> = sorted
+        .iter()
+        .map(|c| (c.column_idx, c.descending, c.nulls_first))
+        .collect();
+    // `p` is not in the file, and has one value in it.
+    assert_eq!(sorted, [(1, true, false), (0, false, true)]);
+}

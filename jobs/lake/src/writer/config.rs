@@ -1,6 +1,8 @@
 //! How an executor writes: which columns go where, and every bound of it.
 
+use arrow::datatypes::{DataType, Schema};
 use parquet::basic::{Compression as ParquetCompression, ZstdLevel};
+use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +38,15 @@ pub enum Compression {
     None,
 }
 
+/// A column by which rows are sorted. NULL comes before all values; with `descending` all is reversed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SortColumn {
+    /// The column.
+    pub name: String,
+    /// Whether the greatest value comes first.
+    pub descending: bool,
+}
+
 /// What a [`PartitionedWriter`](super::PartitionedWriter) needs to know. It travels in the plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WriterConfig {
@@ -62,6 +73,12 @@ pub struct WriterConfig {
     pub row_group_bytes_max: usize,
     /// A column of 32-bit integers that says which split a row came from: it is counted, and not written.
     pub split_column: Option<String>,
+    /// How the rows of each partition are sorted as they come: the footers say so. The writer does not sort.
+    pub sorted_by: Vec<SortColumn>,
+    /// Whether the files are for a later step of the same job, not for the table: they are never seen by readers.
+    pub staged: bool,
+    /// Whether each file is written twice, the second time [to be staged](crate::PendingFile::copy).
+    pub with_copies: bool,
 }
 
 impl WriterConfig {
@@ -79,15 +96,65 @@ impl WriterConfig {
             row_group_rows_max: ROW_GROUP_ROWS_MAX,
             row_group_bytes_max: ROW_GROUP_BYTES_MAX,
             split_column: None,
+            sorted_by: Vec::new(),
+            staged: false,
+            with_copies: false,
         }
     }
 
-    pub(super) fn properties(&self) -> WriterProperties {
-        writer_properties(
+    /// The encoder's properties for files of this schema.
+    pub(super) fn properties(&self, file: &Schema) -> WriterProperties {
+        let properties = writer_properties(
             self.compression,
             self.row_group_rows_max,
             self.row_group_bytes_max,
-        )
+        );
+        let sorted = sorting_columns(&self.sorted_by, &self.partition_by, file);
+        properties
+            .into_builder()
+            .set_sorting_columns((!sorted.is_empty()).then_some(sorted))
+            .build()
+    }
+}
+
+/// The columns of `sorted_by` as a footer names them: by the place of their leaf. Partition columns that the files
+/// lack have one value in each of them.
+fn sorting_columns(
+    sorted_by: &[SortColumn],
+    partition_by: &[String],
+    file: &Schema,
+) -> Vec<SortingColumn> {
+    let mut sorted = Vec::new();
+    for column in sorted_by {
+        let Ok(index) = file.index_of(&column.name) else {
+            if partition_by.contains(&column.name) {
+                continue;
+            }
+            break;
+        };
+        if leaves(file.field(index).data_type()) != 1 {
+            break;
+        }
+        let before = file.fields()[..index].iter();
+        let before: i32 = before.map(|field| leaves(field.data_type())).sum();
+        sorted.push(SortingColumn {
+            column_idx: before,
+            descending: column.descending,
+            nulls_first: !column.descending,
+        });
+    }
+    sorted
+}
+
+/// The columns of values that Parquet makes of a column.
+fn leaves(data_type: &DataType) -> i32 {
+    match data_type {
+        DataType::Struct(fields) => fields.iter().map(|field| leaves(field.data_type())).sum(),
+        DataType::List(field)
+        | DataType::LargeList(field)
+        | DataType::FixedSizeList(field, _)
+        | DataType::Map(field, _) => leaves(field.data_type()),
+        _ => 1,
     }
 }
 

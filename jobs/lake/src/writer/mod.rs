@@ -9,6 +9,7 @@
 
 mod columns;
 mod config;
+mod one;
 mod open_file;
 mod route;
 
@@ -29,9 +30,10 @@ use route::Router;
 pub use columns::table_schema;
 pub use config::{
     ATTEMPT_BYTES_MAX, BUFFER_BYTES_MAX, Compression, DICTIONARY_BYTES_MAX, OPEN_WRITERS_MAX,
-    ROW_GROUP_BYTES_MAX, ROW_GROUP_ROWS_MAX, TARGET_FILE_BYTES, WriterConfig, ZSTD_LEVEL,
-    sanitised_attempt, writer_properties,
+    ROW_GROUP_BYTES_MAX, ROW_GROUP_ROWS_MAX, SortColumn, TARGET_FILE_BYTES, WriterConfig,
+    ZSTD_LEVEL, sanitised_attempt, writer_properties,
 };
+pub(crate) use one::write_one;
 
 /// The number of closed files that one writer syncs at the same time.
 pub const SYNCS_MAX: usize = 4;
@@ -60,8 +62,6 @@ pub struct PartitionedWriter {
     files_started: usize,
     batches: u64,
     outcome: WriteOutcome,
-    /// What to remove if the writer does not finish.
-    tokens: Vec<String>,
 }
 
 impl PartitionedWriter {
@@ -93,7 +93,6 @@ impl PartitionedWriter {
             files_started: 0,
             batches: 0,
             outcome: WriteOutcome::default(),
-            tokens: Vec::new(),
         })
     }
 
@@ -121,14 +120,13 @@ impl PartitionedWriter {
                 self.make_room()?;
                 let name = format!("{}-{:05}", self.name, self.files_started);
                 self.files_started += 1;
-                let (file, token) = OpenFile::create(
+                let file = OpenFile::create(
                     self.storage.as_ref(),
                     &self.config,
                     &self.columns.file_schema,
                     partition,
                     &name,
                 )?;
-                self.tokens.push(token);
                 self.open.insert(Arc::clone(&folder), file);
             }
             let Some(file) = self.open.get_mut(&folder) else {
@@ -147,7 +145,10 @@ impl PartitionedWriter {
 
     /// The memory in bytes that the open files take, nearly.
     pub fn memory_bytes(&self) -> usize {
-        self.open.values().map(|file| file.memory_bytes).sum()
+        let files = self.open.values();
+        files
+            .map(|file| file.memory_bytes + file.buffered_bytes())
+            .sum()
     }
 
     /// The number of open files.
@@ -169,7 +170,6 @@ impl PartitionedWriter {
         while !self.syncing.is_empty() {
             self.join_oldest()?;
         }
-        self.tokens.clear();
         Ok(std::mem::take(&mut self.outcome))
     }
 
@@ -192,11 +192,26 @@ impl PartitionedWriter {
         Ok(())
     }
 
-    /// Writes row groups out, the largest first, until the open files fit their memory again.
+    /// Writes row groups out, the largest first, until the open files fit their memory again. What is written but
+    /// cannot be sent before there is more of it is freed by closing its file.
     fn flush_largest(&mut self) -> Result<(), LakeError> {
         while self.memory_bytes() > self.config.buffer_bytes_max {
             match self.open.values_mut().max_by_key(|file| file.memory_bytes) {
-                Some(file) if file.memory_bytes > 0 => file.flush()?,
+                Some(file) if file.memory_bytes > 0 => {
+                    file.flush()?;
+                    continue;
+                }
+                _ => {}
+            }
+            let fullest = self
+                .open
+                .iter()
+                .max_by_key(|(_, file)| file.buffered_bytes());
+            match fullest {
+                Some((folder, file)) if file.buffered_bytes() > 0 => {
+                    let folder = Arc::clone(folder);
+                    self.close(&folder)?;
+                }
                 _ => break,
             }
         }
@@ -233,13 +248,15 @@ impl PartitionedWriter {
 
 impl Drop for PartitionedWriter {
     fn drop(&mut self) {
+        // An open file removes itself.
         self.open.clear();
+        let mut finished = std::mem::take(&mut self.outcome.files);
         for thread in self.syncing.drain(..) {
-            let _ = thread.join();
+            finished.extend(thread.join().ok().and_then(Result::ok));
         }
-        for token in self.tokens.drain(..) {
-            if let Err(error) = self.storage.abort(&token) {
-                tracing::warn!(%error, "a temporary is left for `lake gc`");
+        for file in finished {
+            if let Err(error) = self.storage.abort(&file.temp) {
+                tracing::warn!(%error, "a file that nobody commits is left for `lake gc`");
             }
         }
     }

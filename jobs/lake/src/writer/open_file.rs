@@ -10,7 +10,8 @@ use parquet::arrow::ArrowWriter;
 use super::config::WriterConfig;
 use super::route::Partition;
 use crate::error::LakeError;
-use crate::pending::PendingFile;
+use crate::pending::{PendingCopy, PendingFile};
+use crate::staged::staged_path;
 use crate::stats::from_footer;
 use crate::storage::{LakeStorage, Upload};
 
@@ -19,6 +20,8 @@ pub(super) struct OpenFile {
     writer: ArrowWriter<Slot>,
     /// The final path, relative to the table's folder.
     path: String,
+    /// That of its copy, if it is written twice.
+    copy_path: Option<String>,
     partition: Arc<Partition>,
     schema: SchemaRef,
     rows: u64,
@@ -30,47 +33,49 @@ pub(super) struct OpenFile {
 
 /// A file that is whole, but perhaps not durable yet.
 pub(super) struct ClosedFile {
-    upload: Box<dyn Upload>,
+    upload: Twice,
     pending: PendingFile,
 }
 
 impl OpenFile {
-    /// Starts the file `<folder>/<name>.parquet`. Returns it with the token that aborts it.
+    /// Starts the file `<folder>/<name>.parquet`.
     pub(super) fn create(
         storage: &dyn LakeStorage,
         config: &WriterConfig,
         schema: &SchemaRef,
         partition: Arc<Partition>,
         name: &str,
-    ) -> Result<(Self, String), LakeError> {
-        let separator = if partition.folder.is_empty() { "" } else { "/" };
-        let path = format!("{}{separator}{name}.parquet", partition.folder);
-        let upload = storage.create(name, &path)?;
-        let token = upload.token();
+    ) -> Result<Self, LakeError> {
+        let path = match (config.staged, partition.folder.as_ref()) {
+            (true, _) => staged_path(name),
+            (false, "") => format!("{name}.parquet"),
+            (false, folder) => format!("{folder}/{name}.parquet"),
+        };
+        let copy_path = config.with_copies.then(|| staged_path(name));
+        let upload = Twice {
+            first: storage.create(name, &path)?,
+            copy: match &copy_path {
+                Some(copy) => Some(storage.create(&format!("{name}-copy"), copy)?),
+                None => None,
+            },
+        };
         let writer = ArrowWriter::try_new(
             Slot(Some(upload)),
             schema.clone(),
-            Some(config.properties()),
+            Some(config.properties(schema)),
         )
-        .map_err(|error| LakeError::encode(&path, error));
-        let writer = match writer {
-            Ok(writer) => writer,
-            Err(error) => {
-                storage.abort(&token)?;
-                return Err(error);
-            }
-        };
+        .map_err(|error| LakeError::encode(&path, error))?;
         let schema = schema.clone();
-        let file = OpenFile {
+        Ok(OpenFile {
             writer,
             path,
+            copy_path,
             partition,
             schema,
             rows: 0,
             memory_bytes: 0,
             last_used: 0,
-        };
-        Ok((file, token))
+        })
     }
 
     pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<(), LakeError> {
@@ -89,6 +94,12 @@ impl OpenFile {
             .map_err(|error| LakeError::encode(&self.path, error))?;
         self.memory_bytes = self.writer.memory_size();
         Ok(())
+    }
+
+    /// The memory in bytes of what is encoded but too little to be sent; closing the file alone frees it.
+    pub(super) fn buffered_bytes(&self) -> usize {
+        let upload = self.writer.inner().0.as_ref();
+        upload.map_or(0, |upload| upload.buffered_bytes())
     }
 
     /// The size in bytes that the file would have if it were closed now, nearly.
@@ -111,12 +122,16 @@ impl OpenFile {
         let upload = self.writer.inner_mut().0.take();
         let upload = upload.unwrap_or_else(|| unreachable!("an open file has its upload"));
         let pending = PendingFile {
-            temp: upload.token(),
+            temp: String::new(),
             path: self.path,
             rows,
             bytes,
             partition: self.partition.values.clone(),
             stats: from_footer(&footer, &self.schema),
+            copy: self.copy_path.map(|path| PendingCopy {
+                temp: String::new(),
+                path,
+            }),
         };
         Ok(ClosedFile { upload, pending })
     }
@@ -126,16 +141,32 @@ impl ClosedFile {
     /// Waits until the file is durable.
     pub(super) fn sync(self) -> Result<PendingFile, LakeError> {
         let mut pending = self.pending;
-        pending.temp = self.upload.finish()?;
+        pending.temp = self.upload.first.finish()?;
+        if let (Some(copy), Some(upload)) = (&mut pending.copy, self.upload.copy) {
+            copy.temp = upload.finish()?;
+        }
         Ok(pending)
     }
 }
 
+/// A file, and its copy if it has one.
+struct Twice {
+    first: Box<dyn Upload>,
+    copy: Option<Box<dyn Upload>>,
+}
+
+impl Twice {
+    fn buffered_bytes(&self) -> usize {
+        let copy = self.copy.as_ref().map_or(0, |copy| copy.buffered_bytes());
+        self.first.buffered_bytes() + copy
+    }
+}
+
 /// Holds the upload so that it can be taken out of the encoder after the footer is written.
-struct Slot(Option<Box<dyn Upload>>);
+struct Slot(Option<Twice>);
 
 impl Slot {
-    fn upload(&mut self) -> io::Result<&mut Box<dyn Upload>> {
+    fn upload(&mut self) -> io::Result<&mut Twice> {
         self.0
             .as_mut()
             .ok_or_else(|| io::Error::other("the file is closed"))
@@ -144,10 +175,19 @@ impl Slot {
 
 impl Write for Slot {
     fn write(&mut self, content: &[u8]) -> io::Result<usize> {
-        self.upload()?.write(content)
+        let upload = self.upload()?;
+        if let Some(copy) = &mut upload.copy {
+            copy.write_all(content)?;
+        }
+        upload.first.write_all(content)?;
+        Ok(content.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.upload()?.flush()
+        let upload = self.upload()?;
+        if let Some(copy) = &mut upload.copy {
+            copy.flush()?;
+        }
+        upload.first.flush()
     }
 }

@@ -1,4 +1,4 @@
-//! Writing values as XML text, without a formatter between them and the buffer.
+//! Writing values as text, without a formatter between them and the buffer: a generator of gigabytes has no time for one.
 
 /// Appends `value` in decimal, with leading zeros up to `width` digits.
 pub(crate) fn push_number(out: &mut Vec<u8>, value: u64, width: usize) {
@@ -26,7 +26,14 @@ pub(crate) fn push_cents(out: &mut Vec<u8>, cents: i128) {
     push_number(out, (cents % 100) as u64, 2);
 }
 
-/// Appends text with the characters escaped that neither a text nor an attribute may hold.
+/// An exact amount with two places, as a text.
+pub(crate) fn decimal(cents: i128) -> String {
+    let mut out = Vec::new();
+    push_cents(&mut out, cents);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Appends XML text with the characters escaped that neither a text nor an attribute may hold.
 pub(crate) fn push_escaped(out: &mut Vec<u8>, text: &str) {
     for &byte in text.as_bytes() {
         match byte {
@@ -39,13 +46,51 @@ pub(crate) fn push_escaped(out: &mut Vec<u8>, text: &str) {
     }
 }
 
+/// Appends text as a JSON string, quotes and all.
+pub(crate) fn push_json(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    for &byte in text.as_bytes() {
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            _ => out.push(byte),
+        }
+    }
+    out.push(b'"');
+}
+
+/// Appends text as a field of CSV: in quotes where it must be, or where `quoted` asks for them.
+pub(crate) fn push_csv(out: &mut Vec<u8>, text: &str, quoted: bool) {
+    if !quoted && !text.contains([',', '"', '\n', '\r']) {
+        out.extend_from_slice(text.as_bytes());
+        return;
+    }
+    out.push(b'"');
+    for &byte in text.as_bytes() {
+        if byte == b'"' {
+            out.push(b'"');
+        }
+        out.push(byte);
+    }
+    out.push(b'"');
+}
+
+/// Appends `count` lower-case hexadecimal digits of `bits`, the highest of them first.
+pub(crate) fn push_hex(out: &mut Vec<u8>, bits: u64, count: u32) {
+    for place in (0..count).rev() {
+        out.push(b"0123456789abcdef"[(bits >> (4 * place) & 15) as usize]);
+    }
+}
+
 /// A calendar day, as days since 1970-01-01.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Day(pub(crate) i32);
 
 impl Day {
     /// The day of a date of the Gregorian calendar.
-    pub(crate) fn of(year: i32, month: i32, day: i32) -> Self {
+    pub(crate) const fn of(year: i32, month: i32, day: i32) -> Self {
         // Howard Hinnant, "chrono-compatible low-level date algorithms", days_from_civil.
         let year = if month <= 2 { year - 1 } else { year };
         let era = year.div_euclid(400);
@@ -53,6 +98,11 @@ impl Day {
         let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
         let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
         Self(era * 146_097 + day_of_era - 719_468)
+    }
+
+    /// The day so many days later.
+    pub(crate) const fn plus(self, days: i32) -> Self {
+        Self(self.0 + days)
     }
 
     /// Year, month and day.
@@ -81,22 +131,30 @@ impl Day {
     }
 }
 
-/// Appends `2017-10-04 16:54:22`, the feed's form of a moment.
-pub(crate) fn push_moment(out: &mut Vec<u8>, day: Day, second_of_day: u32) {
+/// Appends `2017-10-04`.
+pub(crate) fn push_date(out: &mut Vec<u8>, day: Day) {
     let (year, month, date) = day.date();
     push_number(out, u64::from(year.unsigned_abs()), 4);
     out.push(b'-');
     push_number(out, u64::from(month.unsigned_abs()), 2);
     out.push(b'-');
     push_number(out, u64::from(date.unsigned_abs()), 2);
-    for (mark, part) in [
-        (b' ', second_of_day / 3600),
-        (b':', second_of_day / 60 % 60),
-        (b':', second_of_day % 60),
-    ] {
-        out.push(mark);
-        push_number(out, u64::from(part), 2);
-    }
+}
+
+/// Appends `2017-10-04 16:54:22`.
+pub(crate) fn push_moment(out: &mut Vec<u8>, day: Day, second_of_day: u32) {
+    push_date(out, day);
+    out.push(b' ');
+    push_time(out, second_of_day);
+}
+
+/// Appends `16:54:22`.
+pub(crate) fn push_time(out: &mut Vec<u8>, second_of_day: u32) {
+    push_number(out, u64::from(second_of_day / 3600), 2);
+    out.push(b':');
+    push_number(out, u64::from(second_of_day / 60 % 60), 2);
+    out.push(b':');
+    push_number(out, u64::from(second_of_day % 60), 2);
 }
 
 #[cfg(test)]
@@ -147,6 +205,21 @@ mod tests {
             text(|out| push_moment(out, Day::of(2017, 10, 4), 60_862)),
             "2017-10-04 16:54:22"
         );
+    }
+
+    #[test]
+    fn texts_are_json_strings_and_csv_fields() {
+        assert_eq!(
+            text(|out| push_json(out, "a\"b\\c\r\n\té")),
+            r#""a\"b\\c\r\n\té""#
+        );
+        assert_eq!(text(|out| push_csv(out, "plain text", false)), "plain text");
+        assert_eq!(text(|out| push_csv(out, "", true)), "\"\"");
+        assert_eq!(
+            text(|out| push_csv(out, "a,\"b\"\r\nc", false)),
+            "\"a,\"\"b\"\"\r\nc\""
+        );
+        assert_eq!(text(|out| push_hex(out, 0xAB0C, 5)), "0ab0c");
     }
 
     #[test]
