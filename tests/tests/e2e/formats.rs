@@ -38,7 +38,8 @@ fn quarantined(place: &Place) -> Vec<(String, u64, u64, String)> {
             let file = text(&row["file"]);
             let name = file.rsplit('/').next().unwrap().to_owned();
             let number = |key: &str| row[key].as_u64().unwrap();
-            (name, number("line"), number("offset"), text(&row["raw"]))
+            let raw = text(&row["raw"]).trim_end().to_owned();
+            (name, number("line"), number("offset"), raw)
         })
         .collect()
 }
@@ -291,7 +292,10 @@ fn convert_guesses_the_format_and_keeps_bad_records_beside_its_result() {
         assert_eq!(counts["read"], read, "{name}");
         assert_eq!(counts["rows"], read - 1, "{name}");
         assert_eq!(counts["quarantined"], 1, "{name}");
-        assert!(place.path(&format!("{name}.quarantine")).exists(), "{name}");
+        assert!(
+            place.path(&format!("{name}.parquet.quarantine")).exists(),
+            "{name}"
+        );
     }
     let schema = place.headworks(&["schema", "b.csv"]).expect(0).stdout;
     assert!(schema.contains("  id: int64\n  x: int64\n"), "{schema}");
