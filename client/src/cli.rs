@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use headworks_spec::ByteSize;
 
 /// Turn raw XML, JSON and CSV into a Parquet lake, on a cluster or within this process.
 ///
@@ -313,9 +314,17 @@ pub(crate) enum Lake {
         #[command(flatten)]
         lake: LakeDir,
     },
-    /// Remove temporary files that no commit will ever need
+    /// Make few large files of many small ones, in one commit that changes no row
+    Compact {
+        #[command(flatten)]
+        table: LakeTable,
+        /// The size that files should have, as 64MB
+        #[arg(long, value_name = "SIZE", default_value = "128MiB")]
+        target_size: ByteSize,
+    },
+    /// Remove temporary files and open uploads that no commit will ever need
     Gc {
-        /// Only those not touched for this many hours
+        /// Only those not touched for this many hours; longer than the longest job
         #[arg(long, value_name = "HOURS", default_value_t = 24)]
         older_than: u32,
         #[command(flatten)]
@@ -381,6 +390,8 @@ mod tests {
             "lake log contracts --lake l",
             "lake show",
             "lake verify --lake l",
+            "lake verify --lake s3://bucket/lake",
+            "lake compact t --target-size 64MB",
             "lake gc",
             "completions bash",
             "executor --scheduler http://127.0.0.1:1 --cores 1 --work-dir /w --exit-with-parent",

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use headworks_formats::SplitReport;
-use headworks_lake::{PendingFile, Snapshot, WriteOutcome};
+use headworks_lake::{LakeError, PendingFile, Snapshot, WriteOutcome};
 use headworks_sources::{InputFile, SourceSchema, SplitSpec};
 use headworks_spec::{Format, ModelSpec, SourceSpec};
 use serde::{Deserialize, Serialize};
+
+pub use crate::check::{CheckFindings, CheckOutcome, CheckRequest, EXAMPLES_MAX};
 
 /// A source whose files are listed and whose schema is settled.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -54,6 +56,19 @@ pub struct MergeInput {
     pub staged: Vec<PendingFile>,
     /// Their schema.
     pub schema: SchemaRef,
+}
+
+impl MergeInput {
+    /// The columns of the table after the merge: those that it has, and those of the new rows.
+    ///
+    /// # Errors
+    /// `LakeError::Invalid` names a column whose types do not go together.
+    pub fn table_schema(&self) -> Result<SchemaRef, LakeError> {
+        match &self.current {
+            Some(current) => headworks_lake::schema::merge(&current.schema, &self.schema),
+            None => Ok(Arc::clone(&self.schema)),
+        }
+    }
 }
 
 /// What a wave of an upsert does once the model's rows are staged.
@@ -117,6 +132,25 @@ pub struct ModelPlan {
     pub waves: Vec<Wave>,
     /// The plan as text, for `headworks plan`.
     pub explain: String,
+    /// The stages of its first wave, in the order in which they can run.
+    #[serde(default)]
+    pub stages: Vec<PlannedStage>,
+    /// For an upsert, those of the wave that merges its rows with the table's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merge_stages: Vec<PlannedStage>,
+}
+
+/// A part of a plan that runs without a shuffle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedStage {
+    /// Its number, from 1.
+    pub stage: u32,
+    /// How many tasks run it.
+    pub tasks: u32,
+    /// The stages whose rows it reads.
+    pub reads: Vec<u32>,
+    /// Its plan as text.
+    pub plan: String,
 }
 
 /// Bounded work that runs as one job of the engine.
@@ -151,6 +185,8 @@ pub enum TaskReport {
     },
     /// A writer's end.
     Write(WriteOutcome),
+    /// A check's end: what this task found.
+    Check(CheckFindings),
     /// The end of a search for files of the table: places in `Snapshot::files`.
     Touched(BTreeSet<u32>),
     /// A merge's end.
@@ -167,8 +203,10 @@ pub struct ScannedSplit {
     /// The parser's account.
     pub report: SplitReport,
     /// Quarantine files that hold this split's bad records, not yet visible.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quarantine: Vec<PendingFile>,
     /// The first bad record: its line, its byte and what is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_bad: Option<String>,
 }
 
@@ -199,6 +237,9 @@ pub struct WaveResult {
     pub merged: MergeCounts,
     /// Tasks finished, by executor id.
     pub tasks: BTreeMap<String, u32>,
+    /// What a check found; only of a wave that is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<CheckFindings>,
 }
 
 /// The class of a failure because a table that the model reads has a new
@@ -320,6 +361,25 @@ pub trait Engine: Send + Sync + 'static {
         attempt: u32,
         progress: tokio::sync::mpsc::UnboundedSender<WaveProgress>,
     ) -> WaveOutcome;
+
+    /// Makes sure that each check of a model can be made, over a candidate
+    /// without new files.
+    ///
+    /// # Errors
+    /// `Configuration` for a column that is not there, SQL that does not plan,
+    /// or what the engine would run wrongly; the message names the check.
+    async fn plan_checks(&self, request: Arc<CheckRequest>) -> Result<(), EngineError>;
+
+    /// Makes one attempt at a check, by its index, and judges it as a wave. What
+    /// the files' statistics answer is answered at once, without an id of the
+    /// engine. `attempt` and cancelling are as of [`Engine::run_wave`].
+    async fn run_check(
+        &self,
+        request: Arc<CheckRequest>,
+        check: usize,
+        attempt: u32,
+        progress: tokio::sync::mpsc::UnboundedSender<WaveProgress>,
+    ) -> CheckOutcome;
 
     /// Stops the wave that runs under this id of the engine; its `run_wave`
     /// then ends with `Cancelled`. Tasks end within 2 seconds.

@@ -8,6 +8,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod api;
+mod check;
 pub mod codec;
 pub mod executor;
 pub mod guards;

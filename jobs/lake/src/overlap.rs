@@ -123,6 +123,7 @@ mod tests {
             partition: Default::default(),
             stats: [("k".to_owned(), stats(min, max))].into_iter().collect(),
             added_in: 1,
+            schema: Arc::new(arrow::datatypes::Schema::empty()),
         }
     }
 

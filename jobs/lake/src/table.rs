@@ -9,7 +9,7 @@ use crate::error::LakeError;
 use crate::location::TableLocation;
 use crate::log::{LogEntry, read_log};
 use crate::pending::PendingFile;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, fold};
 use crate::staged::is_staged;
 use crate::storage::{LakeStorage, StoredFile, for_each};
 
@@ -64,6 +64,15 @@ impl Table {
         Ok(self.settle()?.map(|settled| settled.snapshot))
     }
 
+    /// The current version as the log has it; `None` when the table does not exist. Nothing is finished, so a file of
+    /// an unsettled commit may not have its name yet.
+    ///
+    /// # Errors
+    /// As [`Table::snapshot`].
+    pub fn peek(&self) -> Result<Option<Snapshot>, LakeError> {
+        fold(&self.log()?)
+    }
+
     /// All commits, oldest first, as they stand in the log; nothing is finished.
     ///
     /// # Errors
@@ -89,6 +98,10 @@ impl Table {
             .collect();
         let storage = self.storage.as_ref();
         for_each(storage, &given_up, |file| {
+            if let Some(copy) = &file.copy {
+                storage.abort(&copy.temp)?;
+                storage.delete(&copy.path)?;
+            }
             storage.abort(&file.temp)?;
             match is_staged(&file.path) {
                 true => storage.delete(&file.path),

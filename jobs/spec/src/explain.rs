@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
+use crate::check::{CheckSpec, Severity};
 use crate::job_file::{ChangedFiles, Distribute, Format, Model, OnUnknown, Source, WriteMode};
 use crate::job_spec::{JobSpec, ModelSpec, SourceSpec};
 
@@ -94,6 +95,14 @@ fn model_line(model: &ModelSpec) -> String {
         options.target_file_size,
         word(&options.compression)
     ));
+    if !model.checks.is_empty() {
+        let name = |check: &CheckSpec| match check.severity {
+            Severity::Error => check.name.clone(),
+            Severity::Warn => format!("{} (warns only)", check.name),
+        };
+        let names: Vec<String> = model.checks.iter().map(name).collect();
+        parts.push(format!("checked: {}", names.join(", ")));
+    }
     parts.join("; ")
 }
 

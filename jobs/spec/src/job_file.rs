@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::byte_size::ByteSize;
+use crate::check::Check;
 
 /// The pattern of the names of jobs, sources and models: `_` and `-` are allowed, but not at the same places.
 pub(crate) const NAME_PATTERN: &str = "^[A-Za-z_][A-Za-z0-9_-]*$";
@@ -365,6 +366,9 @@ pub struct Model {
     /// Whether the partition columns are kept in the data files too, besides the names of the folders.
     #[serde(default)]
     pub partition_columns_in_files: bool,
+    /// What must be true of the table before it gets its new version, checked just before the commit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Check>,
 }
 
 impl Model {
@@ -382,6 +386,7 @@ impl Model {
             compression: Compression::default(),
             distribute: Distribute::default(),
             partition_columns_in_files: false,
+            checks: Vec::new(),
         }
     }
 }
@@ -556,14 +561,16 @@ fn wave_retries_max() -> u32 {
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 #[schemars(inline)]
-enum OneOrMany {
+pub(crate) enum OneOrMany {
     /// One.
     One(#[schemars(length(min = 1))] String),
     /// Several.
     Many(#[schemars(length(min = 1), inner(length(min = 1)))] Vec<String>),
 }
 
-fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+pub(crate) fn one_or_many<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<String>, D::Error> {
     Ok(match OneOrMany::deserialize(deserializer)? {
         OneOrMany::One(text) => vec![text],
         OneOrMany::Many(texts) => texts,

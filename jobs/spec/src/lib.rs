@@ -12,6 +12,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod byte_size;
+mod check;
 mod check_model;
 mod check_source;
 mod decode;
@@ -26,6 +27,7 @@ mod order;
 mod overrides;
 mod paths;
 mod resolve;
+mod resolve_checks;
 mod sql;
 mod variables;
 mod yaml;
@@ -34,6 +36,9 @@ mod yaml;
 mod tests;
 
 pub use byte_size::{ByteSize, NotAByteSize};
+pub use check::{
+    AcceptedValues, Check, CheckRule, CheckSpec, PlainValue, Relationships, RowCount, Severity,
+};
 pub use error::{SpecError, SpecErrors, nearest};
 pub use explain::explain;
 pub use job_file::{

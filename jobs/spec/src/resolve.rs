@@ -17,6 +17,7 @@ use crate::job_spec::{JOB_SPEC_VERSION, JobSpec, ModelSpec, SourceSpec, TextFile
 use crate::names::{NameMatch, match_name, name_fault};
 use crate::order::order;
 use crate::paths::{Folders, read_text};
+use crate::resolve_checks::CheckDraft;
 use crate::sql::{TableRef, table_references};
 use crate::yaml::{Key, Kind, Node};
 
@@ -62,11 +63,11 @@ pub(crate) fn resolve(
     })
 }
 
-struct Resolver<'a> {
+pub(crate) struct Resolver<'a> {
     tree: &'a Node,
     decoded: &'a Value,
     folders: &'a Folders,
-    errors: &'a mut Vec<SpecError>,
+    pub(crate) errors: &'a mut Vec<SpecError>,
 }
 
 /// A model and the tables that its query names.
@@ -75,10 +76,11 @@ struct Draft<'a> {
     spec: Option<ModelSpec>,
     tables: Vec<TableRef>,
     text: SqlPlace,
+    checks: Vec<CheckDraft>,
 }
 
 /// Where a query stands.
-struct SqlPlace {
+pub(crate) struct SqlPlace {
     /// The place of its first character, or of the whole value where lines cannot be told apart.
     start: Mark,
     /// Its lines and columns are those of `start`'s file, moved.
@@ -87,7 +89,7 @@ struct SqlPlace {
 
 impl SqlPlace {
     /// The error for line and column `at` of the query.
-    fn error(&self, at: (u32, u32), message: String) -> SpecError {
+    pub(crate) fn error(&self, at: (u32, u32), message: String) -> SpecError {
         if !self.by_line {
             let (line, column) = at;
             return self.start.error(format!(
@@ -134,7 +136,7 @@ impl<'a> Resolver<'a> {
             .unwrap_or_default()
     }
 
-    fn names(&self, kind: &str) -> impl Iterator<Item = &'a str> {
+    pub(crate) fn names(&self, kind: &str) -> impl Iterator<Item = &'a str> {
         self.entries(kind).iter().map(|(key, _)| key.text.as_str())
     }
 
@@ -238,7 +240,7 @@ impl<'a> Resolver<'a> {
                         format!("model {itself} reads itself; allowed: sources and other models")
                     }
                     _ => format!(
-                        "models read each other in a circle: {}; allowed: no circles",
+                        "models read each other in a circle, by their queries or their checks: {}; allowed: no circles",
                         names.join(" -> ")
                     ),
                 };
@@ -259,11 +261,13 @@ impl<'a> Resolver<'a> {
             spec: None,
             tables: Vec::new(),
             text: nowhere,
+            checks: Vec::new(),
         };
         let decoded = &self.decoded["models"][&key.text];
-        let options = self.part::<Model>(decoded, &key.at);
-        if let Some(options) = &options {
+        let mut options = self.part::<Model>(decoded, &key.at);
+        if let Some(options) = &mut options {
             check_model(key, node, options, self.errors);
+            draft.checks = self.draft_checks(key, node, std::mem::take(&mut options.checks));
         }
         let Some((sql, written)) = decoded["sql"].as_str().zip(node.find(&["sql"])) else {
             return draft;
@@ -282,12 +286,18 @@ impl<'a> Resolver<'a> {
             sql: file,
             reads_sources: Vec::new(),
             reads_models: Vec::new(),
+            checks: Vec::new(),
         });
         draft
     }
 
     /// The query: the value itself when it holds white space, else the file it names.
-    fn query_text(&mut self, key: &Key, sql: &str, written: &Node) -> Option<(TextFile, SqlPlace)> {
+    pub(crate) fn query_text(
+        &mut self,
+        key: &Key,
+        sql: &str,
+        written: &Node,
+    ) -> Option<(TextFile, SqlPlace)> {
         if sql.contains(char::is_whitespace) {
             let body = match &written.kind {
                 Kind::Scalar(scalar) => scalar.body.clone(),
@@ -377,11 +387,20 @@ impl<'a> Resolver<'a> {
                 }
             }
         }
+        for check in std::mem::take(&mut draft.checks) {
+            if let Some(check) = self.link_check(draft.key, check)
+                && let Some(spec) = &mut draft.spec
+            {
+                let before = |model: &&str| check.reads.iter().any(|read| read == model);
+                reads.extend((0..models.len()).filter(|at| before(&models[*at])));
+                spec.checks.push(check);
+            }
+        }
         reads
     }
 }
 
-fn unknown_table(table: &TableRef, known: &[&str], found: &NameMatch<'_>) -> String {
+pub(crate) fn unknown_table(table: &TableRef, known: &[&str], found: &NameMatch<'_>) -> String {
     let name = &table.name;
     let candidates = known
         .iter()

@@ -21,6 +21,8 @@ mod acts;
 mod audit;
 mod chain;
 mod changed;
+mod check_acts;
+mod checks;
 mod event;
 mod merge;
 mod model;
@@ -37,12 +39,13 @@ pub use action::{Action, CommitWork, ModelWork, Record};
 pub(crate) use actor::now_ms;
 pub use actor::{Command, DriverContext, DriverOptions, Faults, drive};
 pub use audit::{AuditFailure, FileAccount};
+pub use changed::{TakesIn, would_take_in};
 pub use event::Event;
 pub use progress::{Counts, Progress};
 pub(crate) use quarantine::kept_files;
 pub use state::{
-    ErrorClass, Failure, JobState, Merge, ModelRun, ModelState, ModelStatus, Outcome, Phase,
-    SourceCounts, commit_id,
+    CheckState, ErrorClass, Failure, JobState, Merge, ModelRun, ModelState, ModelStatus, Outcome,
+    Phase, SourceCounts, commit_id,
 };
 pub use step::step;
 pub use tables::TableLocks;

@@ -162,6 +162,7 @@ fn job(args: &Convert, work: &Path) -> Result<JobSpec, Failure> {
             },
             reads_sources: vec![SOURCE.to_owned()],
             reads_models: Vec::new(),
+            checks: Vec::new(),
         }],
         tuning: Tuning::default(),
     })

@@ -8,8 +8,9 @@ use datafusion::physical_plan::ExecutionPlan;
 use headworks_lake::{Compression, SortColumn, TableLocation};
 use headworks_sources::SPLIT_COLUMN;
 use headworks_spec::{Distribute, Model, SortColumn as Sorted};
+use headworks_stores::is_url;
 
-use super::{physical, plain};
+use super::{checks, physical, plain};
 use crate::api::{EngineError, ModelRequest};
 use crate::nodes::WriteSpec;
 
@@ -78,24 +79,13 @@ pub(super) fn write(
     } else {
         plan
     };
-    let sorted_by = sort_columns(&options.sort_by);
-    let plan = if sorted_by.is_empty() {
-        plan
-    } else {
-        // Partition by partition, so that a file once closed is not begun again.
-        let folders = options.partition_by.iter().map(|name| SortColumn {
-            name: name.clone(),
-            descending: false,
-        });
-        let columns: Vec<SortColumn> = folders.chain(sorted_by.iter().cloned()).collect();
-        physical::sort_within(plan, &columns).map_err(failed)?
-    };
     let spec = WriteSpec {
         partition_by: options.partition_by.clone(),
         partition_columns_in_files: options.partition_columns_in_files,
-        sorted_by,
+        sorted_by: sort_columns(&options.sort_by),
         ..plain_spec(request, row_wise)?
     };
+    let plan = physical::sort_within(plan, &spec.input_order()).map_err(failed)?;
     Ok(physical::write(plan, spec))
 }
 
@@ -110,6 +100,7 @@ pub(super) fn stage(
 ) -> Result<Arc<dyn ExecutionPlan>, EngineError> {
     let spec = WriteSpec {
         staged: true,
+        with_copies: false,
         ..plain_spec(request, row_wise)?
     };
     Ok(physical::write(plan, spec))
@@ -144,6 +135,8 @@ fn plain_spec(request: &ModelRequest, row_wise: bool) -> Result<WriteSpec, Engin
         split_column: row_wise.then(|| SPLIT_COLUMN.to_owned()),
         sorted_by: Vec::new(),
         staged: false,
+        // A disk's hidden files can be read as they are.
+        with_copies: is_url(&request.lake) && checks::read_rows(&request.model),
     })
 }
 

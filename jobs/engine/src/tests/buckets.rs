@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    ArrayRef, AsArray, Date32Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray,
+    Array, ArrayRef, AsArray, Date32Array, Int64Array, ListArray, RecordBatch, StringArray,
+    StructArray,
 };
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::datatypes::{DataType, Field};
@@ -15,7 +16,7 @@ use headworks_lake::{
 };
 
 use super::world::{RECORDS, Setup, World, accepted, rows_in_files};
-use crate::api::{Engine, ModelRequest};
+use crate::api::ModelRequest;
 
 /// The answer of a query, as a table of text.
 async fn ask(lake: &str, sql: &str) -> String {
@@ -55,6 +56,7 @@ fn commit(table: &TableLocation, mode: Mode, batch: &RecordBatch, files: Vec<Pen
         inputs: Vec::new(),
         audit: Audit::Coverage,
         job_failed: false,
+        checked: None,
     });
     assert_eq!(done.unwrap().version, base + 1);
 }
@@ -113,6 +115,7 @@ async fn executors_write_to_a_bucket_and_models_and_queries_read_it() {
             inputs: Vec::new(),
             audit: Audit::Coverage,
             job_failed: false,
+            checked: None,
         })
     });
     assert_eq!(done.await.unwrap().unwrap().rows, RECORDS);

@@ -1,8 +1,11 @@
 //! The engine, tested as a cluster inside one process.
 
 mod buckets;
+mod checks;
 mod codec;
+mod distributed;
 mod guards;
 mod planning;
 mod slices;
+mod upserts;
 mod world;

@@ -122,6 +122,7 @@ impl Column {
 
     /// Makes room for a value in the parent's instance `at`, and says which value of this column it will be. `None`
     /// if there is one already and the column is no list.
+    #[inline(always)]
     pub(crate) fn begin(&mut self, at: usize) -> Option<usize> {
         let Some(list) = &mut self.list else {
             if self.len > at {
@@ -174,6 +175,7 @@ impl Column {
     ///
     /// # Errors
     /// The text does not fit; nothing is appended.
+    #[inline(always)]
     pub(crate) fn push_text(&mut self, text: &[u8]) -> Result<(), DoesNotFit> {
         if text.is_empty() && !matches!(self.values, Values::Text { .. }) {
             self.push_null();

@@ -41,7 +41,7 @@ const FILES: [(&str, &str); 9] = [
 type Case<'a> = (&'a str, &'a str, &'a [&'a str]);
 
 /// The lists of allowed keys, which stand in many messages.
-const LISTS: [(&str, &str); 5] = [
+const LISTS: [(&str, &str); 7] = [
     ("JOB_KEYS", "`job`, `lake`, `models`, `sources`, `tuning`"),
     (
         "SOURCE_KEYS",
@@ -53,7 +53,7 @@ const LISTS: [(&str, &str); 5] = [
     ),
     (
         "MODEL_KEYS",
-        "`changed_files`, `compression`, `distribute`, `key`, `mode`, `order_by`, `partition_by`, \
+        "`changed_files`, `checks`, `compression`, `distribute`, `key`, `mode`, `order_by`, `partition_by`, \
          `partition_columns_in_files`, `sort_by`, `sql`, `target_file_size`",
     ),
     (
@@ -61,6 +61,14 @@ const LISTS: [(&str, &str); 5] = [
         "`open_writers_max`, `shuffle_partitions`, `split_size`, `wave_retries_max`, `wave_size`",
     ),
     ("TABLES", "`awards`, `contracts`, `spend`"),
+    (
+        "CHECK_KEYS",
+        "`accepted_values`, `name`, `not_null`, `relationships`, `row_count`, `severity`, `sql`, `unique`",
+    ),
+    (
+        "RULES",
+        "`accepted_values`, `not_null`, `relationships`, `row_count`, `sql`, `unique`",
+    ),
 ];
 
 fn check(cases: &[Case<'_>]) {
@@ -253,7 +261,7 @@ fn wrong_words_and_types() {
             "sql: spend.sql",
             "sql: spend.sql\n    mode: [append]",
             &[
-                "job.yaml:13:11: `mode` in model `spend` must be one of `append`, `overwrite`, found a list",
+                "job.yaml:13:11: `mode` in model `spend` must be one of `append`, `overwrite`, `overwrite_partitions`, `upsert`, found a list",
             ],
         ),
         (
@@ -738,6 +746,121 @@ fn keys_of_formats() {
     }
 }
 
+/// Each stands behind `checks:` of model `spend`, from line 14 on.
+#[test]
+fn checks() {
+    let mut cases: Vec<(String, &[&str])> = Vec::new();
+    let mut case = |checks: &str, messages: &'static [&'static str]| {
+        cases.push((format!("sql: spend.sql\n    checks:\n{checks}"), messages));
+    };
+    case(
+        "    - unqiue: a",
+        &[
+            "job.yaml:14:7: unknown key `unqiue` in `checks`; did you mean `unique`? Allowed: CHECK_KEYS",
+        ],
+    );
+    case(
+        "    - severity: warn",
+        &["job.yaml:14:7: a check of model `spend` says one thing: one of RULES; found none"],
+    );
+    case(
+        "    - unique: a\n      not_null: b",
+        &[
+            "job.yaml:14:7: a check of model `spend` says one thing: one of RULES; found `unique`, `not_null`",
+        ],
+    );
+    case(
+        "    - unique: a\n      severity: wrn",
+        &[
+            "job.yaml:15:17: `severity` in `checks` cannot be the text `wrn`; did you mean `warn`? Allowed: `error`, `warn`",
+        ],
+    );
+    case(
+        "    - not_null: []",
+        &["job.yaml:14:17: `not_null` in `checks` is empty; at least one is needed"],
+    );
+    case(
+        "    - not_null: [a, b, a]",
+        &["job.yaml:14:24: `a` a second time in `not_null`; each column may stand once"],
+    );
+    case(
+        "    - accepted_values: {column: a}",
+        &[
+            "job.yaml:14:7: `accepted_values` lacks `values`: the values, as text, numbers or truth values; they are read as the column's type",
+        ],
+    );
+    case(
+        "    - accepted_values: {column: a, values: [x, ~]}",
+        &[
+            "job.yaml:14:48: `values` in `accepted_values` must be text, a number or a truth value, found nothing",
+        ],
+    );
+    case(
+        "    - row_count: {}",
+        &["job.yaml:14:18: `row_count` needs `min`, `max` or both"],
+    );
+    case(
+        "    - row_count: {min: 7, max: 5}",
+        &["job.yaml:14:18: `row_count` asks for at least 7 and at most 5 rows"],
+    );
+    case(
+        "    - row_count: {min: -1}",
+        &[
+            "job.yaml:14:24: `min` in `row_count` must be a whole number, at least 0, found the number `-1`",
+        ],
+    );
+    case(
+        "    - row_count: {max: 18446744073709551616}",
+        &[
+            "job.yaml:14:24: `max` in `row_count` must be a whole number, at least 0, found the number `18446744073709551616`",
+        ],
+    );
+    case(
+        "    - {unique: a, name: x}\n    - {unique: b, name: x}",
+        &[
+            "job.yaml:15:25: a second check of model `spend` is called `x`; each has a name of its own",
+        ],
+    );
+    case(
+        "    - relationships: {column: a, to: awards, field: b}",
+        &[
+            "job.yaml:14:38: a check of model `spend` reads `awards`, which is a source; allowed: the model itself, other models, and tables of the lake",
+        ],
+    );
+    case(
+        "    - relationships: {column: a, to: _q/x, field: b}",
+        &["job.yaml:14:38: `_q/x` cannot be a table of the lake"],
+    );
+    case(
+        "    - sql: SELECT * FROM awards",
+        &[
+            "job.yaml:14:26: a check of model `spend` reads `awards`, which is a source; allowed: the model itself, other models, and tables of the lake",
+        ],
+    );
+    case(
+        "    - sql: DELETE FROM spend",
+        &["job.yaml:14:12: the SQL of a model must be one SELECT or WITH query, found `DELETE`"],
+    );
+    case(
+        "    - sql: none.sql",
+        &[
+            "job.yaml:14:12: SQL file `none.sql` of model `spend`: there is no such file. Allowed: the path of a file, or a query",
+        ],
+    );
+    let cases: Vec<Case<'_>> = cases
+        .iter()
+        .map(|(job, messages)| ("sql: spend.sql", job.as_str(), *messages))
+        .collect();
+    check(&cases);
+    check(&[(
+        "sql: contracts.sql",
+        "sql: contracts.sql\n    checks: [{relationships: {column: a, to: spend, field: b}}]",
+        &[
+            "job.yaml:9:3: models read each other in a circle, by their queries or their checks: `contracts` -> `spend` -> `contracts`; allowed: no circles",
+        ],
+    )]);
+}
+
 #[test]
 fn a_mode_and_the_keys_that_it_needs() {
     check(&[
@@ -777,7 +900,7 @@ fn a_mode_and_the_keys_that_it_needs() {
         ),
         (
             "sql: spend.sql",
-            "sql: spend.sql\n    mode: upsert\n    key: [id, id]\n    order_by: [ts, ts desc, id]\n    sort_by: ' desc'",
+            "sql: spend.sql\n    mode: upsert\n    key: [id, id]\n    order_by: [ts, ts desc, id]",
             &[
                 "job.yaml:14:15: `id` a second time in `key` of model `spend`; each column may stand once",
                 "job.yaml:15:20: `ts` a second time in `order_by` of model `spend`; each column may stand once",
@@ -813,7 +936,7 @@ fn sql_and_its_tables() {
             "sql: contracts.sql",
             "sql: SELECT * FROM spend",
             &[
-                "job.yaml:9:3: models read each other in a circle: `contracts` -> `spend` -> `contracts`; allowed: no circles",
+                "job.yaml:9:3: models read each other in a circle, by their queries or their checks: `contracts` -> `spend` -> `contracts`; allowed: no circles",
             ],
         ),
         (
