@@ -5,9 +5,10 @@ use std::sync::Arc;
 use arrow::datatypes::Field;
 
 use super::head::CsvHead;
+use super::lines::Buffer;
 use super::names::Names;
 use super::options::CsvOptions;
-use super::scanner::{Buffer, Scanner, Step};
+use super::scanner::{Scanner, Step};
 use crate::infer::learner::{Learner, PATHS_MAX};
 use crate::infer::{InferOptions, TypeTree};
 use crate::record::nodes::{NodeId, Nodes, ROOT};
@@ -41,7 +42,7 @@ impl CsvInferrer {
         options.on_bad_record = OnBadRecord::Quarantine;
         options.limits.raw_bytes_max = 0;
         let mut scanner = Scanner::new(&options, split);
-        scanner.enters_records = true;
+        scanner.plan.enters_records = true;
         Self {
             scanner,
             names: Names::learning(PATHS_MAX),
@@ -85,15 +86,14 @@ impl CsvInferrer {
                 Step::Record { at, start, end } => {
                     self.scanner.report.emitted += 1;
                     let record = buf.get(start..end).unwrap_or_default();
-                    let (names, tape) = (self.names.len(), &self.scanner.tape);
+                    let (names, tape) = (self.names.len(), &self.scanner.plan.tape);
                     self.learner.learn(names, tape, record, at.offset)?;
                 }
             }
         };
-        let position = self.scanner.position();
-        self.scanner.count_lines(buffer, position);
+        self.scanner.count_lines(buffer);
         Ok(Fed {
-            consumed: (position - base) as usize,
+            consumed: (self.scanner.position() - base) as usize,
             state,
         })
     }

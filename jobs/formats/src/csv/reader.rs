@@ -6,8 +6,9 @@ use arrow::array::RecordBatch;
 
 use super::config::CsvConfig;
 use super::head::CsvHead;
+use super::lines::Buffer;
 use super::names::Names;
-use super::scanner::{Buffer, Scanner, Step};
+use super::scanner::{Scanner, Step};
 use crate::record::columns::RecordAt;
 use crate::record::flat::{FlatBlock, FlatRecord};
 use crate::record::rows::Rows;
@@ -47,7 +48,7 @@ impl CsvReader {
         let names = Names::of_schema(&config);
         let rows = Rows::new(config.record(), &names);
         let mut scanner = Scanner::new(config.options(), split);
-        scanner.collects = !rows.are_judged();
+        scanner.plan.collects = !rows.are_judged();
         Self {
             scanner,
             rows,
@@ -107,7 +108,7 @@ impl CsvReader {
                 }
             }
             let step = match self.scanner.next(&mut self.names, buffer) {
-                Ok(Step::Record { at, start, end }) if self.scanner.is_flat() => {
+                Ok(Step::Record { at, start, end }) if self.scanner.plan.is_flat() => {
                     self.waiting.push(FlatRecord { at, start, end });
                     self.waiting_bytes += end - start;
                     if self.waiting.len() == WAITING_MAX {
@@ -122,20 +123,19 @@ impl CsvReader {
             match step? {
                 Step::NeedInput(at_least) => break FedState::NeedInput { at_least },
                 Step::Done => break FedState::Done,
-                Step::Bad(bad) => self.rows.hold(bad),
+                Step::Bad(bad) => self.rows.hold(*bad),
                 Step::Kept { at, bad } => self.rows.keep(at, &bad),
                 Step::Record { at, start, end } => {
                     let record = buf.get(start..end).unwrap_or_default();
-                    let (guesses, tape) = (self.scanner.guesses(), &self.scanner.tape);
+                    let (guesses, tape) = (self.scanner.guesses(), &self.scanner.plan.tape);
                     let refused = self.rows.add(&self.names, tape, record, at, guesses)?;
                     self.refuse(refused, at, record, buffer)?;
                 }
             }
         };
-        let position = self.scanner.position();
-        self.scanner.count_lines(buffer, position);
+        self.scanner.count_lines(buffer);
         Ok(Fed {
-            consumed: (position - base) as usize,
+            consumed: (self.scanner.position() - base) as usize,
             state,
         })
     }
@@ -145,7 +145,7 @@ impl CsvReader {
         if self.waiting.is_empty() {
             return Ok(());
         }
-        let mut tape = std::mem::take(&mut self.scanner.tape);
+        let mut tape = std::mem::take(&mut self.scanner.plan.tape);
         let records = std::mem::take(&mut self.waiting);
         self.waiting_bytes = 0;
         let block = FlatBlock {
@@ -167,7 +167,7 @@ impl CsvReader {
             }
         }
         tape.clear();
-        self.scanner.tape = tape;
+        self.scanner.plan.tape = tape;
         self.waiting = records;
         self.waiting.clear();
         Ok(())
@@ -185,7 +185,7 @@ impl CsvReader {
             return Ok(());
         };
         match self.scanner.refuse(at, record, reason, buffer)? {
-            Some(Step::Bad(bad)) => self.rows.hold(bad),
+            Some(Step::Bad(bad)) => self.rows.hold(*bad),
             Some(Step::Kept { at, bad }) => self.rows.keep(at, &bad),
             _ => {}
         }

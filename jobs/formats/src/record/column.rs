@@ -14,6 +14,7 @@ use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, TimeUnit};
 use arrow::error::ArrowError;
 
+use super::flat::{Run, Text, push_parsed};
 use crate::values::{self, Forms};
 
 /// A column: its values (or, of a list, the items), and the lists around them.
@@ -121,6 +122,7 @@ impl Column {
 
     /// Makes room for a value in the parent's instance `at`, and says which value of this column it will be. `None`
     /// if there is one already and the column is no list.
+    #[inline(always)]
     pub(crate) fn begin(&mut self, at: usize) -> Option<usize> {
         let Some(list) = &mut self.list else {
             if self.len > at {
@@ -173,6 +175,7 @@ impl Column {
     ///
     /// # Errors
     /// The text does not fit; nothing is appended.
+    #[inline(always)]
     pub(crate) fn push_text(&mut self, text: &[u8]) -> Result<(), DoesNotFit> {
         if text.is_empty() && !matches!(self.values, Values::Text { .. }) {
             self.push_null();
@@ -210,22 +213,20 @@ impl Column {
     /// # Errors
     /// A text does not fit; the values before it are appended.
     #[inline(always)]
-    pub(crate) fn push_all<'a>(
+    pub(super) fn push_all<'a>(
         &mut self,
         at: usize,
-        texts: impl Iterator<Item = Option<&'a [u8]>>,
+        texts: impl Iterator<Item = Option<Text<'a>>>,
     ) -> Result<(), DoesNotFit> {
         self.pad(at);
-        let mut valid = Run {
-            valid: &mut self.valid,
-            run: 0,
-            len: at,
-        };
+        let mut valid = Run::new(&mut self.valid, at);
         let done = match &mut self.values {
             Values::Text { offsets, bytes } => {
                 for text in texts {
                     valid.push(text.is_some());
-                    push_bytes(bytes, text.unwrap_or_default());
+                    if let Some(text) = text {
+                        text.append_to(bytes);
+                    }
                     offsets.push(bytes.len() as i32);
                 }
                 Ok(())
@@ -400,92 +401,6 @@ impl Lists {
     pub(crate) fn finish(&mut self) -> (OffsetBuffer<i32>, Option<NullBuffer>) {
         let offsets = OffsetBuffer::new(ScalarBuffer::from(replace(&mut self.offsets, vec![0])));
         (offsets, self.valid.finish())
-    }
-}
-
-/// Appends texts as values.
-#[inline(always)]
-fn push_parsed<'a, T: Default>(
-    texts: impl Iterator<Item = Option<&'a [u8]>>,
-    values: &mut impl Push<T>,
-    valid: &mut Run<'_>,
-    read: impl Fn(&[u8]) -> Option<T>,
-) -> Result<(), DoesNotFit> {
-    for text in texts {
-        match text {
-            None | Some([]) => {
-                values.push_one(T::default());
-                valid.push(false);
-            }
-            Some(text) => {
-                values.push_one(read(text).ok_or(DoesNotFit)?);
-                valid.push(true);
-            }
-        }
-    }
-    Ok(())
-}
-
-/// What values can be appended to.
-trait Push<T> {
-    fn push_one(&mut self, value: T);
-}
-
-impl<T> Push<T> for Vec<T> {
-    #[inline(always)]
-    fn push_one(&mut self, value: T) {
-        self.push(value);
-    }
-}
-
-impl Push<bool> for BooleanBufferBuilder {
-    #[inline(always)]
-    fn push_one(&mut self, value: bool) {
-        self.append(value);
-    }
-}
-
-/// Appends bytes, of which there are mostly few: a copy of a fixed length costs less than a call.
-#[inline(always)]
-fn push_bytes(bytes: &mut Vec<u8>, text: &[u8]) {
-    const FEW: usize = 16;
-    if text.len() > FEW {
-        bytes.extend_from_slice(text);
-        return;
-    }
-    let mut few = [0; FEW];
-    if let Some(few) = few.get_mut(..text.len()) {
-        few.copy_from_slice(text);
-    }
-    let len = bytes.len() + text.len();
-    bytes.extend_from_slice(&few);
-    bytes.truncate(len);
-}
-
-/// Validity, of which runs are noted at once.
-struct Run<'a> {
-    valid: &'a mut NullBufferBuilder,
-    run: usize,
-    len: usize,
-}
-
-impl Run<'_> {
-    #[inline(always)]
-    fn push(&mut self, is_valid: bool) {
-        self.len += 1;
-        if is_valid {
-            self.run += 1;
-            return;
-        }
-        self.valid.append_n_non_nulls(self.run);
-        self.valid.append_null();
-        self.run = 0;
-    }
-
-    /// Notes the last run, and says how many values there are.
-    fn end(self) -> usize {
-        self.valid.append_n_non_nulls(self.run);
-        self.len
     }
 }
 

@@ -200,6 +200,7 @@ impl Columns {
         self.tags.push(at.tag);
     }
 
+    #[inline(always)]
     fn append_entries<N: Nodes>(
         &mut self,
         shape: &N,

@@ -76,6 +76,7 @@ impl Rows {
     ///
     /// # Errors
     /// [`ReadFailure::Unknown`]
+    #[inline]
     pub(crate) fn add<N: Nodes>(
         &mut self,
         names: &N,
