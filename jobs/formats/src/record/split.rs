@@ -77,8 +77,9 @@ impl Start {
     }
 }
 
-/// A part of a file: ours are the records whose first byte `<` lies in `[start, end)`; of a file of lines, those before
-/// whose line the line feed lies there, and with the file's start its first line.
+/// A part of a file: ours are the records whose first byte lies in `[start, end)`. (In a file that is read line by line,
+/// such as [CSV](crate::csv), those whose line begins after `start` and not after `end`, which is to say that the line end
+/// before them lies in `[start, end)`.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Split {
     /// Where it begins, and how well that is known.
