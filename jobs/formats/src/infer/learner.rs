@@ -149,6 +149,10 @@ impl Learner {
                         Some(reading) => reading.add(text, &mut stats.text),
                     }
                 }
+                // It will be text whatever else comes.
+                Op::Text if stats.text.text && reading.is_none() => {
+                    stats.text.empty |= entry.start == entry.end;
+                }
                 Op::Text => {
                     let text = tape.text(entry, record, scratch);
                     match reading {

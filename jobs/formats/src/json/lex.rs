@@ -103,40 +103,74 @@ fn escape(bytes: &[u8], at: usize) -> Result<usize, Stop> {
 /// Where the number that begins at `at` ends.
 #[inline(always)]
 pub(super) fn number_end(bytes: &[u8], at: usize) -> Result<usize, Stop> {
-    let mut end = at;
-    if bytes.get(end) == Some(&b'-') {
-        end += 1;
+    match good_number_end(bytes, at) {
+        Some(end) => Ok(end),
+        None => Err(no_number(bytes, at)),
     }
-    match byte_at(bytes, end)? {
-        b'0' => end += 1,
-        b'1'..=b'9' => end = skip_digits(bytes, end),
-        _ => return Err(malformed(at, "a number has a digit after its sign")),
+}
+
+/// The same if it is a number, and something follows by which it ends.
+#[inline(always)]
+pub(super) fn good_number_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let first = at + usize::from(bytes.get(at) == Some(&b'-'));
+    let mut end = skip_digits(bytes, first);
+    let begins_with_zero = bytes.get(first) == Some(&b'0');
+    if end == first || (begins_with_zero && end != first + 1) {
+        return None;
     }
     if bytes.get(end) == Some(&b'.') {
         let digits = end + 1;
         end = skip_digits(bytes, digits);
         if end == digits {
-            byte_at(bytes, end)?;
-            return Err(malformed(at, "a number has a digit after its point"));
+            return None;
         }
     }
     if matches!(bytes.get(end), Some(b'e' | b'E')) {
-        end += 1;
-        if matches!(bytes.get(end), Some(b'+' | b'-')) {
-            end += 1;
-        }
-        let digits = end;
+        let sign = matches!(bytes.get(end + 1), Some(b'+' | b'-'));
+        let digits = end + 1 + usize::from(sign);
         end = skip_digits(bytes, digits);
         if end == digits {
-            byte_at(bytes, end)?;
-            return Err(malformed(at, "a number has a digit in its exponent"));
+            return None;
         }
     }
     // Where the bytes end, more digits may follow.
-    match bytes.get(end) {
-        Some(_) => Ok(end),
-        None => Err(Stop::Incomplete),
+    (end < bytes.len()).then_some(end)
+}
+
+/// What is wrong with what is no number, or ends too early.
+#[cold]
+#[inline(never)]
+fn no_number(bytes: &[u8], at: usize) -> Stop {
+    let missing = |place: usize, what: &'static str| match bytes.get(place) {
+        Some(_) => malformed(at, what),
+        None => Stop::Incomplete,
+    };
+    let first = at + usize::from(bytes.get(at) == Some(&b'-'));
+    let mut end = skip_digits(bytes, first);
+    if end == first {
+        return missing(end, "a number has a digit after its sign");
     }
+    if bytes.get(first) == Some(&b'0') && end > first + 1 {
+        return malformed(
+            at,
+            "a number does not begin with 0, unless it is 0 or has a point after it",
+        );
+    }
+    if bytes.get(end) == Some(&b'.') {
+        let digits = end + 1;
+        end = skip_digits(bytes, digits);
+        if end == digits {
+            return missing(end, "a number has a digit after its point");
+        }
+    }
+    if matches!(bytes.get(end), Some(b'e' | b'E')) {
+        let sign = matches!(bytes.get(end + 1), Some(b'+' | b'-'));
+        let digits = end + 1 + usize::from(sign);
+        if skip_digits(bytes, digits) == digits {
+            return missing(digits, "a number has a digit in its exponent");
+        }
+    }
+    Stop::Incomplete
 }
 
 /// Where the word that begins at `at` ends, if it is one of JSON's.
@@ -186,8 +220,11 @@ mod tests {
             (string, "a\nb\",", None),
             (string, "a\u{1}b\",", None),
             (number_end, "0,", Some(1)),
+            (number_end, "0.05,", Some(4)),
+            (number_end, "1234567890123456789,", Some(19)),
             (number_end, "-0 ", Some(2)),
-            (number_end, "01,", Some(1)), // What follows is found wanting by the caller.
+            (number_end, "01,", None),
+            (number_end, "-007,", None),
             (number_end, "12.50]", Some(5)),
             (number_end, "1e5}", Some(3)),
             (number_end, "1.5E-10,", Some(7)),

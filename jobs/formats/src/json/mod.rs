@@ -12,6 +12,7 @@
 //! | `documents` | documents one after another, or one array, and the records inside them |
 //! | `recover` | where broken text ends |
 //! | `record`, `lex`, `text`, `utf8`, `keys` | the strict pass over one record |
+//! | `place` | where its values go |
 //! | `trace`, `replay` | what records have in common, learned, so that most of their text is only compared |
 //! | `shape` | the fields that a record may hold, and a guess at which comes next |
 //!
@@ -64,6 +65,7 @@ pub(crate) mod lex;
 pub(crate) mod lines;
 pub mod options;
 pub mod path;
+pub(crate) mod place;
 pub mod reader;
 pub(crate) mod record;
 pub(crate) mod recover;

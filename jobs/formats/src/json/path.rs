@@ -98,7 +98,7 @@ fn step(rest: &str) -> Result<(PathStep, &str), &'static str> {
         } else if character == quote {
             let after = inside[at + 1..].strip_prefix(']').ok_or(BRACKET)?;
             let mut name = Vec::new();
-            unescape(inside[..at].as_bytes(), &mut name);
+            unescape(&inside.as_bytes()[..at], &mut name);
             let name = String::from_utf8_lossy(&name).into_owned();
             return Ok((PathStep::Name(name), after));
         }

@@ -14,7 +14,7 @@ use super::text::unescape;
 use super::trace::{Slot, Template, Trace};
 use super::utf8::Checked;
 use crate::bytes::{skip_space, stands_at};
-use crate::record::nodes::{NO_NODE, NodeId, Nodes, ROOT};
+use crate::record::nodes::{NO_NODE, NodeId, ROOT};
 use crate::record::tape::{Encoded, Entry, Op, Tape};
 use crate::record::{BadReason, Limits};
 
@@ -55,29 +55,29 @@ pub(crate) struct RecordParser {
 
 /// An open container.
 #[derive(Debug, Clone, Copy)]
-struct Frame {
-    is_object: bool,
+pub(super) struct Frame {
+    pub(super) is_object: bool,
     /// Of whose fields, or into whose list, values are laid out; [`NO_NODE`]: they are only checked.
-    node: NodeId,
+    pub(super) node: NodeId,
     /// The field before the one at hand.
-    prev: NodeId,
+    pub(super) prev: NodeId,
     /// Where an object's entries begin on the tape.
-    entries: usize,
+    pub(super) entries: usize,
     /// How many values end with this one.
-    leaves: u32,
+    pub(super) leaves: u32,
     /// How many lists are around an array's items, for inference.
-    level: u8,
+    pub(super) level: u8,
     /// Where it begins among the trace's open containers.
-    place: usize,
+    pub(super) place: usize,
 }
 
 /// Where a value is to be laid out.
 #[derive(Debug, Clone, Copy)]
-struct Target {
-    node: NodeId,
+pub(super) struct Target {
+    pub(super) node: NodeId,
     /// Whether it is an item of the node's list, and not the whole of its column.
-    is_item: bool,
-    level: u8,
+    pub(super) is_item: bool,
+    pub(super) level: u8,
 }
 
 impl Target {
@@ -87,7 +87,7 @@ impl Target {
         level: 0,
     };
 
-    fn column(node: NodeId) -> Self {
+    pub(super) fn column(node: NodeId) -> Self {
         Self {
             node,
             ..Self::NOWHERE
@@ -97,13 +97,13 @@ impl Target {
 
 /// A value without others inside.
 #[derive(Debug, Clone, Copy)]
-struct Scalar {
-    slot: fn(Option<(Op, NodeId)>) -> Slot,
-    op: Op,
-    range: (usize, usize),
-    encoded: Encoded,
+pub(super) struct Scalar {
+    pub(super) slot: fn(Option<(Op, NodeId)>) -> Slot,
+    pub(super) op: Op,
+    pub(super) range: (usize, usize),
+    pub(super) encoded: Encoded,
     /// All of it, quotes included.
-    whole: (usize, usize),
+    pub(super) whole: (usize, usize),
 }
 
 impl RecordParser {
@@ -397,30 +397,6 @@ impl RecordParser {
         self.trace.spoil();
     }
 
-    /// Removes the entries of a field from those of the object at hand, which begin at `from`.
-    fn take_back(&mut self, shape: &Shape, from: usize, node: NodeId) {
-        let own = self.tape.entries.split_off(from);
-        let mut depth = 0_usize;
-        let mut removing = false;
-        for entry in own {
-            if depth == 0 {
-                let goes_with_the_last = entry.op == Op::Unknown
-                    && (entry.node, entry.encoded) == (NO_NODE, Encoded::Plain);
-                if !goes_with_the_last {
-                    removing = is_inside(shape, entry.node, node);
-                }
-            }
-            match entry.op {
-                Op::Enter => depth += 1,
-                Op::Leave => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            if !removing {
-                self.tape.entries.push(entry);
-            }
-        }
-    }
-
     /// Reads the value at `at`, or as much of it as opens a container.
     #[inline(always)]
     fn value(
@@ -506,53 +482,8 @@ impl RecordParser {
         self.placed_scalar(shape, target, scalar);
     }
 
-    /// The same for a column of lists, of an object, or of what stands there raw.
-    #[inline(never)]
-    fn placed_scalar(&mut self, shape: &mut Shape, target: Target, scalar: Scalar) {
-        let (id, mut leaves) = self.inside_lists(shape, target, scalar.whole.0);
-        let node = shape.node(id);
-        match node.kind {
-            Kind::Leaf | Kind::Any => self.slot(scalar, Some((scalar.op, id))),
-            Kind::Raw => {
-                self.tape.push(Op::Value, id, scalar.whole, Encoded::Plain);
-                self.trace.spoil();
-            }
-            Kind::Struct => {
-                let (value, place) = (node.value, (scalar.whole.0, scalar.whole.0));
-                if value == NO_NODE {
-                    self.tape.push(Op::Null, id, place, Encoded::Plain);
-                    let unknown = shape.unknown_value(id);
-                    if unknown == NO_NODE {
-                        let range = scalar.whole;
-                        self.tape.push(Op::Unknown, NO_NODE, range, Encoded::Plain);
-                        self.trace.spoil();
-                    } else {
-                        self.slot(scalar, Some((Op::Unknown, unknown)));
-                    }
-                } else {
-                    self.tape.push(Op::Enter, id, place, Encoded::Plain);
-                    leaves += 1;
-                    self.scalar_in(shape, value, scalar);
-                }
-            }
-        }
-        self.leave(leaves);
-    }
-
-    /// A scalar in the field of an object that is there for scalars. (One level: that field may be an object again.)
-    fn scalar_in(&mut self, shape: &mut Shape, value: NodeId, scalar: Scalar) {
-        let node = shape.node(value);
-        if !node.wanted {
-            self.slot(scalar, None);
-        } else if node.kind == Kind::Leaf && node.items == NO_NODE {
-            self.slot(scalar, Some((scalar.op, value)));
-        } else {
-            self.placed_scalar(shape, Target::column(value), scalar);
-        }
-    }
-
     #[inline(always)]
-    fn slot(&mut self, scalar: Scalar, push: Option<(Op, NodeId)>) {
+    pub(super) fn slot(&mut self, scalar: Scalar, push: Option<(Op, NodeId)>) {
         let before = self.tape.entries.len();
         if let Some((op, node)) = push {
             self.tape.push(op, node, scalar.range, scalar.encoded);
@@ -563,33 +494,7 @@ impl RecordParser {
         }
     }
 
-    fn null(&mut self, shape: &mut Shape, range: (usize, usize), target: Target) {
-        let id = target.node;
-        if id == NO_NODE {
-            return;
-        }
-        let node = shape.node(id);
-        if !node.known {
-            self.tape.push(Op::Unknown, id, range, Encoded::Plain);
-        } else if node.wanted && (shape.learning || target.is_item) {
-            self.tape.push(Op::Null, id, range, Encoded::Plain);
-        }
-    }
-
-    /// Opens what lists stand around a value that is not one, or is one item too few: the node of what is inside of all
-    /// of them, and how many values end with it.
-    fn inside_lists(&mut self, shape: &Shape, target: Target, at: usize) -> (NodeId, u32) {
-        let mut id = target.node;
-        let mut leaves = 0;
-        while shape.node(id).items != NO_NODE {
-            self.tape.push(Op::Enter, id, (at, at), Encoded::Plain);
-            leaves += 1;
-            id = shape.node(id).items;
-        }
-        (id, leaves)
-    }
-
-    fn leave(&mut self, leaves: u32) {
+    pub(super) fn leave(&mut self, leaves: u32) {
         for _ in 0..leaves {
             self.tape.push(Op::Leave, NO_NODE, (0, 0), Encoded::Plain);
         }
@@ -618,52 +523,6 @@ impl RecordParser {
         self.frames.push(frame);
     }
 
-    /// Says where the values of a container go.
-    fn lay_out(&mut self, shape: &mut Shape, at: usize, target: Target, frame: &mut Frame) {
-        let id = target.node;
-        let node = shape.node(id);
-        let (lists, kind, items) = (node.lists, node.kind, node.items);
-        let here = (at, at + 1);
-        if !node.known {
-            self.tape.push(Op::Unknown, id, here, Encoded::Container);
-            return;
-        }
-        if !node.wanted {
-            return;
-        }
-        if kind == Kind::Any {
-            frame.node = id;
-            if frame.is_object {
-                self.tape.push(Op::Enter, id, here, Encoded::Plain);
-                frame.leaves = 1;
-            } else {
-                frame.level = target.level.saturating_add(1);
-                self.tape
-                    .push(Op::Lists(frame.level), id, (0, 0), Encoded::Plain);
-            }
-            return;
-        }
-        if !frame.is_object && lists > 0 && !target.is_item {
-            frame.node = id;
-            return;
-        }
-        if !frame.is_object && target.is_item && items != NO_NODE {
-            self.tape.push(Op::Enter, id, here, Encoded::Plain);
-            (frame.node, frame.leaves) = (items, 1);
-            return;
-        }
-        let (id, leaves) = self.inside_lists(shape, target, at);
-        frame.leaves = leaves;
-        if frame.is_object && kind == Kind::Struct {
-            self.tape.push(Op::Enter, id, here, Encoded::Plain);
-            frame.node = id;
-            frame.leaves += 1;
-            return;
-        }
-        // As it stands; an array where the schema has an object fits as little as an object where it has a number.
-        self.tape.push(Op::Value, id, here, Encoded::Container);
-    }
-
     /// Closes the container that ends before `at`.
     #[inline(always)]
     fn close(&mut self, at: usize, frame: Frame, is_empty: bool, learning: bool) {
@@ -688,18 +547,6 @@ impl RecordParser {
         self.leave(frame.leaves);
         self.frames.pop();
     }
-}
-
-/// Whether a node is this one, or inside of it: where a scalar stood for an object, only the latter is on the tape.
-fn is_inside(shape: &Shape, node: NodeId, outer: NodeId) -> bool {
-    let mut at = node;
-    while at != NO_NODE {
-        if at == outer {
-            return true;
-        }
-        at = shape.parent(at);
-    }
-    false
 }
 
 /// Where the number at `at` ends. `bounded`: it may end where the bytes do.

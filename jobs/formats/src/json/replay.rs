@@ -1,7 +1,7 @@
 //! A record read along the links of the [`Template`]: values are looked at, all else is compared.
 
 use super::keys::Keys;
-use super::lex::{number_end, string_end};
+use super::lex::{good_number_end, string_end};
 use super::record::RecordParser;
 use super::shape::Shape;
 use super::trace::{Slot, Template};
@@ -47,7 +47,7 @@ fn links(template: &mut Template, tape: &mut Tape, keys: &mut Keys, bytes: &[u8]
                 };
                 (push, end, encoded)
             }
-            Slot::Number(push) => (push, number_end(bytes, at).ok()?, Encoded::Plain),
+            Slot::Number(push) => (push, good_number_end(bytes, at)?, Encoded::Plain),
             Slot::Truth(push) => {
                 let rest = bytes.get(at..)?;
                 let length = if rest.starts_with(b"true") {

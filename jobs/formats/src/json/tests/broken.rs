@@ -127,7 +127,7 @@ fn reasons_name_the_byte_and_what_is_wrong() {
         ("{\"a\":'x'}", 5, "not '"),
         ("{\"a\":+1}", 5, "no + before it"),
         ("{\"a\":/* c */1}", 5, "no comments"),
-        ("{\"a\":01}", 6, "a , or } is expected"),
+        ("{\"a\":01}", 5, "does not begin with 0"),
         ("{\"a\":1.}", 5, "after its point"),
         ("{\"b\":\"\\x\"}", 6, "a backslash is followed by"),
         ("{\"b\":\"\\uD800\"}", 6, "half of a surrogate pair"),

@@ -15,5 +15,4 @@ mod targets;
 mod template;
 mod values;
 
-#[path = "../../xml/tests/rows.rs"]
-mod rows;
+use crate::xml::tests::rows;

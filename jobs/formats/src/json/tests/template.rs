@@ -43,12 +43,12 @@ fn check(config: &Arc<JsonConfig>, bytes: &[u8]) -> u64 {
 fn records_that_resemble_each_other_are_read_by_it() {
     let config = config_with(FIELDS, |_| {});
     let line = |i: usize| {
-        let b = if i % 3 == 0 {
+        let b = if i.is_multiple_of(3) {
             "null".to_string()
         } else {
             format!("\"b\\n{i}\"")
         };
-        let l = if i % 2 == 0 {
+        let l = if i.is_multiple_of(2) {
             "[]".to_string()
         } else {
             format!("[{i},2]")

@@ -16,7 +16,7 @@ mod options;
 mod oracle;
 mod output;
 mod real;
-mod rows;
+pub(crate) mod rows;
 mod run;
 mod slow;
 mod spark;
