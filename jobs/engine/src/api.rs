@@ -132,6 +132,25 @@ pub struct ModelPlan {
     pub waves: Vec<Wave>,
     /// The plan as text, for `headworks plan`.
     pub explain: String,
+    /// The stages of its first wave, in the order in which they can run.
+    #[serde(default)]
+    pub stages: Vec<PlannedStage>,
+    /// For an upsert, those of the wave that merges its rows with the table's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merge_stages: Vec<PlannedStage>,
+}
+
+/// A part of a plan that runs without a shuffle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedStage {
+    /// Its number, from 1.
+    pub stage: u32,
+    /// How many tasks run it.
+    pub tasks: u32,
+    /// The stages whose rows it reads.
+    pub reads: Vec<u32>,
+    /// Its plan as text.
+    pub plan: String,
 }
 
 /// Bounded work that runs as one job of the engine.
@@ -184,8 +203,10 @@ pub struct ScannedSplit {
     /// The parser's account.
     pub report: SplitReport,
     /// Quarantine files that hold this split's bad records, not yet visible.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quarantine: Vec<PendingFile>,
     /// The first bad record: its line, its byte and what is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_bad: Option<String>,
 }
 

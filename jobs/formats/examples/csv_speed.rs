@@ -168,7 +168,7 @@ fn generate() -> Vec<u8> {
             ["CA", "NY", "ID"][(n % 3) as usize],
             n % 9_999,
             n % 100,
-            n % 2 == 0,
+            n.is_multiple_of(2),
         );
         out.extend_from_slice(line.as_bytes());
     }

@@ -153,6 +153,25 @@ pub(crate) fn skip_space(bytes: &[u8], from: usize) -> usize {
     at
 }
 
+/// The first byte at or after `from` that is no digit.
+#[inline(always)]
+pub(crate) fn skip_digits(bytes: &[u8], from: usize) -> usize {
+    let mut at = from;
+    while let Some(word) = word(bytes, at) {
+        // A digit's low seven bits are at most 9 after this, and so are no other byte's without its high bit.
+        let value = word ^ (LOW_BITS * b'0' as u64);
+        let other = (((value & !HIGH_BITS) + LOW_BITS * 0x76) | value) & HIGH_BITS;
+        if other != 0 {
+            return at + (other.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    while bytes.get(at).is_some_and(u8::is_ascii_digit) {
+        at += 1;
+    }
+    at
+}
+
 /// Whether `prefix` stands at `from`.
 #[inline(always)]
 pub(crate) fn stands_at(bytes: &[u8], from: usize, prefix: &[u8]) -> bool {
@@ -184,7 +203,7 @@ mod tests {
     fn they_agree_with_the_obvious_ways() {
         let mut random = fastrand::Rng::with_seed(5);
         for _ in 0..20_000 {
-            let letters: &[u8] = b"<;= \n\x00\x80\xBCab&\r\"'\x1F\x9F\xA2\\\xDC";
+            let letters: &[u8] = b"<;= \n\x00\x80\xBCab&\r\"'\x1F\x9F\xA2\\\xDC/:09\xB0\xB9";
             let length = random.usize(..200);
             let common = random.u8(1..40);
             let mut bytes = vec![b'a'; length];
@@ -219,6 +238,14 @@ mod tests {
             );
             let space = rest.iter().take_while(|b| is_space(**b)).count();
             assert_eq!(skip_space(&bytes, from), from + space);
+            let mut digits = bytes.clone();
+            for byte in &mut digits {
+                if random.u8(..8) > 0 {
+                    *byte = b'0' + random.u8(..10);
+                }
+            }
+            let count = digits[from..].iter().take_while(|b| b.is_ascii_digit());
+            assert_eq!(skip_digits(&digits, from), from + count.count());
             let mut prefix = rest[..random.usize(..=rest.len())].to_vec();
             assert!(stands_at(&bytes, from, &prefix));
             if !prefix.is_empty() {

@@ -406,6 +406,8 @@ pub(super) fn overtaken(
         return fail(state, ErrorClass::Lake, error, now_ms);
     }
     state.models[model].restarts += 1;
+    let table = &state.spec.models[model].name;
+    state.checks.retain(|made| made.model != *table);
     let mut actions = vec![Action::Journal(Record::ModelRestarted { model, reason })];
     if let Some(mut run) = state.run.take() {
         let mut files = run.take_files();

@@ -15,6 +15,7 @@ mod checks;
 mod cluster;
 mod formats;
 mod loss;
+mod modes;
 mod pipelines;
 mod real_feed;
 mod restarts;

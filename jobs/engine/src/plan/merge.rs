@@ -16,7 +16,10 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, cast, lit};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::{SessionContext, ident};
+use headworks_lake::schema::SchemaEntry;
 use headworks_lake::{DataFile, KeyRange, PendingFile, Snapshot, TableLocation};
+
+use serde::Deserialize;
 
 use super::output;
 use super::{LakeTable, check, physical, plain, shuffle_partitions};
@@ -50,6 +53,31 @@ pub(super) async fn plan(
         }
     };
     Ok((ctx, physical))
+}
+
+/// The plan of a merge as long as nothing is known of its rows: for those who want to see it.
+///
+/// # Errors
+/// As [`plan`].
+pub(super) async fn outline(
+    request: &ModelRequest,
+    schema: &serde_json::Value,
+    slots: u32,
+) -> std::result::Result<(SessionContext, Arc<dyn ExecutionPlan>), EngineError> {
+    let schema = SchemaEntry::deserialize(schema)
+        .map_err(|e| e.to_string())
+        .and_then(|entry| entry.to_arrow().map_err(|e| e.to_string()))
+        .map_err(EngineError::Engine)?;
+    let mut request = request.clone();
+    request.merge = Some(MergeInput {
+        current: None,
+        staged: Vec::new(),
+        schema,
+    });
+    let step = MergeStep::Rewrite {
+        files: BTreeSet::new(),
+    };
+    plan(&request, &step, slots).await
 }
 
 /// An upsert's two kinds of rows.

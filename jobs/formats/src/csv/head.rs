@@ -7,8 +7,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::fault::Fault;
 use super::options::CsvOptions;
-use super::record::{Begins, Fault, Form, Parsed, RecordParser, Skipped, unescape};
+use super::record::{Begins, Form, Parsed, RecordParser, Skipped, unescape};
 use crate::ReadFailure;
 use crate::charset::{Charset, Named, Transcoder};
 

@@ -5,37 +5,21 @@ use std::sync::Arc;
 use arrow::datatypes::Field;
 
 use super::head::CsvHead;
+use super::lines::Buffer;
 use super::names::Names;
 use super::options::CsvOptions;
-use super::scanner::{Buffer, Scanner, Step};
-use crate::infer::learner::PATHS_MAX;
-use crate::infer::rules::Classes;
-use crate::infer::sample::is_sampled;
-use crate::infer::{InferOptions, SampleRatio, TypeNode, TypeTree};
+use super::scanner::{Scanner, Step};
+use crate::infer::learner::{Learner, PATHS_MAX};
+use crate::infer::{InferOptions, TypeTree};
 use crate::record::nodes::{NodeId, Nodes, ROOT};
-use crate::record::tape::Op;
 use crate::record::{Fed, FedState, OnBadRecord, ReadFailure, Split, SplitReport};
-use crate::values::{Cleaner, Forms};
 
 /// Learns the types of the columns from one split's records. It is fed as [`CsvReader`](super::CsvReader) is.
 #[derive(Debug)]
 pub struct CsvInferrer {
     scanner: Scanner,
     names: Names,
-    /// By [`NodeId`].
-    stats: Vec<Stats>,
-    records: u64,
-    sample: SampleRatio,
-    cleaner: Cleaner,
-    /// How dates and timestamps are written, if not in the default way.
-    forms: Option<Forms>,
-    scratch: Vec<u8>,
-}
-
-#[derive(Debug, Clone, Default)]
-struct Stats {
-    seen: u64,
-    text: Classes,
+    learner: Learner,
 }
 
 impl From<&CsvOptions> for InferOptions {
@@ -57,16 +41,12 @@ impl CsvInferrer {
         let mut options = options.as_ref().clone();
         options.on_bad_record = OnBadRecord::Quarantine;
         options.limits.raw_bytes_max = 0;
-        let record = options.record_options();
+        let mut scanner = Scanner::new(&options, split);
+        scanner.plan.enters_records = true;
         Self {
-            scanner: Scanner::new(&options, split),
+            scanner,
             names: Names::learning(PATHS_MAX),
-            stats: Vec::new(),
-            records: 0,
-            sample: options.sample_ratio,
-            cleaner: record.cleaner(),
-            forms: Some(record.forms).filter(Forms::are_given),
-            scratch: Vec::new(),
+            learner: Learner::new(&options.record_options(), options.sample_ratio),
         }
     }
 
@@ -106,44 +86,16 @@ impl CsvInferrer {
                 Step::Record { at, start, end } => {
                     self.scanner.report.emitted += 1;
                     let record = buf.get(start..end).unwrap_or_default();
-                    let sample = self.sample;
-                    if sample == SampleRatio::ALL || is_sampled(at.offset, record, sample) {
-                        self.learn(record)?;
-                    }
+                    let (names, tape) = (self.names.len(), &self.scanner.plan.tape);
+                    self.learner.learn(names, tape, record, at.offset)?;
                 }
             }
         };
-        let position = self.scanner.position();
-        self.scanner.count_lines(buffer, position);
+        self.scanner.count_lines(buffer);
         Ok(Fed {
-            consumed: (position - base) as usize,
+            consumed: (self.scanner.position() - base) as usize,
             state,
         })
-    }
-
-    /// Takes in the record at hand.
-    fn learn(&mut self, record: &[u8]) -> Result<(), ReadFailure> {
-        self.records += 1;
-        self.stats.resize(self.names.len(), Stats::default());
-        let tape = &self.scanner.tape;
-        for entry in &tape.entries {
-            let Some(stats) = self.stats.get_mut(entry.node as usize) else {
-                return Err(ReadFailure::TooManyPaths {
-                    paths_max: PATHS_MAX,
-                });
-            };
-            stats.seen += 1;
-            let text = match entry.op {
-                Op::Value => tape.text(entry, record, &mut self.scratch),
-                _ => &[],
-            };
-            match (self.cleaner.clean(text), &self.forms) {
-                (None, _) => stats.text.empty = true,
-                (Some(text), None) => stats.text.add(text),
-                (Some(text), Some(forms)) => stats.text.add_by(text, forms),
-            }
-        }
-        Ok(())
     }
 
     /// The counts so far, for [`verify_chain`](crate::verify_chain): good records, sampled or not, are those emitted.
@@ -153,25 +105,16 @@ impl CsvInferrer {
 
     /// What was learned.
     pub fn finish(self) -> TypeTree {
-        let mut root = TypeNode {
-            seen: self.records,
-            ..TypeNode::default()
-        };
-        for (id, stats) in self.stats.into_iter().enumerate() {
+        let mut root = self.learner.node(ROOT).unwrap_or_default();
+        for id in ROOT + 1..self.names.len() as NodeId {
             // A name of a file without records is known, too.
-            if stats.seen == 0 || id == ROOT as usize {
-                continue;
+            if let Some(node) = self.learner.node(id) {
+                let name = String::from_utf8_lossy(self.names.name(id)).into_owned();
+                root.elements.insert(name, node);
             }
-            let name = String::from_utf8_lossy(self.names.name(id as NodeId)).into_owned();
-            let node = TypeNode {
-                seen: stats.seen,
-                text: stats.text,
-                ..TypeNode::default()
-            };
-            root.elements.insert(name, node);
         }
         TypeTree {
-            records: self.records,
+            records: self.learner.records(),
             root,
         }
     }

@@ -6,10 +6,14 @@ use arrow::array::RecordBatch;
 
 use super::config::CsvConfig;
 use super::head::CsvHead;
+use super::lines::Buffer;
 use super::names::Names;
-use super::scanner::{Buffer, Scanner, Step};
+use super::scanner::{Scanner, Step};
+use crate::record::columns::RecordAt;
+use crate::record::flat::{FlatBlock, FlatRecord};
 use crate::record::rows::Rows;
-use crate::record::{BadRecord, Fed, FedState, ReadFailure, Split, SplitReport};
+use crate::record::tape::Entry;
+use crate::record::{BadReason, BadRecord, Fed, FedState, ReadFailure, Split, SplitReport};
 
 /// Reads one split.
 ///
@@ -30,16 +34,27 @@ pub struct CsvReader {
     scanner: Scanner,
     names: Names,
     rows: Rows,
+    /// Records of the buffer at hand that are to become rows together.
+    waiting: Vec<FlatRecord>,
+    waiting_bytes: usize,
 }
+
+/// How many records become rows together: as many as stay near the processor.
+const WAITING_MAX: usize = 64;
 
 impl CsvReader {
     /// A reader that stands at the split's start.
     pub fn new(config: Arc<CsvConfig>, split: Split) -> Self {
         let names = Names::of_schema(&config);
+        let rows = Rows::new(config.record(), &names);
+        let mut scanner = Scanner::new(config.options(), split);
+        scanner.plan.collects = !rows.are_judged();
         Self {
-            scanner: Scanner::new(config.options(), split),
-            rows: Rows::new(config.record(), &names),
+            scanner,
+            rows,
             names,
+            waiting: Vec::new(),
+            waiting_bytes: 0,
         }
     }
 
@@ -83,36 +98,98 @@ impl CsvReader {
             eof,
         };
         let state = loop {
-            if self.rows.are_full() {
-                break FedState::BatchReady;
+            if self
+                .rows
+                .are_full_with(self.waiting.len(), self.waiting_bytes)
+            {
+                self.add_waiting(buffer)?;
+                if self.rows.are_full() {
+                    break FedState::BatchReady;
+                }
             }
-            match self.scanner.next(&mut self.names, buffer)? {
+            let step = match self.scanner.next(&mut self.names, buffer) {
+                Ok(Step::Record { at, start, end }) if self.scanner.plan.is_flat() => {
+                    self.waiting.push(FlatRecord { at, start, end });
+                    self.waiting_bytes += end - start;
+                    if self.waiting.len() == WAITING_MAX {
+                        self.add_waiting(buffer)?;
+                    }
+                    continue;
+                }
+                step => step,
+            };
+            // What comes after a record is not to be seen before it.
+            self.add_waiting(buffer)?;
+            match step? {
                 Step::NeedInput(at_least) => break FedState::NeedInput { at_least },
                 Step::Done => break FedState::Done,
-                Step::Bad(bad) => self.rows.hold(bad),
+                Step::Bad(bad) => self.rows.hold(*bad),
                 Step::Kept { at, bad } => self.rows.keep(at, &bad),
                 Step::Record { at, start, end } => {
                     let record = buf.get(start..end).unwrap_or_default();
-                    let guesses = self.scanner.guesses();
-                    let tape = &self.scanner.tape;
-                    let Some(reason) = self.rows.add(&self.names, tape, record, at, guesses)?
-                    else {
-                        continue;
-                    };
-                    match self.scanner.refuse(at, record, reason, buffer)? {
-                        Some(Step::Bad(bad)) => self.rows.hold(bad),
-                        Some(Step::Kept { at, bad }) => self.rows.keep(at, &bad),
-                        _ => {}
-                    }
+                    let (guesses, tape) = (self.scanner.guesses(), &self.scanner.plan.tape);
+                    let refused = self.rows.add(&self.names, tape, record, at, guesses)?;
+                    self.refuse(refused, at, record, buffer)?;
                 }
             }
         };
-        let position = self.scanner.position();
-        self.scanner.count_lines(buffer, position);
+        self.scanner.count_lines(buffer);
         Ok(Fed {
-            consumed: (position - base) as usize,
+            consumed: (self.scanner.position() - base) as usize,
             state,
         })
+    }
+
+    /// Makes rows of the records that wait.
+    fn add_waiting(&mut self, buffer: Buffer<'_>) -> Result<(), ReadFailure> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let mut tape = std::mem::take(&mut self.scanner.plan.tape);
+        let records = std::mem::take(&mut self.waiting);
+        self.waiting_bytes = 0;
+        let block = FlatBlock {
+            records: &records,
+            tape: &tape,
+            buffer: buffer.bytes,
+        };
+        if !self.rows.add_flat(block) {
+            let entries: Vec<Vec<Entry>> = (0..records.len())
+                .map(|record| block.entries(record).to_vec())
+                .collect();
+            for (record, entries) in records.iter().zip(entries) {
+                tape.entries = entries;
+                let (at, range) = (record.at, record.start..record.end);
+                let record = buffer.bytes.get(range).unwrap_or_default();
+                let guesses = self.scanner.guesses();
+                let refused = self.rows.add(&self.names, &tape, record, at, guesses)?;
+                self.refuse(refused, at, record, buffer)?;
+            }
+        }
+        tape.clear();
+        self.scanner.plan.tape = tape;
+        self.waiting = records;
+        self.waiting.clear();
+        Ok(())
+    }
+
+    /// Does with a record what is to be done if it was refused for a reason.
+    fn refuse(
+        &mut self,
+        reason: Option<BadReason>,
+        at: RecordAt,
+        record: &[u8],
+        buffer: Buffer<'_>,
+    ) -> Result<(), ReadFailure> {
+        let Some(reason) = reason else {
+            return Ok(());
+        };
+        match self.scanner.refuse(at, record, reason, buffer)? {
+            Some(Step::Bad(bad)) => self.rows.hold(*bad),
+            Some(Step::Kept { at, bad }) => self.rows.keep(at, &bad),
+            _ => {}
+        }
+        Ok(())
     }
 
     /// The rows read so far, if there are any; columns as in the configuration's output schema. To be called when a

@@ -6,15 +6,15 @@
 use memchr::memchr;
 use simdutf8::compat::from_utf8;
 
+use super::fault::Fault;
 use super::guess::{self, Guess};
 use super::head::{CsvHead, CsvHeadState};
-use super::names::{Names, Wanted};
+use super::lines::{Buffer, Lines};
+use super::names::Names;
 use super::options::CsvOptions;
-use super::record::{Begins, Fault, Form, Parsed, RecordParser, Skipped, unescape};
-use crate::bytes::count_newlines;
+use super::plan::Plan;
+use super::record::{Begins, Parsed, RecordParser, Skipped};
 use crate::record::columns::RecordAt;
-use crate::record::nodes::NodeId;
-use crate::record::tape::{Encoded, Op, Tape};
 use crate::record::{
     BadReason, BadRecord, OnBadRecord, ReadFailure, Split, SplitReport, Start, SyncKind, SyncPoint,
 };
@@ -22,40 +22,23 @@ use crate::record::{
 /// How far ahead to look at once for bytes that are no characters.
 const LOOK_AHEAD_BYTES: usize = 64 << 10;
 
-/// What a scanner has come to.
+/// What a scanner has come to. (It is handed on for every record: what is rare is in a box, so that it stays small.)
 #[derive(Debug)]
 pub(super) enum Step {
-    /// A well-formed record, at this place in the buffer; its tape is [`Scanner::tape`].
+    /// A well-formed record, at this place in the buffer; its values are on the tape of [`Scanner::plan`].
     Record {
         at: RecordAt,
         start: usize,
         end: usize,
     },
     /// A bad record that is to be put into quarantine.
-    Bad(BadRecord),
+    Bad(Box<BadRecord>),
     /// A bad record that is to become a row.
-    Kept { at: RecordAt, bad: BadRecord },
+    Kept { at: RecordAt, bad: Box<BadRecord> },
     /// The buffer is used up but for its tail: at least this many bytes, from the position on, are needed.
     NeedInput(usize),
     /// The split is finished.
     Done,
-}
-
-/// The caller's buffer: `bytes` begin at the offset `base`, and the file ends with them if `eof`.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Buffer<'a> {
-    pub(super) bytes: &'a [u8],
-    pub(super) base: u64,
-    pub(super) eof: bool,
-}
-
-impl<'a> Buffer<'a> {
-    /// The bytes from an offset on.
-    fn from(self, at: u64) -> &'a [u8] {
-        self.bytes
-            .get((at - self.base) as usize..)
-            .unwrap_or_default()
-    }
 }
 
 /// The state of one split.
@@ -70,15 +53,11 @@ pub(super) struct Scanner {
     /// What the file's beginning says, once that is known.
     head: Option<CsvHead>,
     parser: RecordParser,
-    /// What is to be done with each field, but for those that nobody asks for.
-    plan: Vec<(usize, Wanted)>,
-    pub(super) tape: Tape,
-    scratch: Vec<u8>,
+    pub(super) plan: Plan,
     /// Whether a line begins at the position, and that was not looked at yet.
     begins_line: bool,
     first: Option<SyncPoint>,
-    /// Up to where line ends are counted.
-    counted: u64,
+    lines: Lines,
     /// Up to where the file's bytes are known to be characters.
     valid: u64,
     pub(super) report: SplitReport,
@@ -133,12 +112,10 @@ impl Scanner {
             mode: Mode::Beginning,
             head: None,
             parser: RecordParser::new(options.dialect(b'\n'), None, 0),
-            plan: Vec::new(),
-            tape: Tape::default(),
-            scratch: Vec::new(),
+            plan: Plan::default(),
             begins_line: false,
             first,
-            counted: position,
+            lines: Lines::new(position),
             valid: position,
             report: SplitReport::empty(split, first.unwrap_or(lost), lost),
         }
@@ -153,8 +130,7 @@ impl Scanner {
     /// Stands at the start of another split, of this file or of another, whose head is not known.
     pub(super) fn restart(&mut self, split: Split) {
         *self = Self {
-            tape: std::mem::take(&mut self.tape),
-            scratch: std::mem::take(&mut self.scratch),
+            plan: std::mem::take(&mut self.plan),
             ..Self::new(&self.options, split)
         };
     }
@@ -188,7 +164,7 @@ impl Scanner {
                 Mode::InHead => self.in_head(rest, buffer.eof),
                 Mode::Guessing => self.guess(rest, buffer.eof),
                 Mode::Seeking | Mode::Comment | Mode::Passing(_) => {
-                    self.to_line_end(rest, buffer.eof)?
+                    self.pass_line_end(rest, buffer.eof)?
                 }
                 Mode::Done => Some(Step::Done),
             };
@@ -217,12 +193,8 @@ impl Scanner {
         let record_bytes_max = self.options.limits.record_bytes_max;
         let dialect = self.options.dialect(head.line_end());
         self.parser = RecordParser::new(dialect, Some(width), record_bytes_max);
-        self.tape.rules.table = head.charset().table();
-        let wanted = head.columns().iter().map(|name| names.find(name));
-        self.plan = wanted
-            .enumerate()
-            .filter(|(_, wanted)| *wanted != Wanted::No)
-            .collect();
+        self.lines.line_end = dialect.line_end;
+        self.plan.begin(&head, names);
         self.mode = match self.split.start {
             Start::Known(_) => Mode::Between,
             Start::Guess(at) if at >= head.data_start() => Mode::Guessing,
@@ -262,7 +234,7 @@ impl Scanner {
     }
 
     /// Goes on past the next line end.
-    fn to_line_end(&mut self, rest: &[u8], eof: bool) -> Result<Option<Step>, ReadFailure> {
+    fn pass_line_end(&mut self, rest: &[u8], eof: bool) -> Result<Option<Step>, ReadFailure> {
         let end = memchr(self.parser.dialect.line_end, rest);
         let length = end.map_or(rest.len(), |end| end + 1);
         if let Mode::Passing(passing) = &mut self.mode {
@@ -333,7 +305,7 @@ impl Scanner {
                     offset: self.position,
                     tag: 0,
                 };
-                self.fill_tape(record);
+                self.plan.fill_tape(&self.parser, record);
                 self.report.read += 1;
                 self.advance(end);
                 self.begins_line = true;
@@ -347,10 +319,9 @@ impl Scanner {
             Parsed::Incomplete => return Ok(Some(self.need_more(rest.len()))),
             Parsed::Bad { end, fault } => (end, fault),
             Parsed::Beyond { from, fault } => {
-                self.count_lines(buffer, self.position);
                 let raw = rest.get(..self.options.limits.raw_bytes_max.min(from));
                 let raw = raw.unwrap_or(rest).to_vec();
-                let (at, line) = (self.position, self.report.newlines);
+                let (at, line) = (self.position, self.lines.before(buffer, self.position));
                 let bad = self.bad_record(at, line, &[], self.reason(fault));
                 self.mode = Mode::Passing(Box::new(Passing { bad, raw }));
                 self.report.read += 1;
@@ -360,32 +331,6 @@ impl Scanner {
         };
         let record = rest.get(..end).unwrap_or(rest);
         self.bad_ends(record, self.reason(fault), buffer)
-    }
-
-    /// Leaves what is asked for of the record on the tape.
-    #[inline]
-    fn fill_tape(&mut self, record: &[u8]) {
-        self.tape.clear();
-        for (index, wanted) in &self.plan {
-            let Some(field) = self.parser.fields.get(*index) else {
-                continue;
-            };
-            let is_empty = field.start == field.end;
-            let (op, node) = match *wanted {
-                Wanted::Read(node) if is_empty && field.form == Form::Bare => (Op::Null, node),
-                Wanted::Read(node) => (Op::Value, node),
-                Wanted::Unknown(node) if !is_empty => (Op::Unknown, node),
-                Wanted::Unknown(_) | Wanted::No => continue,
-            };
-            if field.form == Form::Escaped {
-                let text = record.get(field.range()).unwrap_or_default();
-                let tape = (&mut self.tape, &mut self.scratch);
-                push_escaped(tape, &self.parser, text, (op, node));
-            } else {
-                let range = (field.start as usize, field.end as usize);
-                self.tape.push(op, node, range, Encoded::Plain);
-            }
-        }
     }
 
     /// The place of the first byte that is no character in the `length` bytes at the position.
@@ -399,7 +344,7 @@ impl Scanner {
 
     #[inline(never)]
     fn look_for_invalid(&mut self, rest: &[u8], length: usize) -> Option<usize> {
-        if let Some(table) = self.tape.rules.table {
+        if let Some(table) = self.plan.tape.rules.table {
             return table.first_invalid(rest.get(..length)?);
         }
         let ahead = rest.get(..length.max(LOOK_AHEAD_BYTES)).unwrap_or(rest);
@@ -485,8 +430,8 @@ impl Scanner {
         reason: BadReason,
         buffer: Buffer<'_>,
     ) -> Result<Option<Step>, ReadFailure> {
-        self.count_lines(buffer, self.position);
-        let bad = self.bad_record(self.position, self.report.newlines, record, reason);
+        let line = self.lines.before(buffer, self.position);
+        let bad = self.bad_record(self.position, line, record, reason);
         self.report.read += 1;
         self.advance(record.len());
         self.begins_line = true;
@@ -494,7 +439,10 @@ impl Scanner {
     }
 
     fn bad_record(&self, offset: u64, line: u64, raw: &[u8], reason: BadReason) -> BadRecord {
-        let (raw_bytes_max, table) = (self.options.limits.raw_bytes_max, self.tape.rules.table);
+        let (raw_bytes_max, table) = (
+            self.options.limits.raw_bytes_max,
+            self.plan.tape.rules.table,
+        );
         BadRecord::new(offset, line, raw, reason, raw_bytes_max, table)
     }
 
@@ -506,8 +454,8 @@ impl Scanner {
         reason: BadReason,
         buffer: Buffer<'_>,
     ) -> Result<Option<Step>, ReadFailure> {
-        self.count_lines(buffer, at.offset);
-        let bad = self.bad_record(at.offset, self.report.newlines, record, reason);
+        let line = self.lines.before(buffer, at.offset);
+        let bad = self.bad_record(at.offset, line, record, reason);
         self.settle(bad)
     }
 
@@ -518,11 +466,14 @@ impl Scanner {
             OnBadRecord::Keep => {
                 let offset = bad.offset;
                 let at = RecordAt { offset, tag: 0 };
-                Ok(Some(Step::Kept { at, bad }))
+                Ok(Some(Step::Kept {
+                    at,
+                    bad: Box::new(bad),
+                }))
             }
             OnBadRecord::Fail | OnBadRecord::Quarantine => {
                 self.report.quarantined += 1;
-                Ok(Some(Step::Bad(bad)))
+                Ok(Some(Step::Bad(Box::new(bad))))
             }
             OnBadRecord::Drop => {
                 self.report.dropped += 1;
@@ -536,22 +487,14 @@ impl Scanner {
         self.position += by as u64;
     }
 
-    /// Counts the line ends up to an offset, at the latest before the buffer goes: most records need no line of their
-    /// own, and to count many at once is cheap.
-    pub(super) fn count_lines(&mut self, buffer: Buffer<'_>, to: u64) {
-        let uncounted = buffer.from(self.counted);
-        let length = (to - self.counted) as usize;
-        let uncounted = uncounted.get(..length).unwrap_or(uncounted);
-        let ours = self.split.end.saturating_sub(self.counted);
-        let ours = usize::try_from(ours).unwrap_or(usize::MAX);
-        let (inside, beyond) = uncounted.split_at(ours.min(uncounted.len()));
-        let count = |bytes: &[u8]| match self.parser.dialect.line_end {
-            b'\n' => count_newlines(bytes),
-            other => memchr::memchr_iter(other, bytes).count() as u64,
-        };
-        self.report.newlines += count(inside);
-        self.report.newlines_past_end += count(beyond);
-        self.counted = to;
+    /// Counts line ends, before the buffer goes.
+    pub(super) fn count_lines(&mut self, buffer: Buffer<'_>) {
+        let counts = (
+            &mut self.report.newlines,
+            &mut self.report.newlines_past_end,
+        );
+        self.lines
+            .count(buffer, self.position, self.split.end, counts);
     }
 
     fn need(&mut self, at_least: usize) -> Step {
@@ -570,23 +513,4 @@ impl Scanner {
             twice
         })
     }
-}
-
-/// Puts the value of a field with doubled or escaped quotes on the tape.
-fn push_escaped(
-    (tape, scratch): (&mut Tape, &mut Vec<u8>),
-    parser: &RecordParser,
-    text: &[u8],
-    (op, node): (Op, NodeId),
-) {
-    let from = tape.joined.len();
-    match tape.rules.table {
-        None => unescape(text, &parser.dialect, &mut tape.joined),
-        Some(table) => {
-            scratch.clear();
-            unescape(text, &parser.dialect, scratch);
-            table.decode(scratch, &mut tape.joined);
-        }
-    }
-    tape.push(op, node, (from, tape.joined.len()), Encoded::Joined);
 }

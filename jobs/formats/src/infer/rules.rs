@@ -96,6 +96,7 @@ pub struct Classes {
 
 impl Classes {
     /// Takes in a value without white space around it.
+    #[inline]
     pub fn add(&mut self, value: &[u8]) {
         let Some(&first) = value.first() else {
             self.empty = true;

@@ -184,7 +184,7 @@ impl TypeNode {
             other,
             option,
         };
-        let merges = options.value_is_field && self.text.any();
+        let merges = options.value_is_field && (self.text.any() || self.text.empty);
         if merges {
             let name = &options.value_tag;
             let mut value = self.elements.get(name).cloned().unwrap_or_default();

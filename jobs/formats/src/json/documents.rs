@@ -10,6 +10,8 @@
 //! | a closing bracket of the wrong kind | nothing but the fact; it ends the container | with the container around it |
 //! | between documents | up to the next bracket or line feed | there |
 //! | a document that ends too early | nothing but the fact, where it ends | |
+//!
+//! (A field is bad from its name on, unless it is the value of a record that is.)
 
 use super::JsonOptions;
 use super::head::Layout;
@@ -287,6 +289,9 @@ impl Documents {
             None => return self.stopped(common, Stop::Incomplete, rest.len(), eof),
         }
         let value = skip_space(rest, colon + 1);
+        if value > common.parser.record_bytes_max() {
+            return self.too_large(common);
+        }
         if value >= rest.len() {
             return self.stopped(common, Stop::Incomplete, rest.len(), eof);
         }
@@ -360,9 +365,8 @@ impl Documents {
             }
         }
         if matched == Some(self.path.len()) {
-            common.progress.advance(rest, at);
             self.found = true;
-            return self.record(common, shape, value, eof, from + at);
+            return self.record(common, shape, rest, at, eof, from);
         }
         let mut on = kept.iter().zip(&self.kept);
         let on = on.any(|(matched, kept)| matched.is_some_and(|m| m < kept.path.len()));
@@ -403,6 +407,7 @@ impl Documents {
             _ => word_end(rest, at),
         };
         match end {
+            Ok(end) if end > common.parser.record_bytes_max() => self.too_large(common),
             Ok(end) => {
                 common.progress.advance(rest, end);
                 self.after_value(common)
@@ -411,47 +416,51 @@ impl Documents {
         }
     }
 
-    /// Reads the record at the position, which is `from` in the caller's buffer.
+    /// Reads the record at `at`; `rest` is at `from` in the caller's buffer.
     fn record(
         &mut self,
         common: &mut Common,
         shape: &mut Shape,
         rest: &[u8],
+        at: usize,
         eof: bool,
         from: usize,
     ) -> Result<Next, ReadFailure> {
-        let offset = common.progress.position;
-        let byte = rest.first().copied().unwrap_or_default();
+        let record = rest.get(at..).unwrap_or_default();
+        let offset = common.progress.position + at as u64;
+        let byte = record.first().copied().unwrap_or_default();
         let outside = self.outside(common, shape);
         let replayed = match byte {
-            b'{' => common.parser.replay(shape, rest, offset),
+            b'{' => common.parser.replay(shape, record, offset),
             _ => None,
         };
         let end = if eof { End::File } else { End::Buffer };
         let parsed = match replayed {
             Some(length) => Parsed::Complete(length),
-            None => common.parser.parse(shape, rest, offset, end),
+            None => common.parser.parse(shape, record, offset, end),
         };
         let length = match parsed {
             Parsed::Complete(length) => length,
             Parsed::Incomplete => return Ok(Next::Step(common.need_more(rest.len()))),
-            Parsed::Bad(reason) => return Ok(self.begin_bad(common, byte, reason)),
+            Parsed::Bad(reason) => {
+                common.progress.advance(rest, at);
+                return Ok(self.begin_bad(common, byte, reason));
+            }
         };
         if self.frames.is_empty() && !matches!(byte, b'{' | b'[' | b'"') {
             // A bare number or word ends with white space, a bracket or a quote.
-            match rest.get(length) {
+            match record.get(length) {
                 Some(b' ' | b'\t' | b'\n' | b'\r' | b'{' | b'[' | b'"') => {}
                 Some(_) => {
-                    let reason = malformed(
-                        common,
-                        "a value ends before this, and something else follows",
-                    );
-                    return Ok(self.begin_bad(common, byte, reason));
+                    let what = "a value ends before this, and something else follows";
+                    return self.bad_part(common, what);
                 }
                 None if eof => {}
                 None => return Ok(Next::Step(common.need_more(rest.len()))),
             }
         }
+        common.progress.advance(rest, at);
+        let rest = record;
         if let Some(missing) = self.kept.iter().find(|kept| !kept.found) {
             self.held.bytes += length + self.key.len() + std::mem::size_of::<HeldRecord>();
             let bytes_max = common.parser.record_bytes_max();
@@ -478,8 +487,8 @@ impl Documents {
         Ok(Next::Step(Step::Record {
             at: RecordAt { offset, tag: 0 },
             place: Place::Buffer {
-                from,
-                to: from + length,
+                from: from + at,
+                to: from + at + length,
             },
         }))
     }
@@ -610,10 +619,10 @@ impl Documents {
         eof: bool,
     ) -> Result<Next, ReadFailure> {
         let position = common.progress.position;
+        let bytes_max = common.parser.record_bytes_max();
         let reason = match stop {
-            Stop::Incomplete if have > common.parser.record_bytes_max() => BadReason::TooLarge {
-                bytes_max: common.parser.record_bytes_max() as u64,
-            },
+            Stop::Incomplete if have > bytes_max => return self.too_large(common),
+            Stop::Malformed(at, _) if at > bytes_max => return self.too_large(common),
             Stop::Incomplete if !eof => return Ok(Next::Step(common.need_more(have))),
             Stop::Incomplete => BadReason::Truncated {
                 at: position + have as u64,
@@ -628,6 +637,12 @@ impl Documents {
             },
         };
         Ok(self.begin_bad(common, b' ', reason))
+    }
+
+    /// What stands at the position is longer than is looked at in one.
+    fn too_large(&mut self, common: &mut Common) -> Result<Next, ReadFailure> {
+        let bytes_max = common.parser.record_bytes_max() as u64;
+        Ok(self.begin_bad(common, b' ', BadReason::TooLarge { bytes_max }))
     }
 
     fn bad_part(&mut self, common: &mut Common, what: &'static str) -> Result<Next, ReadFailure> {

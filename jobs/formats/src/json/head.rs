@@ -55,8 +55,8 @@ impl JsonHead {
     ///
     /// The encoding is that of the byte-order mark (UTF-8 or UTF-16), else that of the option, else UTF-8. Where the
     /// layout is not given: with a path to records it is `documents`; else, if the first character that is no white space
-    /// is `[`, it is `array`; else, if the first value ends on the line on which it begins and nothing else stands there,
-    /// it is `lines`, and if not, `documents`. (A line of 1 MiB is taken for one of `lines`.)
+    /// is `[`, it is `array`; else, if the first value ends on the line on which it begins and no other object follows
+    /// there, it is `lines`, and if not, `documents`. (A line of 1 MiB is taken for one of `lines`.)
     ///
     /// # Errors
     /// [`ReadFailure::Encoding`]: an encoding that is not known or not read, or an option that the mark contradicts.
@@ -197,13 +197,13 @@ fn layout(text: &[u8], all: bool) -> Option<Layout> {
             let rest = text
                 .get(end..line.unwrap_or(text.len()))
                 .unwrap_or_default();
-            let nothing = rest.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r'));
-            if !nothing {
-                Some(Layout::Documents)
-            } else if line.is_some() || all {
-                Some(Layout::Lines)
-            } else {
-                None
+            match rest
+                .iter()
+                .find(|byte| !matches!(byte, b' ' | b'\t' | b'\r'))
+            {
+                Some(b'{') => Some(Layout::Documents),
+                Some(_) => Some(Layout::Lines),
+                None => (line.is_some() || all).then_some(Layout::Lines),
             }
         }
         (_, Some(_)) => Some(Layout::Documents),
@@ -234,7 +234,8 @@ mod tests {
             ("{\"a\":1} {\"a\":2}", Layout::Documents),
             ("{\n \"a\":1}\n", Layout::Documents),
             ("{\n", Layout::Documents),
-            ("1 2\n", Layout::Documents),
+            ("1 2\n", Layout::Lines),
+            ("{} \"x\"", Layout::Lines),
             ("\n [\n{}]", Layout::Array),
             ("[]", Layout::Array),
         ];

@@ -1,5 +1,7 @@
 //! Which fields the open objects have had, so that one that occurs again is noticed.
 
+use std::collections::HashSet;
+
 use crate::record::nodes::NodeId;
 
 /// An object begins.
@@ -14,6 +16,8 @@ pub(crate) struct Keys {
     met: Vec<u64>,
     open: Vec<u64>,
     count: u64,
+    /// The names in the record for which there was no node, each with its object.
+    nameless: HashSet<(u64, Box<[u8]>)>,
 }
 
 impl Keys {
@@ -21,6 +25,9 @@ impl Keys {
     #[inline(always)]
     pub(crate) fn begin(&mut self, nodes: usize) {
         self.open.clear();
+        if !self.nameless.is_empty() {
+            self.nameless = HashSet::new();
+        }
         if self.met.len() < nodes {
             self.met.resize(nodes, 0);
         }
@@ -51,6 +58,12 @@ impl Keys {
             Some(met) => std::mem::replace(met, object) != object,
             None => true,
         }
+    }
+
+    /// The innermost object has a field of this name, for which there is no node: whether it is the first time.
+    pub(crate) fn is_first_name(&mut self, name: &[u8]) -> bool {
+        let object = self.open.last().copied().unwrap_or_default();
+        self.nameless.insert((object, name.into()))
     }
 
     /// Takes several steps: [`OPEN`], [`CLOSE`], or a field. `false` if a field occurs again.

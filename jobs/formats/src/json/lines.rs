@@ -123,14 +123,19 @@ impl Lines {
         if rest.first() == Some(&b'{')
             && let Some(length) = common.parser.replay(shape, rest, common.progress.position)
         {
-            let ends = match rest.get(length) {
-                Some(b'\n') => true,
-                Some(b'\r') => rest.get(length + 1) == Some(&b'\n'),
-                Some(_) => false,
-                None => eof,
+            let feed = match rest.get(length) {
+                Some(b'\n') => Some(1),
+                Some(b'\r') if rest.get(length + 1) == Some(&b'\n') => Some(2),
+                None if eof => Some(0),
+                _ => None,
             };
-            if ends {
-                return Ok(self.good(common, length, from));
+            if let Some(feed) = feed {
+                let next = self.good(common, length, from);
+                if feed > 0 {
+                    common.progress.end_line(feed);
+                    self.state = State::Start;
+                }
+                return Ok(next);
             }
         }
         self.read(common, shape, rest, eof, from)

@@ -57,7 +57,7 @@ impl JsonPath {
     }
 
     /// Whether it leads to many places.
-    pub(crate) fn has_each(&self) -> bool {
+    pub fn has_each(&self) -> bool {
         self.steps.contains(&PathStep::Each)
     }
 }

@@ -8,10 +8,8 @@ use super::JsonConfig;
 use super::head::JsonHead;
 use super::scanner::{Place, Scanner, Step};
 use super::shape::Shape;
-use crate::record::columns::{Columns, RecordAt};
-use crate::record::drift::Drift;
-use crate::record::gate::{Gate, Unknown, Verdict};
-use crate::record::read::BAD_BYTES_MAX;
+use crate::record::columns::RecordAt;
+use crate::record::rows::Rows;
 use crate::record::{BadRecord, Fed, FedState, ReadFailure, Split, SplitReport};
 
 /// Reads one split.
@@ -33,11 +31,7 @@ use crate::record::{BadRecord, Fed, FedState, ReadFailure, Split, SplitReport};
 pub struct JsonReader {
     scanner: Scanner,
     shape: Shape,
-    columns: Columns,
-    gate: Option<Box<Gate>>,
-    drift: Drift,
-    bad: Vec<BadRecord>,
-    bad_bytes: usize,
+    rows: Rows,
 }
 
 impl JsonReader {
@@ -47,12 +41,8 @@ impl JsonReader {
         let shape = Shape::of_schema(&config);
         Self {
             scanner: Scanner::new(config.options(), split),
-            columns: Columns::new(config.record(), &shape),
-            gate: Gate::new(config.record(), &shape),
+            rows: Rows::new(config.record(), &shape),
             shape,
-            drift: Drift::default(),
-            bad: Vec::new(),
-            bad_bytes: 0,
         }
     }
 
@@ -69,13 +59,12 @@ impl JsonReader {
     /// Counts begin anew, the head is forgotten; bad records that were not taken are lost.
     pub fn next_split(&mut self, split: Split) {
         self.scanner.restart(split);
-        self.drift = Drift::default();
-        self.take_bad();
+        self.rows.next_split();
     }
 
     /// How many rows the next batch has so far.
     pub fn pending_rows(&self) -> usize {
-        self.columns.rows()
+        self.rows.pending()
     }
 
     /// Offset, in decompressed bytes, with which the next buffer must begin.
@@ -92,14 +81,14 @@ impl JsonReader {
     pub fn feed(&mut self, buf: &[u8], eof: bool) -> Result<Fed, ReadFailure> {
         let base = self.scanner.position();
         let state = loop {
-            if self.columns.is_full() || self.bad_bytes >= BAD_BYTES_MAX {
+            if self.rows.are_full() {
                 break FedState::BatchReady;
             }
             match self.scanner.next(&mut self.shape, buf, base, eof)? {
                 Step::NeedInput(at_least) => break FedState::NeedInput { at_least },
                 Step::Done => break FedState::Done,
-                Step::Bad(bad) => self.hold(bad),
-                Step::Kept { at, bad } => self.keep(at, &bad),
+                Step::Bad(bad) => self.rows.hold(bad),
+                Step::Kept { at, bad } => self.rows.keep(at, &bad),
                 Step::Record { at, place } => self.record(buf, at, place)?,
             }
         };
@@ -115,23 +104,17 @@ impl JsonReader {
     /// # Errors
     /// [`ReadFailure::Arrow`]
     pub fn take_batch(&mut self) -> Result<Option<RecordBatch>, ReadFailure> {
-        Ok(self.columns.finish()?)
+        self.rows.take_batch()
     }
 
     /// The bad records found since the last call. To be called whenever a batch is ready, too.
     pub fn take_bad(&mut self) -> Vec<BadRecord> {
-        self.bad_bytes = 0;
-        std::mem::take(&mut self.bad)
+        self.rows.take_bad()
     }
 
     /// The counts so far; final once [`FedState::Done`] was returned.
     pub fn report(&self) -> SplitReport {
-        SplitReport {
-            bad_values: self.drift.bad_values(&self.shape),
-            unknown: self.drift.unknown(&self.shape),
-            unknown_more: self.drift.unknown_more,
-            ..self.scanner.report().clone()
-        }
+        self.rows.report(&self.shape, self.scanner.report())
     }
 
     /// The template of its records, for tests.
@@ -143,56 +126,16 @@ impl JsonReader {
     /// A well-formed record becomes a row, or does not.
     #[inline]
     fn record(&mut self, buf: &[u8], at: RecordAt, place: Place) -> Result<(), ReadFailure> {
-        if self.gate.is_some() && !self.judge(buf, at, place)? {
-            return Ok(());
-        }
-        let (tape, record) = (self.scanner.tape(), self.scanner.bytes(buf, place));
-        let (columns, drift) = (&mut self.columns, &mut self.drift);
-        match columns.append(&self.shape, tape, record, at, drift) {
-            Ok(()) => self.scanner.report_mut().emitted += 1,
-            Err(reason) => match self.scanner.refuse(at, buf, place, reason)? {
-                Some(Step::Bad(bad)) => self.hold(bad),
-                Some(Step::Kept { at, bad }) => self.keep(at, &bad),
-                _ => {}
-            },
-        }
-        Ok(())
-    }
-
-    /// Whether a record goes on to the columns; counts it if not.
-    fn judge(&mut self, buf: &[u8], at: RecordAt, place: Place) -> Result<bool, ReadFailure> {
-        let Some(gate) = &mut self.gate else {
-            return Ok(true);
-        };
         let guesses = self.scanner.guesses();
         let (tape, record) = (self.scanner.tape(), self.scanner.bytes(buf, place));
-        match gate.judge(&self.shape, tape, record, at, guesses, &mut self.drift) {
-            Verdict::Pass => return Ok(true),
-            Verdict::Filtered => self.scanner.report_mut().filtered += 1,
-            Verdict::Discarded => {
-                self.scanner.report_mut().discarded_rows += 1;
-                self.scanner.report_mut().dropped += 1;
-            }
-            Verdict::Frozen(Unknown { at, path, example }) => {
-                return Err(ReadFailure::Unknown { at, path, example });
-            }
+        let Some(reason) = self.rows.add(&self.shape, tape, record, at, guesses)? else {
+            return Ok(());
+        };
+        match self.scanner.refuse(at, buf, place, reason)? {
+            Some(Step::Bad(bad)) => self.rows.hold(bad),
+            Some(Step::Kept { at, bad }) => self.rows.keep(at, &bad),
+            _ => {}
         }
-        Ok(false)
-    }
-
-    /// A bad record becomes a row, unless the filter leaves out a row of NULLs.
-    fn keep(&mut self, at: RecordAt, bad: &BadRecord) {
-        if self.gate.as_ref().is_some_and(|gate| !gate.passes_nulls()) {
-            self.scanner.report_mut().filtered += 1;
-            return;
-        }
-        self.columns.append_raw(&bad.raw, at);
-        self.scanner.report_mut().emitted += 1;
-        self.scanner.report_mut().kept_bad += 1;
-    }
-
-    fn hold(&mut self, bad: BadRecord) {
-        self.bad_bytes += bad.raw.len() + std::mem::size_of::<BadRecord>();
-        self.bad.push(bad);
+        Ok(())
     }
 }

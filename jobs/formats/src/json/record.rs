@@ -10,10 +10,11 @@
 use super::keys::{CLOSE, Keys, OPEN};
 use super::lex::{Stop, byte_at, malformed, number_end, string_end, word_end};
 use super::shape::{Kind, Shape};
+use super::text::unescape;
 use super::trace::{Slot, Template, Trace};
 use super::utf8::Checked;
 use crate::bytes::{skip_space, stands_at};
-use crate::record::nodes::{NO_NODE, NodeId, ROOT};
+use crate::record::nodes::{NO_NODE, NodeId, Nodes, ROOT};
 use crate::record::tape::{Encoded, Entry, Op, Tape};
 use crate::record::{BadReason, Limits};
 
@@ -263,10 +264,16 @@ impl RecordParser {
         self.keys.begin(0);
         let is_bare_record = target.node == ROOT && byte_at(bytes, 0)? != b'{';
         let mut at = if is_bare_record {
-            // As if it stood in an object.
+            // As if it stood in an object; and null is an object without fields.
             self.tape.push(Op::Enter, ROOT, (0, 0), Encoded::Plain);
-            let value = shape.unknown_value(ROOT);
-            self.value(shape, bytes, 0, Target::column(value), bounded)?
+            let mut target = Target::NOWHERE;
+            if byte_at(bytes, 0)? != b'n' {
+                target = Target::column(shape.unknown_value(ROOT));
+                if target.node == NO_NODE {
+                    self.tape.push(Op::Unknown, NO_NODE, (0, 1), Encoded::Plain);
+                }
+            }
+            self.value(shape, bytes, 0, target, bounded)?
         } else {
             self.value(shape, bytes, 0, target, bounded)?
         };
@@ -363,10 +370,7 @@ impl RecordParser {
             return Ok((value, Target::NOWHERE));
         }
         if node == NO_NODE {
-            // There is no room to remember it.
-            self.tape
-                .push(Op::Unknown, NO_NODE, (from, end), Encoded::Plain);
-            self.trace.spoil();
+            self.roomless(bytes, (from, end));
             return Ok((value, Target::NOWHERE));
         }
         if let Some(last) = self.frames.last_mut() {
@@ -375,20 +379,36 @@ impl RecordParser {
         self.trace.step(node);
         if !self.keys.is_first(node) {
             // The last one counts.
-            self.take_back(frame.entries, node);
+            self.take_back(shape, frame.entries, node);
             self.trace.spoil();
         }
         Ok((value, Target::column(node)))
     }
 
+    /// Counts a field for which there is no room to remember it.
+    #[cold]
+    fn roomless(&mut self, bytes: &[u8], range: (usize, usize)) {
+        let mut name = Vec::new();
+        unescape(bytes.get(range.0..range.1).unwrap_or_default(), &mut name);
+        if self.keys.is_first_name(&name) {
+            // `take_back` tells it by its encoding from a value for which there is no room.
+            self.tape.push(Op::Unknown, NO_NODE, range, Encoded::String);
+        }
+        self.trace.spoil();
+    }
+
     /// Removes the entries of a field from those of the object at hand, which begin at `from`.
-    fn take_back(&mut self, from: usize, node: NodeId) {
+    fn take_back(&mut self, shape: &Shape, from: usize, node: NodeId) {
         let own = self.tape.entries.split_off(from);
         let mut depth = 0_usize;
         let mut removing = false;
         for entry in own {
             if depth == 0 {
-                removing = entry.node == node;
+                let goes_with_the_last = entry.op == Op::Unknown
+                    && (entry.node, entry.encoded) == (NO_NODE, Encoded::Plain);
+                if !goes_with_the_last {
+                    removing = is_inside(shape, entry.node, node);
+                }
             }
             match entry.op {
                 Op::Enter => depth += 1,
@@ -500,14 +520,15 @@ impl RecordParser {
             Kind::Struct => {
                 let (value, place) = (node.value, (scalar.whole.0, scalar.whole.0));
                 if value == NO_NODE {
-                    if target.is_item || node.lists > 0 {
-                        self.tape.push(Op::Null, id, place, Encoded::Plain);
-                    }
+                    self.tape.push(Op::Null, id, place, Encoded::Plain);
                     let unknown = shape.unknown_value(id);
                     if unknown == NO_NODE {
+                        let range = scalar.whole;
+                        self.tape.push(Op::Unknown, NO_NODE, range, Encoded::Plain);
                         self.trace.spoil();
+                    } else {
+                        self.slot(scalar, Some((Op::Unknown, unknown)));
                     }
-                    self.slot(scalar, Some((Op::Unknown, unknown)));
                 } else {
                     self.tape.push(Op::Enter, id, place, Encoded::Plain);
                     leaves += 1;
@@ -667,6 +688,18 @@ impl RecordParser {
         self.leave(frame.leaves);
         self.frames.pop();
     }
+}
+
+/// Whether a node is this one, or inside of it: where a scalar stood for an object, only the latter is on the tape.
+fn is_inside(shape: &Shape, node: NodeId, outer: NodeId) -> bool {
+    let mut at = node;
+    while at != NO_NODE {
+        if at == outer {
+            return true;
+        }
+        at = shape.parent(at);
+    }
+    false
 }
 
 /// Where the number at `at` ends. `bounded`: it may end where the bytes do.

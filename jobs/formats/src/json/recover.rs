@@ -27,6 +27,8 @@ pub(crate) struct Skip {
     deeper: usize,
     in_string: bool,
     escaped: bool,
+    /// Whether any byte was passed.
+    begun: bool,
 }
 
 impl Skip {
@@ -37,6 +39,7 @@ impl Skip {
             deeper: 0,
             in_string: false,
             escaped: false,
+            begun: false,
         }
     }
 
@@ -60,6 +63,7 @@ impl Skip {
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
             at += 1;
+            let is_first = !std::mem::replace(&mut self.begun, true);
             if self.in_string {
                 match byte {
                     _ if self.escaped && byte != b'\n' => self.escaped = false,
@@ -81,7 +85,7 @@ impl Skip {
                 b'"' => self.in_string = true,
                 b',' if outermost && self.what == What::Part => return Some(at - 1),
                 b'\n' if outermost && self.what == What::Between => return Some(at - 1),
-                b'{' | b'[' if outermost && self.what == What::Between && at > 1 => {
+                b'{' | b'[' if self.what == What::Between && !is_first => {
                     return Some(at - 1);
                 }
                 b'{' | b'[' if self.what == What::Between => {}

@@ -1,7 +1,7 @@
 //! From split to records: what each layout has in common.
 
 use super::documents::Documents;
-use super::head::{JsonHead, JsonHeadState, Layout};
+use super::head::{JsonHead, Layout};
 use super::lines::Lines;
 use super::record::RecordParser;
 use super::shape::Shape;
@@ -196,10 +196,14 @@ impl Scanner {
     /// Goes by the file's head. `Some(n)`: at least `n` bytes are needed to know it.
     fn begin(&mut self, rest: &[u8], eof: bool) -> Result<Option<usize>, ReadFailure> {
         let start = self.common.progress.split.start;
+        const MARKS_BYTES: usize = MARKS_MAX * MARK.len();
+        if start == Start::File && rest.len() < MARKS_BYTES && !eof {
+            return Ok(Some(MARKS_BYTES));
+        }
         let head = match (self.head.take(), start) {
             (Some(head), _) => head,
             (None, Start::File) => match JsonHead::look(rest, eof, &self.options)? {
-                JsonHeadState::NeedMore(needed) => return Ok(Some(needed)),
+                HeadState::NeedMore(needed) => return Ok(Some(needed)),
                 HeadState::Known(head) => head.read_as_it_is()?,
             },
             // Only lines are cut.
@@ -207,7 +211,7 @@ impl Scanner {
         };
         if start == Start::File {
             let mut marks = 0;
-            while marks < MARKS_MAX * MARK.len() && rest[marks..].starts_with(MARK) {
+            while marks < MARKS_BYTES && rest[marks..].starts_with(MARK) {
                 marks += MARK.len();
             }
             self.common.progress.advance(rest, marks);

@@ -10,7 +10,7 @@
 //! | `tape` | a record's values in their order |
 //! | `template` | what records have in common, learned, so that most markup is only compared |
 //! | [`gate`], [`filter`] | what may keep a record from becoming a row: the contract about unknown names, a filter |
-//! | `columns`, `column` | tapes to Arrow |
+//! | `columns`, `column`, `flat` | tapes to Arrow |
 //! | `drift` | what did not fit the schema, counted |
 //! | `rows` | all of these, put together: a tape in, rows and bad records out |
 //! | [`read`] | what passes between a reader and whoever feeds it |
@@ -26,6 +26,7 @@ pub(crate) mod config;
 pub(crate) mod drift;
 pub(crate) mod error;
 pub mod filter;
+pub(crate) mod flat;
 pub mod gate;
 pub(crate) mod names;
 pub(crate) mod nodes;

@@ -91,6 +91,17 @@ impl Progress {
         self.position += by as u64;
     }
 
+    /// The same for bytes whose last is a line feed, and the only one.
+    #[inline]
+    pub(crate) fn end_line(&mut self, by: usize) {
+        self.advance_in_line(by);
+        if self.position <= self.split.end {
+            self.report.newlines += 1;
+        } else {
+            self.report.newlines_past_end += 1;
+        }
+    }
+
     fn moved(&mut self, passed: &[u8]) {
         self.position += passed.len() as u64;
         for begun in [&mut self.begun, &mut self.document].into_iter().flatten() {

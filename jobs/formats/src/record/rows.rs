@@ -5,6 +5,7 @@ use arrow::array::RecordBatch;
 use super::columns::{Columns, RecordAt};
 use super::config::RecordConfig;
 use super::drift::Drift;
+use super::flat::FlatBlock;
 use super::gate::{Gate, Unknown, Verdict};
 use super::nodes::Nodes;
 use super::read::BAD_BYTES_MAX;
@@ -55,6 +56,16 @@ impl Rows {
         self.columns.is_full() || self.bad_bytes >= BAD_BYTES_MAX
     }
 
+    /// The same, with so many more records of so many bytes.
+    pub(crate) fn are_full_with(&self, records: usize, bytes: usize) -> bool {
+        self.columns.is_full_with(records, bytes) || self.bad_bytes >= BAD_BYTES_MAX
+    }
+
+    /// Whether contract or filter look at every record.
+    pub(crate) fn are_judged(&self) -> bool {
+        self.gate.is_some()
+    }
+
     /// How many rows the next batch has so far.
     pub(crate) fn pending(&self) -> usize {
         self.columns.rows()
@@ -65,6 +76,7 @@ impl Rows {
     ///
     /// # Errors
     /// [`ReadFailure::Unknown`]
+    #[inline]
     pub(crate) fn add<N: Nodes>(
         &mut self,
         names: &N,
@@ -95,6 +107,16 @@ impl Rows {
         }
         self.counts.emitted += 1;
         Ok(None)
+    }
+
+    /// Makes rows of many flat records, which nobody judges, at once. `false`: a value does not fit, and there are no new
+    /// rows; the records are to be added one by one.
+    pub(crate) fn add_flat(&mut self, block: FlatBlock<'_>) -> bool {
+        let added = self.columns.append_flat(block).is_ok();
+        if added {
+            self.counts.emitted += block.records.len() as u64;
+        }
+        added
     }
 
     /// Makes a row of a bad record, unless the filter leaves out a row of NULLs.

@@ -107,7 +107,7 @@ impl Tape {
     }
 
     /// The text of an entry of the record `record`, decoded.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn text<'a>(
         &'a self,
         entry: &Entry,
@@ -122,23 +122,23 @@ impl Tape {
                 if encoded == Encoded::Plain && self.rules.table.is_none() {
                     return text;
                 }
-                if encoded == Encoded::Container {
-                    return container(record, entry.start as usize);
-                }
-                self.decoded(text, encoded, scratch)
+                self.decoded(entry, record, scratch)
             }
         }
     }
 
     #[inline(never)]
-    fn decoded<'a>(&self, text: &'a [u8], encoded: Encoded, scratch: &'a mut Vec<u8>) -> &'a [u8] {
-        if encoded == Encoded::Plain && text.is_ascii() {
-            return text;
+    fn decoded<'a>(&self, entry: &Entry, record: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a [u8] {
+        let (start, end) = (entry.start as usize, entry.end as usize);
+        let text = record.get(start..end).unwrap_or_default();
+        match entry.encoded {
+            Encoded::Plain if text.is_ascii() => return text,
+            Encoded::Container => return container(record, start),
+            _ => scratch.clear(),
         }
-        scratch.clear();
-        match encoded {
+        match entry.encoded {
             Encoded::String => unescape(text, scratch),
-            _ => self.rules.decode(text, encoded, scratch),
+            encoded => self.rules.decode(text, encoded, scratch),
         }
         scratch
     }

@@ -82,4 +82,4 @@ pub use head::{Head, HeadState};
 pub use reader::XmlReader;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

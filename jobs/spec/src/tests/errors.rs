@@ -900,7 +900,7 @@ fn a_mode_and_the_keys_that_it_needs() {
         ),
         (
             "sql: spend.sql",
-            "sql: spend.sql\n    mode: upsert\n    key: [id, id]\n    order_by: [ts, ts desc, id]\n    sort_by: ' desc'",
+            "sql: spend.sql\n    mode: upsert\n    key: [id, id]\n    order_by: [ts, ts desc, id]",
             &[
                 "job.yaml:14:15: `id` a second time in `key` of model `spend`; each column may stand once",
                 "job.yaml:15:20: `ts` a second time in `order_by` of model `spend`; each column may stand once",

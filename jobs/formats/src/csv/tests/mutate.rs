@@ -1,8 +1,8 @@
 //! Seeded damage to good files: never a panic, the counts add up, and splits come to what one pass comes to.
 
-use super::run::{config_with, options, random, read_chain, read_split, read_whole, rounds};
+use super::run::{config_with, head, options, random, read_chain, read_split, read_whole, rounds};
 use crate::csv::CsvHead;
-use crate::record::{OnBadRecord, Split};
+use crate::record::{OnBadRecord, OnBadValue, OnUnknown, Split};
 
 /// Files in the usual run.
 const FILES: u64 = 3000;
@@ -55,15 +55,33 @@ fn damaged_files_are_read_to_their_end() {
             if random.u8(0..4) == 0 {
                 o.on_bad_record = OnBadRecord::Drop;
             }
+            if random.u8(0..4) == 0 {
+                o.on_bad_value = OnBadValue::Null;
+            }
+            if random.bool() {
+                o.null_values = vec!["p q".to_string()];
+            }
         });
         if CsvHead::look(&text, true, &options).is_err() {
             continue;
         }
+        let mut judged = options.clone();
+        judged.on_unknown = OnUnknown::DiscardRow;
         let config = config_with("{a: int64, b: text, c: date}", options);
         // Both of them see to it that the counts add up.
         let (whole, report) = read_whole(&config, &text);
         some_bad += u64::from(report.quarantined + report.dropped > 0);
         let shown = String::from_utf8_lossy(&text).into_owned();
+        // Records that a contract looks at become rows one by one. (It leaves out those with columns that the schema
+        // lacks, which only a damaged header has.)
+        let columns = head(config.options(), &text).columns().to_vec();
+        if columns
+            .iter()
+            .all(|name| ["a", "b", "c"].contains(&name.as_str()))
+        {
+            let judged = config_with("{a: int64, b: text, c: date}", judged);
+            assert_eq!(read_whole(&judged, &text).0, whole, "one by one: {shown:?}");
+        }
         let chunk = random.usize(1..50);
         let (part, _) = read_split(&config, &text, Split::whole(), chunk);
         assert_eq!(part, whole, "buffers of {chunk}: {shown:?}");

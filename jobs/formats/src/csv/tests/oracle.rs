@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::run::{
-    Outcome, config_with, options, random, read_chain, read_split, read_whole, rounds,
+    Outcome, Row, config_with, options, random, read_chain, read_split, read_whole, rounds,
 };
 use super::slow::{Form, Record, Wrong, records};
 use crate::csv::{CsvConfig, CsvOptions};
@@ -102,7 +102,7 @@ fn text(random: &mut fastrand::Rng, options: &CsvOptions, returns: bool) -> Vec<
 }
 
 /// What the slow reader makes of a text.
-fn expected(records: &[Record]) -> (Vec<Vec<Option<String>>>, Vec<(usize, usize)>) {
+fn expected(records: &[Record]) -> (Vec<Row>, Vec<(usize, usize)>) {
     let mut rows = Vec::new();
     let mut bad = Vec::new();
     for record in records {
