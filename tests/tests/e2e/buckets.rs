@@ -2,8 +2,11 @@
 //! nothing left of executors that died.
 
 use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
+use headworks_lake::storage::{S3Storage, conformance};
 use headworks_tests::fpds::Truth;
 use serde_json::{Value, json};
 
@@ -48,6 +51,35 @@ fn lake(place: &Place, url: &str, args: &[&str]) -> Value {
     all.extend(args);
     all.extend(["--lake", url, "-o", "json"]);
     place.headworks(&all).expect(0).json()
+}
+
+/// The lake's own suite for storages, against the server. A process finds its settings once, in its environment, so the
+/// suite runs in one that is started with those of the server.
+#[test]
+fn a_real_server_keeps_the_contract_of_a_storage() {
+    const NAMED_BY: &str = "HEADWORKS_CONFORMANCE_BUCKET";
+    if let Ok(bucket) = std::env::var(NAMED_BY) {
+        conformance::check(&|name| Arc::new(S3Storage::new(&format!("s3://{bucket}/x/{name}"))));
+        return;
+    }
+    let place = Place::new();
+    let server = place.s3();
+    server.make_bucket("conformance").unwrap();
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args([
+            "buckets::a_real_server_keeps_the_contract_of_a_storage",
+            "--exact",
+        ])
+        .envs(server.environment())
+        .env(NAMED_BY, "conformance")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&child.stdout);
+    assert!(
+        child.status.success() && said.contains("1 passed"),
+        "{said}"
+    );
+    assert_eq!(server.uploads("s3://conformance/").unwrap(), []);
 }
 
 #[test]
