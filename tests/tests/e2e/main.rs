@@ -10,6 +10,7 @@
 mod support;
 
 mod bad_input;
+mod buckets;
 mod checks;
 mod cluster;
 mod formats;

@@ -35,18 +35,6 @@ fn a_bucket_in_memory_keeps_the_contract() {
     conformance::check(&|_| Arc::new(S3Storage::new("s3://conformance-root")));
 }
 
-/// The server that `AWS_ENDPOINT_URL_S3` names, if `HEADWORKS_TEST_BUCKET` names a bucket there that tests may use.
-#[test]
-fn a_real_server_keeps_the_contract() {
-    let Ok(bucket) = std::env::var("HEADWORKS_TEST_BUCKET") else {
-        eprintln!("skipped: HEADWORKS_TEST_BUCKET is not set");
-        return;
-    };
-    let run = uuid::Uuid::new_v4().simple().to_string();
-    let url = |name: &str| format!("s3://{bucket}/conformance-{run}/{name}");
-    conformance::check(&|name| Arc::new(S3Storage::new(&url(name))));
-}
-
 #[test]
 fn a_table_in_a_bucket_shows_nothing_before_the_commit_and_all_after_it() {
     let lake = TestLake::in_bucket();
