@@ -4,8 +4,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use headworks_spec::ByteSize;
 
-/// Turn raw XML into a Parquet lake, on a cluster or within this process.
+/// Turn raw XML, JSON and CSV into a Parquet lake, on a cluster or within this process.
 ///
 /// Exit codes: 0 done; 1 the job failed or was stopped by someone else;
 /// 2 wrong usage or configuration; 3 a check failed; 130 interrupted.
@@ -175,7 +176,7 @@ pub(crate) struct Schema {
 pub(crate) struct XsdSource {
     /// Take the schema from this XML Schema file and what it includes, instead of inferring it. A row tag may then be
     /// the end of a path, as order/item, where several elements have the name
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["sources", "sample_files"], value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["sources", "sample_files"], requires = "row_tag", value_hint = ValueHint::FilePath)]
     pub(crate) xsd: Option<PathBuf>,
     /// What an xs:dateTime becomes, which may have a zone or not
     #[arg(long, value_enum, default_value_t = XsdDateTime::Timestamp, conflicts_with = "sources", value_name = "TYPE")]
@@ -197,14 +198,31 @@ pub(crate) enum XsdDateTime {
 }
 
 /// How raw files are read.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct SourceFormat {
-    /// The format of the files
-    #[arg(long, value_enum, default_value_t = Format::Xml)]
-    pub(crate) format: Format,
-    /// The element that is a record: a local name or prefix:name; may be repeated or comma-separated
-    #[arg(long, value_name = "TAG", value_delimiter = ',', required = true)]
+    /// The format of the files; if not given, what their names end in says, and with --row-tag they are XML
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+    /// XML: the element that is a record: a local name or prefix:name; may be repeated or comma-separated
+    #[arg(long, value_name = "TAG", value_delimiter = ',')]
     pub(crate) row_tag: Vec<String>,
+    /// JSON: where in each document the records are, as '$.data.items[*]'; each document is one if not given
+    #[arg(long, value_name = "PATH")]
+    pub(crate) records: Option<String>,
+    /// CSV: what stands between two fields, one character or \t; a comma, or in files named .tsv a tab, if not given
+    #[arg(long, value_name = "C", allow_hyphen_values = true)]
+    pub(crate) delimiter: Option<String>,
+    /// CSV: the files begin with a record, not with the names of their columns
+    #[arg(long, requires = "columns")]
+    pub(crate) no_header: bool,
+    /// CSV: the names of the columns, for --no-header; comma-separated
+    #[arg(
+        long,
+        value_name = "NAMES",
+        value_delimiter = ',',
+        requires = "no_header"
+    )]
+    pub(crate) columns: Vec<String>,
 }
 
 /// Formats of raw files.
@@ -212,6 +230,10 @@ pub(crate) struct SourceFormat {
 pub(crate) enum Format {
     /// XML
     Xml,
+    /// JSON: lines, documents, or an array
+    Json,
+    /// CSV
+    Csv,
 }
 
 /// `sql`
@@ -292,9 +314,17 @@ pub(crate) enum Lake {
         #[command(flatten)]
         lake: LakeDir,
     },
-    /// Remove temporary files that no commit will ever need
+    /// Make few large files of many small ones, in one commit that changes no row
+    Compact {
+        #[command(flatten)]
+        table: LakeTable,
+        /// The size that files should have, as 64MB
+        #[arg(long, value_name = "SIZE", default_value = "128MiB")]
+        target_size: ByteSize,
+    },
+    /// Remove temporary files and open uploads that no commit will ever need
     Gc {
-        /// Only those not touched for this many hours
+        /// Only those not touched for this many hours; longer than the longest job
         #[arg(long, value_name = "HOURS", default_value_t = 24)]
         older_than: u32,
         #[command(flatten)]
@@ -344,6 +374,9 @@ mod tests {
             "submit job.yaml --scheduler http://127.0.0.1:1",
             "convert in.xml out.parquet --row-tag award",
             "convert in.xml out --row-tag award --format xml --schema s.yaml --threads 2 -o json",
+            "convert in.json out.parquet --format json --records $.items[*]",
+            "convert in.tsv out --format csv --delimiter \\t --no-header --columns a,b",
+            "schema in.ndjson -O s.yaml",
             "schema in.xml --row-tag award -O s.yaml",
             "schema a.xml b.xml --row-tag award,ns:IDV",
             "schema --xsd a.xsd --row-tag order/item -O s.yaml --xsd-datetime timestamptz --xsd-recursion 3",
@@ -357,6 +390,8 @@ mod tests {
             "lake log contracts --lake l",
             "lake show",
             "lake verify --lake l",
+            "lake verify --lake s3://bucket/lake",
+            "lake compact t --target-size 64MB",
             "lake gc",
             "completions bash",
             "executor --scheduler http://127.0.0.1:1 --cores 1 --work-dir /w --exit-with-parent",
@@ -375,8 +410,12 @@ mod tests {
             "",
             "run",
             "run a.yaml --executors 0",
-            "convert in out",
+            "convert in",
+            "convert in out --format yaml",
+            "convert in out --no-header",
+            "convert in out --columns a",
             "schema --row-tag a",
+            "schema --xsd a.xsd",
             "schema in.xml --xsd a.xsd --row-tag a",
             "schema in.xml --xsd-recursion 3 --row-tag a",
             "jobs show",

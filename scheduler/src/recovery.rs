@@ -136,6 +136,7 @@ async fn quarantine_model(
             audit: Audit::Coverage,
             base: Some(0),
             failed: false,
+            checked: None,
         };
         let model_spec = spec
             .models
@@ -157,7 +158,10 @@ async fn quarantine_model(
                 })
                 .await?;
             }
-            Event::Failed { error, .. } | Event::CommitUnknown(error) | Event::Overtaken(error) => {
+            Event::Failed { error, .. }
+            | Event::CommitUnknown(error)
+            | Event::Overtaken(error)
+            | Event::MovedOn(error) => {
                 return Err(format!("quarantine of source `{source}`: {error}"));
             }
             other => {

@@ -26,6 +26,7 @@ const MAY_KNOW: [(&str, &[&str]); 11] = [
         &[
             "spec",
             "formats",
+            "stores",
             "sources",
             "lake",
             "engine",

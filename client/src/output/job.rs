@@ -1,6 +1,6 @@
 //! A job as JSON, which scripts rely on, and as tables for people.
 
-use headworks_proto::v1::{JobState, JobView, ModelView};
+use headworks_proto::v1::{CheckView, JobState, JobView, ModelView};
 use serde::Serialize;
 
 use super::table::{Align, Table, one_line};
@@ -29,6 +29,7 @@ pub(crate) struct JobJson<'a> {
     submitted_at_ms: u64,
     finished_at_ms: Option<u64>,
     warnings: &'a [String],
+    checks: Vec<CheckJson<'a>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -52,6 +53,19 @@ struct SourceJson<'a> {
     filtered: u64,
     dropped: u64,
     quarantined: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct CheckJson<'a> {
+    /// The model's table.
+    model: &'a str,
+    name: &'a str,
+    severity: &'a str,
+    passed: bool,
+    /// Rows that break it; of a row count, those that are missing or too many.
+    failing_rows: u64,
+    /// A few of them, each an object.
+    examples: Vec<serde_json::Value>,
 }
 
 #[derive(Debug, Serialize)]
@@ -111,6 +125,7 @@ pub(crate) fn job_json(view: &JobView, before_ms: u64) -> JobJson<'_> {
         submitted_at_ms: view.submitted_at_ms,
         finished_at_ms: (view.finished_at_ms > 0).then_some(view.finished_at_ms),
         warnings: &view.warnings,
+        checks: view.checks.iter().map(check_json).collect(),
     }
 }
 
@@ -122,6 +137,20 @@ fn model_json(model: &ModelView) -> ModelJson<'_> {
         files: model.files,
         bytes: model.bytes,
         state: &model.state,
+    }
+}
+
+fn check_json(check: &CheckView) -> CheckJson<'_> {
+    let example = |text: &String| {
+        serde_json::from_str(text).unwrap_or_else(|_| serde_json::Value::from(text.as_str()))
+    };
+    CheckJson {
+        model: &check.model,
+        name: &check.name,
+        severity: &check.severity,
+        passed: check.passed,
+        failing_rows: check.failing_rows,
+        examples: check.examples.iter().map(example).collect(),
     }
 }
 
@@ -153,7 +182,7 @@ pub(crate) fn has_ended(state: JobState) -> bool {
     )
 }
 
-/// What `run` prints at the end: one line of outcome, then models and sources.
+/// What `run` prints at the end: one line of outcome, then models, sources and checks.
 pub(crate) fn summary(view: &JobView, before_ms: u64) -> String {
     let mut out = format!("{} {} {}", view.name, view.job_id, state_name(view.state()));
     if has_ended(view.state()) && view.total_ms > 0 {
@@ -175,7 +204,7 @@ pub(crate) fn summary(view: &JobView, before_ms: u64) -> String {
         out.push_str(&format!(", {} run again", count(view.waves_rerun.into())));
     }
     out.push('\n');
-    for table in [models_table(view), sources_table(view)] {
+    for table in [models_table(view), sources_table(view), checks_table(view)] {
         if !table.is_empty() {
             out.push('\n');
             out.push_str(&table.render());
@@ -303,6 +332,31 @@ fn sources_table(view: &JobView) -> Table {
     table
 }
 
+fn checks_table(view: &JobView) -> Table {
+    let mut table = Table::new(&[
+        ("CHECK", Align::Left),
+        ("MODEL", Align::Left),
+        ("RESULT", Align::Left),
+        ("FAILING ROWS", Align::Right),
+        ("SUCH AS", Align::Left),
+    ]);
+    for check in &view.checks {
+        let result = match (check.passed, check.severity.as_str()) {
+            (true, _) => "passed",
+            (false, "warn") => "warning",
+            (false, _) => "failed",
+        };
+        table.row(vec![
+            check.name.clone(),
+            check.model.clone(),
+            result.to_owned(),
+            count(check.failing_rows),
+            check.examples.first().cloned().unwrap_or_default(),
+        ]);
+    }
+    table
+}
+
 /// A count and its noun.
 pub(crate) fn counted(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(n), if n == 1 { one } else { many })
@@ -360,6 +414,23 @@ mod tests {
             first_task_ms: 400,
             total_ms: 2500,
             warnings: vec!["unknown element a/b".into()],
+            checks: vec![
+                CheckView {
+                    model: "contracts".into(),
+                    name: "unique(piid)".into(),
+                    severity: "error".into(),
+                    passed: true,
+                    ..CheckView::default()
+                },
+                CheckView {
+                    model: "contracts".into(),
+                    name: "known vendors".into(),
+                    severity: "warn".into(),
+                    passed: false,
+                    failing_rows: 1200,
+                    examples: vec![r#"{"vendor":"x","rows":3}"#.into()],
+                },
+            ],
             ..JobView::default()
         }
     }
@@ -377,7 +448,9 @@ mod tests {
                 r#""sources":[{"name":"awards","files":4546,"bytes":748000000,"read":40829,"written":40828,"filtered":0,"dropped":0,"quarantined":1}],"#,
                 r#""waves_run":2,"waves_rerun":1,"executors":[{"id":"e-1","pid":7,"tasks":4}],"#,
                 r#""timing":{"first_task_ms":500,"total_ms":2600},"name":"fpds","error_class":null,"#,
-                r#""submitted_at_ms":1795238000000,"finished_at_ms":1795238002500,"warnings":["unknown element a/b"]}"#,
+                r#""submitted_at_ms":1795238000000,"finished_at_ms":1795238002500,"warnings":["unknown element a/b"],"#,
+                r#""checks":[{"model":"contracts","name":"unique(piid)","severity":"error","passed":true,"failing_rows":0,"examples":[]},"#,
+                r#"{"model":"contracts","name":"known vendors","severity":"warn","passed":false,"failing_rows":1200,"examples":[{"rows":3,"vendor":"x"}]}]}"#,
             )
         );
     }
@@ -410,6 +483,10 @@ spend      waiting          -       0      0      0 B
 
 SOURCE  FILES    SIZE    READ  WRITTEN  FILTERED  DROPPED  QUARANTINED
 awards  4,546  748 MB  40,829   40,828         0        0            1
+
+CHECK          MODEL      RESULT   FAILING ROWS  SUCH AS
+unique(piid)   contracts  passed              0
+known vendors  contracts  warning         1,200  {\"vendor\":\"x\",\"rows\":3}
 "
         );
     }

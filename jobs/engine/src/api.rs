@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
-use headworks_formats::xml::SplitReport;
+use headworks_formats::SplitReport;
 use headworks_lake::{LakeError, PendingFile, Snapshot, WriteOutcome};
 use headworks_sources::{InputFile, SourceSchema, SplitSpec};
-use headworks_spec::{ModelSpec, SourceSpec};
+use headworks_spec::{Format, ModelSpec, SourceSpec};
 use serde::{Deserialize, Serialize};
+
+pub use crate::check::{CheckFindings, CheckOutcome, CheckRequest, EXAMPLES_MAX};
 
 /// A source whose files are listed and whose schema is settled.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -102,6 +104,23 @@ impl MergeCounts {
     }
 }
 
+impl SettledSource {
+    /// Whether it is read record by record, by readers of ours, which count. A look-up table in Parquet is read by the
+    /// engine's own, which knows no records.
+    #[must_use]
+    pub fn has_records(&self) -> bool {
+        self.spec.options.format != Format::Parquet
+    }
+}
+
+impl ModelRequest {
+    /// The sources that are read record by record, by name.
+    pub fn record_sources(&self) -> impl Iterator<Item = (&String, &SettledSource)> {
+        let sources = self.sources.iter();
+        sources.filter(|(_, source)| source.has_records())
+    }
+}
+
 /// How a model will run. Serialisable, so that the journal can keep it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ModelPlan {
@@ -166,6 +185,8 @@ pub enum TaskReport {
     },
     /// A writer's end.
     Write(WriteOutcome),
+    /// A check's end: what this task found.
+    Check(CheckFindings),
     /// The end of a search for files of the table: places in `Snapshot::files`.
     Touched(BTreeSet<u32>),
     /// A merge's end.
@@ -182,8 +203,10 @@ pub struct ScannedSplit {
     /// The parser's account.
     pub report: SplitReport,
     /// Quarantine files that hold this split's bad records, not yet visible.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quarantine: Vec<PendingFile>,
     /// The first bad record: its line, its byte and what is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_bad: Option<String>,
 }
 
@@ -214,6 +237,9 @@ pub struct WaveResult {
     pub merged: MergeCounts,
     /// Tasks finished, by executor id.
     pub tasks: BTreeMap<String, u32>,
+    /// What a check found; only of a wave that is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<CheckFindings>,
 }
 
 /// The class of a failure because a table that the model reads has a new
@@ -335,6 +361,25 @@ pub trait Engine: Send + Sync + 'static {
         attempt: u32,
         progress: tokio::sync::mpsc::UnboundedSender<WaveProgress>,
     ) -> WaveOutcome;
+
+    /// Makes sure that each check of a model can be made, over a candidate
+    /// without new files.
+    ///
+    /// # Errors
+    /// `Configuration` for a column that is not there, SQL that does not plan,
+    /// or what the engine would run wrongly; the message names the check.
+    async fn plan_checks(&self, request: Arc<CheckRequest>) -> Result<(), EngineError>;
+
+    /// Makes one attempt at a check, by its index, and judges it as a wave. What
+    /// the files' statistics answer is answered at once, without an id of the
+    /// engine. `attempt` and cancelling are as of [`Engine::run_wave`].
+    async fn run_check(
+        &self,
+        request: Arc<CheckRequest>,
+        check: usize,
+        attempt: u32,
+        progress: tokio::sync::mpsc::UnboundedSender<WaveProgress>,
+    ) -> CheckOutcome;
 
     /// Stops the wave that runs under this id of the engine; its `run_wave`
     /// then ends with `Cancelled`. Tasks end within 2 seconds.

@@ -23,15 +23,15 @@ use datafusion_proto::physical_plan::{
 use datafusion_proto::protobuf::{FileScanExecConf, PhysicalExprNode};
 use headworks_proto::v1::plan_node::Node;
 use headworks_proto::v1::{
-    LakeWriteNode, LedgerFilterNode, PlanNode, ScanReportNode, SourceScanNode, TouchedFilesNode,
-    UnnestReportNode, UpsertNode,
+    CheckReportNode, LakeWriteNode, LedgerFilterNode, PlanNode, ScanReportNode, SourceScanNode,
+    TouchedFilesNode, UnnestReportNode, UpsertNode,
 };
-use headworks_sources::XmlSource;
+use headworks_sources::RecordSource;
 use prost::Message;
 
 use crate::nodes::{
-    LakeWriteExec, LedgerFilterExec, ScanReportExec, TouchedFilesExec, UnnestReportExec,
-    UnnestSide, UpsertExec, source_of,
+    CheckReportExec, LakeWriteExec, LedgerFilterExec, ScanReportExec, TouchedFilesExec,
+    UnnestReportExec, UnnestSide, UpsertExec, source_of,
 };
 
 /// Opens each of our messages.
@@ -70,7 +70,7 @@ impl PhysicalExtensionCodec for HeadworksCodec {
                 let base =
                     FileScanExecConf::decode(scan.base_config.as_slice()).map_err(|e| bad(&e))?;
                 let spec = serde_json::from_str(&scan.scan_json).map_err(|e| bad(&e))?;
-                let source = Arc::new(XmlSource::try_new(spec)?);
+                let source = Arc::new(RecordSource::try_new(spec)?);
                 DataSourceExec::from_data_source(parse_protobuf_file_scan_config(
                     &base, &decode, converter, source,
                 )?)
@@ -87,6 +87,9 @@ impl PhysicalExtensionCodec for HeadworksCodec {
             Node::LakeWrite(write) => {
                 let spec = serde_json::from_str(&write.write_json).map_err(|e| bad(&e))?;
                 Arc::new(LakeWriteExec::new(input()?, Arc::new(spec)))
+            }
+            Node::CheckReport(check) => {
+                Arc::new(CheckReportExec::new(input()?, check.count_column))
             }
             Node::UnnestReport(unnest) => {
                 let side = if unnest.out {
@@ -132,6 +135,10 @@ impl PhysicalExtensionCodec for HeadworksCodec {
         } else if let Some(write) = node.downcast_ref::<LakeWriteExec>() {
             Node::LakeWrite(LakeWriteNode {
                 write_json: json(write.spec())?,
+            })
+        } else if let Some(check) = node.downcast_ref::<CheckReportExec>() {
+            Node::CheckReport(CheckReportNode {
+                count_column: check.count_column().map(str::to_owned),
             })
         } else if let Some(unnest) = node.downcast_ref::<UnnestReportExec>() {
             let split_column = unnest.split_column().to_owned();

@@ -8,6 +8,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod api;
+mod check;
 pub mod codec;
 pub mod executor;
 pub mod guards;
@@ -17,6 +18,7 @@ pub mod report;
 pub mod scheduler;
 pub mod session;
 pub mod sql;
+mod stores;
 
 #[cfg(test)]
 mod tests;

@@ -88,6 +88,8 @@ pub enum Point {
     Scanned,
     /// A writer is about to write a batch.
     Writing,
+    /// A check is about to count a batch.
+    Checking,
 }
 
 /// What a test does at a [`Point`]: the task waits for the future, and fails

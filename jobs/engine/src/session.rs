@@ -15,6 +15,8 @@ use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 
+use crate::stores::Stores;
+
 /// Rows of a batch.
 pub const BATCH_ROWS: usize = 8192;
 
@@ -74,8 +76,18 @@ pub fn functions(state: &SessionState) -> BallistaFunctionRegistry {
 pub fn planner(shuffle_partitions: usize) -> Result<SessionContext> {
     Ok(SessionContext::new_with_state(state(
         config(shuffle_partitions),
-        RuntimeEnvBuilder::new().build_arc()?,
+        runtime()?,
     )))
+}
+
+/// The runtime of a session that plans: it knows the stores, and has no bounds.
+///
+/// # Errors
+/// If it cannot be made.
+pub fn runtime() -> Result<Arc<RuntimeEnv>> {
+    RuntimeEnvBuilder::new()
+        .with_object_store_registry(Arc::new(Stores::default()))
+        .build_arc()
 }
 
 /// The runtime that all tasks of an executor share: one pool of memory that
@@ -87,6 +99,7 @@ pub fn executor_runtime(work_dir: &Path, memory_bytes: usize) -> Result<Arc<Runt
     let spill = work_dir.join("spill");
     std::fs::create_dir_all(&spill)?;
     RuntimeEnvBuilder::new()
+        .with_object_store_registry(Arc::new(Stores::default()))
         .with_memory_pool(Arc::new(FairSpillPool::new(memory_bytes)))
         .with_disk_manager_builder(
             DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![spill])),

@@ -58,7 +58,7 @@ pub async fn query(lake: &str, sql: &str) -> Result<QueryRows, EngineError> {
     .map_err(|e| EngineError::Lake(e.to_string()))?;
     let mut known = Vec::new();
     for (location, snapshot) in found {
-        let table = LakeTable::new(&location.root(), Arc::new(snapshot));
+        let table = LakeTable::new(&location, Arc::new(snapshot));
         names.add_table(
             location.table(),
             &datafusion::catalog::TableProvider::schema(&table),

@@ -59,6 +59,9 @@ pub struct CommitRequest {
     pub audit: Audit,
     /// Marks a quarantine's commit whose job failed.
     pub job_failed: bool,
+    /// The version, 0 for none, over which this commit was looked at ([`Table::candidate`]): it is refused when one
+    /// that changed rows has come since.
+    pub checked: Option<u64>,
 }
 
 /// A commit that is done.
@@ -98,6 +101,21 @@ pub enum CommitError {
         other_job: String,
         /// What of it is in the way, as the end of a clause; empty when all of it is.
         what: String,
+    },
+    /// The table has moved on since the commit was looked at: look again.
+    #[error(
+        "table `{table}`: the commit was checked over version {checked}, but job `{other_job}` has committed version \
+         {version}; the table is unchanged by this job; run it again"
+    )]
+    MovedOn {
+        /// The table.
+        table: String,
+        /// What was looked at.
+        checked: u64,
+        /// What the other made.
+        version: u64,
+        /// The other.
+        other_job: String,
     },
     /// Another job has taken in the same input since this one began: leave the input out, and run again.
     #[error(
@@ -258,7 +276,7 @@ impl Table {
         Ok(())
     }
 
-    fn next_entry(
+    pub(crate) fn next_entry(
         &self,
         request: &CommitRequest,
         settled: Option<&Settled>,
@@ -282,7 +300,15 @@ impl Table {
             schema,
             partition_by: request.partition_by.clone(),
             partition_columns_in_files: request.partition_columns_in_files,
-            add: request.files.clone(),
+            // The log is for good; copies are not.
+            add: request
+                .files
+                .iter()
+                .map(|file| PendingFile {
+                    copy: None,
+                    ..file.clone()
+                })
+                .collect(),
             remove,
             inputs: request.inputs.clone(),
         })
@@ -326,7 +352,7 @@ impl Table {
 }
 
 /// The request's own files: inside the table, each once, in the folder of their partition.
-fn check_files(request: &CommitRequest) -> Result<(), LakeError> {
+pub(crate) fn check_files(request: &CommitRequest) -> Result<(), LakeError> {
     for name in &request.partition_by {
         if request.schema.index_of(name).is_err() {
             return Err(LakeError::invalid(

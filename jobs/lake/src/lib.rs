@@ -15,6 +15,7 @@
 //! - The driver opens a [`Table`] and calls [`Table::commit`]. The log entry is the instant; the rest can be
 //!   repeated by anybody ([`Table::recover`], which [`Table::snapshot`] does first).
 //! - A job that fails calls [`Table::discard`].
+//! - Upkeep: [`Table::gc`], [`Table::compact`], [`Table::verify`].
 //!
 //! What is never done here: an executor does not commit, no clock is read, nothing is renamed that a reader can
 //! see, and no file that a reader can see is written to. Calls block; async callers wrap them. The storage beneath
@@ -22,7 +23,9 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod candidate;
 mod commit;
+mod compact;
 mod crash;
 mod error;
 mod evolve;
@@ -50,18 +53,20 @@ pub mod writer;
 #[cfg(test)]
 mod tests;
 
+pub use candidate::copies_of;
 pub use commit::{COMMIT_RACES_MAX, CommitError, CommitRequest, Committed};
+pub use compact::{COMPACT_GROUP_BYTES_MAX, CompactReport, Compaction};
 #[doc(hidden)]
 pub use crash::CrashPoint;
 pub use error::LakeError;
 pub use gc::GcReport;
 pub use history::{History, NotReplaceable, Replacement};
 pub use ledger::{Audit, AuditFailure, InputCounts, InputEntry};
-pub use location::{HEADWORKS_FOLDER, QUARANTINE_FOLDER, TableLocation, tables};
+pub use location::{HEADWORKS_FOLDER, QUARANTINE_FOLDER, TableLocation, tables, tables_begun};
 pub use log::{LOG_V, LogEntry, Mode, iso8601};
 pub use manifest::{Manifest, ManifestEntry, ManifestMeta};
 pub use overlap::KeyRange;
-pub use pending::PendingFile;
+pub use pending::{PendingCopy, PendingFile};
 pub use quarantine::{BadRecord, QUARANTINE_BUFFER_BYTES_MAX, QuarantineWriter, quarantine_schema};
 pub use snapshot::{DataFile, Snapshot};
 pub use table::Table;

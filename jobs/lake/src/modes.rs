@@ -177,7 +177,18 @@ impl Table {
             }
             Mode::Compact => {}
         }
-        self.check_named(request, settled)
+        self.check_named(request, settled)?;
+        let looked_at = request.checked.unwrap_or(u64::MAX);
+        let mut since = log.iter().filter(|entry| entry.version > looked_at);
+        match since.rfind(|entry| entry.mode != Mode::Compact) {
+            Some(other) => Err(CommitError::MovedOn {
+                table: self.location.table().to_string(),
+                checked: looked_at,
+                version: other.version,
+                other_job: other.job_id.clone(),
+            }),
+            None => Ok(()),
+        }
     }
 
     fn check_inputs<'a>(

@@ -25,9 +25,33 @@ pub struct PendingFile {
     pub partition: PartitionValues,
     /// Statistics of each column, from the footer.
     pub stats: FileStats,
+    /// The same content once more, for those who look at it before the commit; where an unfinished file cannot be
+    /// read, and somebody will look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copy: Option<PendingCopy>,
+}
+
+/// A copy of a pending file, staged beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingCopy {
+    /// As [`PendingFile::temp`].
+    pub temp: String,
+    /// The path at which it can be read once it is staged, relative to the table's folder.
+    pub path: String,
 }
 
 impl PendingFile {
+    /// Its copy, if it has one, as a file to be [staged](crate::Table::stage), and discarded in the end.
+    pub fn staged_copy(&self) -> Option<PendingFile> {
+        let copy = self.copy.as_ref()?;
+        Some(PendingFile {
+            temp: copy.temp.clone(),
+            path: copy.path.clone(),
+            copy: None,
+            ..self.clone()
+        })
+    }
+
     /// Where the file lies until it is committed: a name that tells it from all others of the table.
     pub fn place(&self) -> &str {
         if UploadToken::is_one(&self.temp) {
@@ -60,7 +84,11 @@ impl PendingFile {
         if !inside(&self.path) || !visible {
             return Err(refused(&self.path));
         }
-        Ok(())
+        match self.staged_copy() {
+            Some(copy) if !is_staged(&copy.path) => Err(refused(&copy.path)),
+            Some(copy) => copy.check(),
+            None => Ok(()),
+        }
     }
 }
 
@@ -83,6 +111,7 @@ pub(crate) mod tests {
             bytes: 0,
             partition: PartitionValues::new(),
             stats: FileStats::new(),
+            copy: None,
         }
     }
 

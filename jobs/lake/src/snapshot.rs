@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use indexmap::IndexMap;
 
 use crate::error::LakeError;
@@ -61,6 +61,16 @@ impl Snapshot {
     /// The bytes of all files.
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.bytes).sum()
+    }
+
+    /// The columns that a file has, in its order: all, or all but those of the partitions.
+    pub fn schema_of_files(&self) -> SchemaRef {
+        if self.partition_columns_in_files {
+            return Arc::clone(&self.schema);
+        }
+        let fields = self.schema.fields().iter();
+        let in_files = fields.filter(|field| !self.partition_by.contains(field.name()));
+        Arc::new(Schema::new(in_files.cloned().collect::<Vec<_>>()))
     }
 
     /// True when this content of an input file is in the table already: `append` leaves it out.

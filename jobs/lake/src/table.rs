@@ -98,6 +98,10 @@ impl Table {
             .collect();
         let storage = self.storage.as_ref();
         for_each(storage, &given_up, |file| {
+            if let Some(copy) = &file.copy {
+                storage.abort(&copy.temp)?;
+                storage.delete(&copy.path)?;
+            }
             storage.abort(&file.temp)?;
             match is_staged(&file.path) {
                 true => storage.delete(&file.path),

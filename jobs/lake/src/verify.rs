@@ -95,7 +95,6 @@ impl Table {
 }
 
 fn check_file(storage: &dyn LakeStorage, file: &DataFile) -> Vec<String> {
-    let mut problems = Vec::new();
     match storage.bytes(&file.path) {
         Ok(Some(bytes)) if bytes == file.bytes => {}
         Ok(Some(bytes)) => {
@@ -108,12 +107,18 @@ fn check_file(storage: &dyn LakeStorage, file: &DataFile) -> Vec<String> {
         Ok(footer) => footer,
         Err(what) => return vec![what],
     };
+    check_footer(&footer, file)
+}
+
+/// What a footer says otherwise than the log.
+pub(crate) fn check_footer(footer: &ParquetMetaData, file: &DataFile) -> Vec<String> {
+    let mut problems = Vec::new();
     let rows = footer.file_metadata().num_rows();
     if u64::try_from(rows) != Ok(file.rows) {
         problems.push(format!("it has {rows} rows, the log says {}", file.rows));
     }
-    let schema = file_schema(&file.schema, &footer);
-    let found = from_footer(&footer, &schema);
+    let schema = file_schema(&file.schema, footer);
+    let found = from_footer(footer, &schema);
     for (column, logged) in &file.stats {
         if found.get(column) != Some(logged) {
             problems.push(format!(

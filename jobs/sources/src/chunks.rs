@@ -1,17 +1,19 @@
-//! A split's bytes, in chunks, from an object store: the next chunk is fetched
-//! while the caller parses the last. What is compressed is decompressed by a
+//! A split's bytes, in chunks, from a disk or an object store: the next chunks
+//! are fetched while the caller parses the last. What is compressed is decompressed by a
 //! thread beside the caller.
 
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use datafusion::error::{DataFusionError, Result};
 use futures::future::BoxFuture;
-use headworks_formats::xml::{Head, HeadState};
+use headworks_formats::{FormatHead, FormatHeadState, FormatOptions};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use crate::archive::{self, Member};
 use crate::decompress::Failure;
@@ -19,11 +21,16 @@ use crate::decompress::pipe::{Fetched, Pipe};
 use crate::error::{ErrorClass, TaskError, storage_error};
 use crate::heads;
 use crate::local::LocalFile;
+use crate::places::is_local;
 use crate::plain::{self, HeadSlot};
 use crate::split::SplitSpec;
+use crate::window::Window;
 
-/// Bytes of one request inside a split.
+/// Bytes of one read inside a split: of a local file's, or of one request.
 pub const CHUNK_BYTES: u64 = 1024 * 1024;
+/// Requests of a task for bytes inside its split that are under way at once, the one that is waited for among them: an
+/// object store answers late, and each connection gives it a part of its speed alone.
+const REQUESTS_AHEAD: usize = 4;
 /// Bytes of one request behind a split's end, where only the rest of one
 /// record is wanted.
 pub const TAIL_CHUNK_BYTES: u64 = 128 * 1024;
@@ -41,7 +48,7 @@ const BACKOFF_MS: u64 = 50;
 /// split's end: the caller stops when its parser is done.
 pub struct Chunks {
     split: SplitSpec,
-    encoding: Option<String>,
+    options: Arc<FormatOptions>,
     source: Source,
     /// Whether nothing was read yet.
     first: bool,
@@ -49,40 +56,39 @@ pub struct Chunks {
 
 enum Source {
     /// The stored bytes are those that the caller reads; the head of the file
-    /// was looked at if they begin inside it.
-    Stored(Box<Stored>, Option<Head>),
+    /// is known once they have come.
+    Stored(Box<Stored>, Option<FormatHead>),
     /// They are not.
     Piped(Pipe, HeadSlot),
 }
 
 impl Chunks {
     /// Begins at byte `from` of the split's file (of the decompressed bytes:
-    /// 0 for a file that is compressed). `encoding` is the option. To be called
-    /// inside a runtime.
+    /// 0 for a file that is compressed). To be called inside a runtime.
     #[must_use]
     pub fn new(
         store: Arc<dyn ObjectStore>,
         location: Path,
         split: &SplitSpec,
         from: u64,
-        encoding: Option<&str>,
+        options: &Arc<FormatOptions>,
     ) -> Self {
         let stored = Stored::new(store, location, split, from);
         Self {
             source: if plain::is_stored_otherwise(split) {
-                pipe(stored, split, encoding)
+                pipe(stored, split, options)
             } else {
                 Source::Stored(Box::new(stored), None)
             },
             split: split.clone(),
-            encoding: encoding.map(str::to_owned),
+            options: Arc::clone(options),
             first: true,
         }
     }
 
     /// What is known of the file's head, once bytes have come.
     #[must_use]
-    pub fn head(&self) -> Option<&Head> {
+    pub fn head(&self) -> Option<&FormatHead> {
         match &self.source {
             Source::Stored(_, head) => head.as_ref(),
             Source::Piped(_, head) => head.get(),
@@ -117,33 +123,53 @@ impl Chunks {
     /// The first bytes, and the file's head.
     async fn begin(&mut self) -> Result<Option<Bytes>> {
         let path = &self.split.path;
-        let encoding = self.encoding.as_deref();
         let Source::Stored(stored, head) = &mut self.source else {
             return Box::pin(self.next()).await;
         };
         if stored.next > 0 {
-            *head = Some(stored.head(path, encoding).await?);
+            *head = Some(stored.head(path, &self.options).await?);
             return stored.next_chunk().await;
         }
         let Some(bytes) = stored.next_chunk().await? else {
             return Ok(None);
         };
-        let eof = stored.next >= stored.file_size;
-        let as_it_is = plain::is_read_as_it_is(&bytes, eof, encoding);
-        if as_it_is.map_err(|e| failed(path, e))? {
+        let eof = stored.shown >= stored.file_size;
+        *head = plain::head_if_read_as_it_is(&bytes, eof, &self.options)
+            .map_err(|e| failed(path, e))?;
+        if head.is_some() {
             return Ok(Some(bytes));
         }
         // From the start again, this time to be made text.
         let (store, location) = (Arc::clone(&stored.store), stored.location.clone());
         let stored = Stored::new(store, location, &self.split, 0);
-        self.source = pipe(stored, &self.split, encoding);
+        self.source = pipe(stored, &self.split, &self.options);
         Box::pin(self.next()).await
     }
 }
 
+/// Puts chunks into the window of a parser until it shows at least `at_least` bytes, unless the file ends.
+///
+/// # Errors
+/// As [`Chunks::next`]; also if the window has shown the file's end before.
+pub(crate) async fn fill(chunks: &mut Chunks, window: &mut Window, at_least: usize) -> Result<()> {
+    if window.shown().1 {
+        return Err(DataFusionError::Internal(format!(
+            "{}: the parser wants bytes behind the end",
+            chunks.split.path
+        )));
+    }
+    while !window.show(at_least) {
+        match chunks.next().await? {
+            Some(bytes) => chunks.recycle(window.push(bytes)),
+            None => window.end(),
+        }
+    }
+    Ok(())
+}
+
 /// Starts what fetches and what makes text of it. Both end when the pipe is
 /// dropped.
-fn pipe(mut stored: Stored, split: &SplitSpec, encoding: Option<&str>) -> Source {
+fn pipe(mut stored: Stored, split: &SplitSpec, options: &Arc<FormatOptions>) -> Source {
     let (sender, fetched) = mpsc::channel(CHUNKS_WAITING);
     tokio::spawn(async move {
         loop {
@@ -155,7 +181,7 @@ fn pipe(mut stored: Stored, split: &SplitSpec, encoding: Option<&str>) -> Source
             }
         }
     });
-    let (text, head) = plain::open(Box::new(Fetched(fetched)), split, encoding);
+    let (text, head) = plain::open(Box::new(Fetched(fetched)), split, options);
     Source::Piped(Pipe::start(text), head)
 }
 
@@ -174,13 +200,17 @@ pub(crate) struct Stored {
     store: Arc<dyn ObjectStore>,
     location: Path,
     path: String,
+    /// Where the next request begins.
     next: u64,
+    /// Where the bytes end that the caller has.
+    shown: u64,
     split_end: u64,
     file_size: u64,
     /// The place in an archive, and the stored bytes there, until its header is
     /// seen: that says where the data ends.
     member: Option<(Member, u64)>,
-    ahead: Option<BoxFuture<'static, Result<Bytes>>>,
+    /// Requests that are under way, in the order of their bytes.
+    ahead: VecDeque<JoinHandle<Result<Bytes>>>,
     /// The file itself, if it is a local one and reading has begun.
     local: Option<LocalFile>,
 }
@@ -205,24 +235,25 @@ impl Stored {
             location,
             path: split.stored_path().to_owned(),
             next,
+            shown: next,
             split_end,
             file_size,
             member: split.member.clone().map(|m| (m, split.file_size)),
-            ahead: None,
+            ahead: VecDeque::new(),
             local: None,
         }
     }
 
     /// What the file's first bytes say, wherever this begins.
-    async fn head(&mut self, path: &str, encoding: Option<&str>) -> Result<Head> {
+    pub(crate) async fn head(&mut self, path: &str, options: &FormatOptions) -> Result<FormatHead> {
         let mut wanted = heads::HEAD_BYTES;
         loop {
             let range = 0..wanted.min(self.file_size);
             let first = fetch(self.store.as_ref(), &self.location, path, range).await?;
             let eof = first.len() as u64 >= self.file_size;
-            match heads::look(&first, eof, encoding).map_err(|e| failed(path, e))? {
-                HeadState::Known(head) => return Ok(head),
-                HeadState::NeedMore(at_least) => wanted = at_least as u64,
+            match heads::look(&first, eof, options).map_err(|e| failed(path, e))? {
+                FormatHeadState::Known(head) => return Ok(head),
+                FormatHeadState::NeedMore(at_least) => wanted = at_least as u64,
             }
         }
     }
@@ -244,6 +275,7 @@ impl Stored {
             self.file_size = end.min(member.archive_size);
             self.split_end = self.file_size;
         }
+        self.shown += bytes.len() as u64;
         self.fetch_ahead();
         Ok(Some(bytes))
     }
@@ -273,27 +305,32 @@ impl Stored {
     }
 
     async fn next_fetched(&mut self) -> Result<Option<Bytes>> {
-        let current = match self.ahead.take() {
-            Some(ahead) => ahead,
-            None => match self.request() {
-                Some(request) => request,
+        if self.ahead.is_empty() {
+            match self.request() {
+                Some(request) => self.ahead.push_back(tokio::spawn(request)),
                 None => return Ok(None),
-            },
+            }
+        }
+        self.fetch_ahead();
+        let Some(current) = self.ahead.front_mut() else {
+            return Ok(None);
         };
-        current.await.map(Some)
+        let bytes = current.await;
+        self.ahead.pop_front();
+        bytes
+            .map_err(|e| DataFusionError::IoError(std::io::Error::other(e)))?
+            .map(Some)
     }
 
     fn fetch_ahead(&mut self) {
-        // Fetch ahead inside the split only: behind it, little is wanted.
-        if self.local.is_none()
+        // Inside the split only: behind it, little is wanted. And where a file in an archive ends, its header says.
+        while self.ahead.len() < REQUESTS_AHEAD
+            && self.local.is_none()
+            && self.member.is_none()
             && self.next < self.split_end
             && let Some(request) = self.request()
         {
-            self.ahead = Some(Box::pin(async move {
-                tokio::spawn(request)
-                    .await
-                    .map_err(|e| DataFusionError::IoError(std::io::Error::other(e)))?
-            }));
+            self.ahead.push_back(tokio::spawn(request));
         }
     }
 
@@ -325,9 +362,11 @@ impl Stored {
     }
 }
 
-/// Whether a stored path is that of a local file, which needs no object store to be read.
-fn is_local(path: &str) -> bool {
-    std::path::Path::new(path).is_absolute()
+impl Drop for Stored {
+    /// What is under way is not waited for any more.
+    fn drop(&mut self) {
+        self.ahead.iter().for_each(JoinHandle::abort);
+    }
 }
 
 fn cut_short(path: &str, range: &Range<u64>, found: u64) -> DataFusionError {
@@ -400,12 +439,17 @@ mod tests {
         split: &SplitSpec,
         from: u64,
     ) -> Result<Vec<u8>> {
-        let mut chunks = Chunks::new(store, location, split, from, None);
+        let mut chunks = Chunks::new(store, location, split, from, &options());
         let mut all = Vec::new();
         while let Some(bytes) = chunks.next().await? {
             all.extend_from_slice(&bytes);
         }
         Ok(all)
+    }
+
+    fn options() -> Arc<FormatOptions> {
+        let options = headworks_formats::XmlOptions::new(&["r"]).unwrap();
+        Arc::new(FormatOptions::Xml(options))
     }
 
     /// The message of an input error.

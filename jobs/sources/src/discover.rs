@@ -1,37 +1,45 @@
-//! Lists the files of a source: globs and plain paths on a local disk, and
-//! what lies in archives there.
+//! Lists the files of a source: globs and plain paths on a local disk or in an
+//! object store, and what lies in archives there.
+
+mod objects;
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use glob::{MatchOptions, Pattern, PatternError, glob_with};
+use object_store::ObjectStoreExt;
 
 use crate::archive::{self, ListError, MEMBER_SEPARATOR};
 use crate::error::SourceError;
+use crate::places;
 use crate::split::InputFile;
 
 /// A `*` does not cross folders, `**` does; hidden files are left out, as are
 /// those whose names begin with `_` (other programs' notes beside data).
-const MATCH: MatchOptions = MatchOptions {
+pub(crate) const MATCH: MatchOptions = MatchOptions {
     case_sensitive: true,
     require_literal_separator: true,
     require_literal_leading_dot: true,
 };
 
+/// Characters that make a pattern of a path.
+const WILDCARDS: [char; 3] = ['*', '?', '['];
+
 /// The files that match `patterns`, each once, sorted by path.
 ///
 /// A pattern that is a folder stands for all files below it, and an archive for
-/// the files in it; `archive.zip!/*.xml` names some of these.
+/// the files in it; `archive.zip!/*.xml` names some of these. A pattern that is
+/// a URL (`s3://bucket/prefix/*.xml`) means objects, by the same rules.
 ///
 /// # Errors
 /// [`SourceError::Configuration`] for a pattern that is malformed or matches
 /// nothing, [`SourceError::Input`] for what cannot be read.
-pub fn discover(source: &str, patterns: &[String]) -> Result<Vec<InputFile>, SourceError> {
+pub async fn discover(source: &str, patterns: &[String]) -> Result<Vec<InputFile>, SourceError> {
     let mut found = BTreeMap::new();
     for pattern in patterns {
-        let mut matched = false;
         let (outside, inside) = match pattern.split_once(MEMBER_SEPARATOR) {
             Some((outside, inside)) if archive::is_archive(outside) => (outside, Some(inside)),
             _ => (pattern.as_str(), None),
@@ -39,49 +47,29 @@ pub fn discover(source: &str, patterns: &[String]) -> Result<Vec<InputFile>, Sou
         let members =
             inside.map(|inside| Pattern::new(inside).map_err(|e| malformed(source, pattern, &e)));
         let members = members.transpose()?;
-        for path in expand(source, outside)? {
-            let path = path.map_err(|e| SourceError::io(&e.path().to_string_lossy(), e.error()))?;
-            let text = path.to_string_lossy().into_owned();
-            let named_outright = text == *outside;
-            let hidden = path
-                .file_name()
-                .is_some_and(|n| n.to_string_lossy().starts_with('_'));
-            if hidden && !named_outright {
+        let files = if headworks_stores::is_url(outside) {
+            objects::list(source, outside).await?
+        } else {
+            let (source, outside) = (source.to_owned(), outside.to_owned());
+            let listed = tokio::task::spawn_blocking(move || local_files(&source, &outside));
+            listed.await.map_err(|e| SourceError::died(&e))??
+        };
+        let mut matched = false;
+        for file in files {
+            if !archive::is_archive(&file.path) {
+                matched = true;
+                found.insert(file.path.clone(), file);
                 continue;
             }
-            let meta = std::fs::metadata(&path).map_err(|e| SourceError::io(&text, &e))?;
-            if !meta.is_file() {
-                continue;
-            }
-            let modified = meta
-                .modified()
-                .ok()
-                .and_then(|t| t.duration_since(UNIX_EPOCH).ok());
-            let modified_ms =
-                modified.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX));
-            if archive::is_archive(&text) {
-                for file in members_of(&text, meta.len(), modified_ms)? {
-                    let name = &file.path[text.len() + MEMBER_SEPARATOR.len()..];
-                    if members.as_ref().is_none_or(|m| m.matches_with(name, MATCH)) {
-                        matched = true;
-                        found.insert(file.path.clone(), file);
-                    }
+            let name_at = file.path.len() + MEMBER_SEPARATOR.len();
+            matched |= members.is_none();
+            for member in members_of(file).await? {
+                let name = &member.path[name_at..];
+                if members.as_ref().is_none_or(|m| m.matches_with(name, MATCH)) {
+                    matched = true;
+                    found.insert(member.path.clone(), member);
                 }
-                matched |= members.is_none();
-                continue;
             }
-            matched = true;
-            found.insert(
-                text.clone(),
-                InputFile {
-                    path: text,
-                    size: meta.len(),
-                    modified_ms,
-                    etag: None,
-                    member: None,
-                    whole: false,
-                },
-            );
         }
         if !matched {
             return Err(SourceError::Configuration(format!(
@@ -93,36 +81,83 @@ pub fn discover(source: &str, patterns: &[String]) -> Result<Vec<InputFile>, Sou
     Ok(found.into_values().collect())
 }
 
+/// The files on a local disk that match.
+fn local_files(source: &str, pattern: &str) -> Result<Vec<InputFile>, SourceError> {
+    let mut files = Vec::new();
+    for path in expand(source, pattern)? {
+        let path = path.map_err(|e| SourceError::io(&e.path().to_string_lossy(), e.error()))?;
+        let text = path.to_string_lossy().into_owned();
+        if is_hidden(&text) && text != pattern {
+            continue;
+        }
+        let meta = std::fs::metadata(&path).map_err(|e| SourceError::io(&text, &e))?;
+        if !meta.is_file() {
+            continue;
+        }
+        let modified = meta
+            .modified()
+            .ok()
+            .and_then(|t| t.duration_since(UNIX_EPOCH).ok());
+        files.push(InputFile {
+            path: text,
+            size: meta.len(),
+            modified_ms: modified.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX)),
+            etag: None,
+            member: None,
+            whole: false,
+        });
+    }
+    Ok(files)
+}
+
+/// Whether a file is left out, unless it is named outright.
+pub(crate) fn is_hidden(path: &str) -> bool {
+    path.rsplit('/')
+        .next()
+        .is_some_and(|name| name.starts_with('_'))
+}
+
 /// The files in an archive.
-fn members_of(archive: &str, size: u64, modified_ms: i64) -> Result<Vec<InputFile>, SourceError> {
-    let io = |e: &std::io::Error| SourceError::io(archive, e);
-    let mut file = File::open(archive).map_err(|e| io(&e))?;
-    let mut read_at = |from: u64, length: usize| {
-        file.seek(SeekFrom::Start(from))?;
-        let mut bytes = vec![0; length];
-        file.read_exact(&mut bytes)?;
-        Ok(bytes)
-    };
-    let listed = archive::list(archive, size, &mut read_at).map_err(|e| match e {
-        ListError::Io(error) => io(&error),
-        ListError::Input(message) => SourceError::Input {
-            path: archive.to_owned(),
-            message,
-        },
-    })?;
-    let files = listed.into_iter().map(|file| InputFile {
-        path: format!("{archive}{MEMBER_SEPARATOR}{}", file.name),
-        size: file.size,
-        modified_ms,
-        etag: Some(file.member.content_tag()),
-        member: Some(file.member),
-        whole: false,
+async fn members_of(archive: InputFile) -> Result<Vec<InputFile>, SourceError> {
+    let listed = tokio::task::spawn_blocking(move || {
+        let path = archive.path.as_str();
+        let listed = if headworks_stores::is_url(path) {
+            let (store, location) = places::open(path)?;
+            archive::list(path, archive.size, &mut |from, length| {
+                let (store, location) = (Arc::clone(&store), location.clone());
+                let range = from..from + length as u64;
+                let read = async move { store.get_range(&location, range).await };
+                let bytes = headworks_stores::wait(read).map_err(std::io::Error::other)?;
+                Ok(bytes.to_vec())
+            })
+        } else {
+            let mut file = File::open(path).map_err(|e| SourceError::io(path, &e))?;
+            archive::list(path, archive.size, &mut |from, length| {
+                file.seek(SeekFrom::Start(from))?;
+                let mut bytes = vec![0; length];
+                file.read_exact(&mut bytes)?;
+                Ok(bytes)
+            })
+        };
+        let listed = listed.map_err(|e| match e {
+            ListError::Io(error) => SourceError::io(path, &error),
+            ListError::Input(message) => SourceError::input(path, &message),
+        })?;
+        let files = listed.into_iter().map(|file| InputFile {
+            path: format!("{path}{MEMBER_SEPARATOR}{}", file.name),
+            size: file.size,
+            modified_ms: archive.modified_ms,
+            etag: Some(file.member.content_tag()),
+            member: Some(file.member),
+            whole: false,
+        });
+        Ok(files.collect())
     });
-    Ok(files.collect())
+    listed.await.map_err(|e| SourceError::died(&e))?
 }
 
 fn expand(source: &str, pattern: &str) -> Result<glob::Paths, SourceError> {
-    let is_folder = !pattern.contains(['*', '?', '[']) && std::path::Path::new(pattern).is_dir();
+    let is_folder = !pattern.contains(WILDCARDS) && std::path::Path::new(pattern).is_dir();
     let pattern = if is_folder {
         format!("{}/**/*", pattern.trim_end_matches('/'))
     } else {
@@ -140,7 +175,15 @@ fn malformed(source: &str, pattern: &str, error: &PatternError) -> SourceError {
 
 #[cfg(test)]
 mod tests {
+    use super::discover as discovered;
     use super::*;
+
+    fn discover(source: &str, patterns: &[String]) -> Result<Vec<InputFile>, SourceError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        runtime.block_on(discovered(source, patterns))
+    }
 
     fn tree() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();

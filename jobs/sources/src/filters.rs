@@ -13,7 +13,7 @@ use datafusion::physical_expr::expressions::{
 };
 use datafusion::physical_expr::split_conjunction;
 use datafusion::physical_plan::PhysicalExpr;
-use headworks_formats::xml::{LeafPredicate, LeafTest, Literal};
+use headworks_formats::{LeafPredicate, LeafTest, Literal};
 
 use crate::leaves::leaf_path;
 

@@ -1,35 +1,45 @@
 //! What files say of all of their bytes at their beginning: the encoding, and
-//! entities. The reader of a split in mid-file is told; and a file whose
-//! encoding cannot be read from the middle is not cut.
+//! what else a format has there (entities, a layout, names of columns). The
+//! reader of a split in mid-file is told; and a file that cannot be read from
+//! the middle is not cut.
 
 use std::fs::File;
 use std::io::Read;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use headworks_formats::xml::{Head, HeadState};
+use futures::{StreamExt, TryStreamExt, stream};
+use headworks_formats::{FormatHead, FormatHeadState, FormatOptions};
 
+use crate::chunks::Stored;
 use crate::decompress::Failure;
 use crate::error::SourceError;
-use crate::plain;
-use crate::split::{InputFile, why_one_task};
+use crate::places::{self, is_local};
+use crate::split::{InputFile, SplitSpec, why_one_task};
 
 /// Bytes that are read first: enough for nearly all files.
 pub(crate) const HEAD_BYTES: u64 = 4096;
 /// The most bytes that are read to know a head.
 const HEAD_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Heads of objects that are asked for at the same time.
+const REQUESTS_MAX: usize = 64;
 
 /// What the first bytes of a file say, of which there are no more if `eof`.
 ///
 /// # Errors
 /// An encoding that is not read, or signs of it that contradict each other.
-pub(crate) fn look(first: &[u8], eof: bool, encoding: Option<&str>) -> Result<HeadState, Failure> {
+pub(crate) fn look(
+    first: &[u8],
+    eof: bool,
+    options: &FormatOptions,
+) -> Result<FormatHeadState, Failure> {
     let eof = eof || first.len() as u64 >= HEAD_BYTES_MAX;
-    Head::look(first, eof, encoding).map_err(|e| Failure::Encoding(e.to_string()))
+    let state = options.look(first, eof);
+    state.map_err(|e| Failure::Encoding(e.to_string()))
 }
 
 /// The head of a local file that is not compressed.
-pub(crate) fn of_file(path: &str, encoding: Option<&str>) -> Result<Head, Failure> {
+fn of_file(path: &str, options: &FormatOptions) -> Result<FormatHead, Failure> {
     let io = |e| Failure::Read(Box::new(e) as _);
     let mut file = File::open(path).map_err(io)?;
     let mut first = Vec::new();
@@ -38,42 +48,77 @@ pub(crate) fn of_file(path: &str, encoding: Option<&str>) -> Result<Head, Failur
         let missing = wanted.saturating_sub(first.len() as u64);
         let read = (&mut file).take(missing).read_to_end(&mut first);
         let eof = (read.map_err(io)? as u64) < missing;
-        match look(&first, eof, encoding)? {
-            HeadState::Known(head) => return Ok(head),
-            HeadState::NeedMore(at_least) => wanted = at_least as u64,
+        match look(&first, eof, options)? {
+            FormatHeadState::Known(head) => return Ok(head),
+            FormatHeadState::NeedMore(at_least) => wanted = at_least as u64,
         }
     }
 }
 
 /// Looks at the files of more than `size_min` bytes that could be cut, and
-/// marks those that cannot be: no smaller ones may be cut then. `encoding` is
-/// the option.
+/// marks those that cannot be: no smaller ones may be cut then.
 ///
 /// # Errors
 /// [`SourceError::Input`] for a file that cannot be read.
-pub fn mark_whole(
+pub async fn mark_whole(
     files: &mut [InputFile],
     size_min: u64,
-    encoding: Option<&str>,
+    options: &FormatOptions,
 ) -> Result<(), SourceError> {
-    let large: Vec<usize> = (0..files.len())
-        .filter(|i| files[*i].size > size_min && why_one_task(&files[*i]).is_none())
-        .collect();
+    let large = (0..files.len())
+        .filter(|i| files[*i].size > size_min && why_one_task(&files[*i]).is_none());
+    let (local, remote): (Vec<usize>, Vec<usize>) = large.partition(|i| is_local(&files[*i].path));
+    let paths = local.iter().map(|i| files[*i].path.clone()).collect();
+    let shared = options.clone();
+    let whole = tokio::task::spawn_blocking(move || whole_locals(paths, &shared));
+    let whole = whole.await.map_err(|e| SourceError::died(&e))??;
+    for at in whole {
+        files[local[at]].whole = true;
+    }
+
+    let options = Arc::new(options.clone());
+    let heads: Vec<(usize, bool)> = stream::iter(remote)
+        .map(|at| {
+            let (file, options) = (files[at].clone(), Arc::clone(&options));
+            async move {
+                let (store, location) = places::open(&file.path)?;
+                let split = SplitSpec::whole(&file);
+                let mut stored = Stored::new(store, location, &split, 0);
+                let head = stored.head(&file.path, &options).await;
+                let head = head.map_err(|e| SourceError::of_task(&file.path, &e))?;
+                Ok::<_, SourceError>((at, head.can_be_split()))
+            }
+        })
+        .buffer_unordered(REQUESTS_MAX)
+        .try_collect()
+        .await?;
+    for (at, can_be_split) in heads {
+        files[at].whole = !can_be_split;
+    }
+    Ok(())
+}
+
+/// Those among the local files that cannot be read from the middle, by their
+/// place in the list.
+fn whole_locals(paths: Vec<String>, options: &FormatOptions) -> Result<Vec<usize>, SourceError> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicUsize::new(0);
     let whole = Mutex::new((Vec::new(), None));
     let lock = || whole.lock().unwrap_or_else(PoisonError::into_inner);
     std::thread::scope(|scope| {
-        for _ in 0..threads.min(large.len()) {
+        for _ in 0..threads.min(paths.len()) {
             scope.spawn(|| {
-                while let Some(at) = large.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let path = &files[*at].path;
-                    match of_file(path, encoding) {
-                        Ok(head) if head.charset().can_be_split() => {}
-                        Ok(_) => lock().0.push(*at),
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(path) = paths.get(at) else {
+                        return;
+                    };
+                    match of_file(path, options) {
+                        Ok(head) if head.can_be_split() => {}
+                        Ok(_) => lock().0.push(at),
                         Err(failure) => {
-                            lock().1 = Some(plain::source_error(path, failure));
-                            next.store(large.len(), Ordering::Relaxed);
+                            lock().1 = Some(source_error(path, failure));
+                            next.store(paths.len(), Ordering::Relaxed);
                         }
                     }
                 }
@@ -81,11 +126,16 @@ pub fn mark_whole(
         }
     });
     let (whole, failure) = whole.into_inner().unwrap_or_else(PoisonError::into_inner);
+    failure.map_or(Ok(whole), Err)
+}
+
+/// As an error of planning.
+fn source_error(path: &str, failure: Failure) -> SourceError {
     match failure {
-        Some(error) => Err(error),
-        None => {
-            whole.into_iter().for_each(|at| files[at].whole = true);
-            Ok(())
-        }
+        Failure::Read(error) => match error.downcast::<std::io::Error>() {
+            Ok(error) => SourceError::io(path, &error),
+            Err(error) => SourceError::input(path, &error),
+        },
+        other => SourceError::input(path, &other),
     }
 }

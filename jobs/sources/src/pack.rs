@@ -15,13 +15,13 @@ use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
 use datafusion::physical_plan::PhysicalExpr;
 use futures::Stream;
 use futures::stream::try_unfold;
-use headworks_formats::xml::{FedState, Split, XmlConfig, XmlReader};
+use headworks_formats::{FedState, FormatConfig, FormatOptions, FormatReader, Split};
 use object_store::ObjectStore;
 use object_store::path::Path;
 
-use crate::chunks::{Chunks, Stored};
+use crate::chunks::{Chunks, Stored, fill};
 use crate::error::{ErrorClass, TaskError};
-use crate::scan::{ScanObserver, XmlSource};
+use crate::scan::{RecordSource, ScanObserver};
 use crate::split::SplitSpec;
 use crate::window::Window;
 use crate::{FILE_COLUMN, SPLIT_COLUMN};
@@ -34,14 +34,14 @@ pub(crate) type Pack = VecDeque<(SplitSpec, Path)>;
 /// # Errors
 /// If the parser cannot be set up; the stream yields errors of reading.
 pub(crate) fn read_pack(
-    source: &XmlSource,
-    config: Arc<XmlConfig>,
+    source: &RecordSource,
     store: Arc<dyn ObjectStore>,
     pack: Pack,
 ) -> Result<impl Stream<Item = Result<RecordBatch>> + Send + 'static> {
     let scan = PackScan {
-        projection: Projection::new(source, &config)?,
-        config,
+        projection: Projection::new(source)?,
+        config: source.config()?,
+        options: Arc::new(source.spec().options.clone()),
         store,
         waiting: pack,
         observer: source.observer(),
@@ -60,14 +60,14 @@ pub(crate) fn read_pack(
 struct Projection {
     exprs: Vec<Arc<dyn PhysicalExpr>>,
     output: SchemaRef,
-    /// The parser's columns, then those constant columns that are wanted.
+    /// The parser's columns, under their columns' names, then those constant columns that are wanted.
     input: SchemaRef,
     wants_file: bool,
     wants_split: bool,
 }
 
 impl Projection {
-    fn new(source: &XmlSource, config: &XmlConfig) -> Result<Self> {
+    fn new(source: &RecordSource) -> Result<Self> {
         let wanted: Vec<_> = source
             .projection_exprs()
             .iter()
@@ -75,7 +75,7 @@ impl Projection {
             .collect();
         let wants = |name: &str| wanted.iter().any(|column| column.name() == name);
         let (wants_file, wants_split) = (wants(FILE_COLUMN), wants(SPLIT_COLUMN));
-        let mut fields: Vec<_> = config.output().fields().iter().cloned().collect();
+        let mut fields: Vec<_> = source.reads()?.fields().iter().cloned().collect();
         for field in source.table().table_partition_cols() {
             if wants(field.name()) {
                 fields.push(Arc::clone(field));
@@ -139,11 +139,13 @@ impl Projection {
 
 struct PackScan {
     projection: Projection,
-    config: Arc<XmlConfig>,
+    config: FormatConfig,
+    /// The same for looking at files' heads.
+    options: Arc<FormatOptions>,
     store: Arc<dyn ObjectStore>,
     waiting: Pack,
     observer: Option<Arc<dyn ScanObserver>>,
-    reader: Option<XmlReader>,
+    reader: Option<FormatReader>,
     current: Option<Current>,
     /// The current file's bytes from the reader's position on.
     window: Window,
@@ -218,14 +220,14 @@ impl PackScan {
                 reader.next_split(range);
                 reader
             }
-            none => none.insert(XmlReader::new(Arc::clone(&self.config), range)),
+            none => none.insert(FormatReader::new(&self.config, range)),
         };
         let chunks = Chunks::new(
             Arc::clone(&self.store),
             location.clone(),
             &split,
             reader.position(),
-            self.config.options().encoding.as_deref(),
+            &self.options,
         );
         self.current = Some(Current {
             split: Arc::new(split),
@@ -242,7 +244,7 @@ impl PackScan {
         if let (Some(reader), Some(current)) = (&mut self.reader, &self.current)
             && let Some(head) = current.chunks.head()
         {
-            reader.set_head(head.clone());
+            reader.set_head(head);
         }
     }
 
@@ -275,22 +277,10 @@ impl PackScan {
 
     /// Shows at least `at_least` bytes, unless the file ends.
     async fn fill(&mut self, at_least: usize) -> Result<()> {
-        let Some(current) = &mut self.current else {
-            return Ok(());
-        };
-        if self.window.shown().1 {
-            let path = &current.split.path;
-            return Err(DataFusionError::Internal(format!(
-                "{path}: the parser wants bytes behind the end"
-            )));
+        match &mut self.current {
+            Some(current) => fill(&mut current.chunks, &mut self.window, at_least).await,
+            None => Ok(()),
         }
-        while !self.window.show(at_least) {
-            match current.chunks.next().await? {
-                Some(bytes) => current.chunks.recycle(self.window.push(bytes)),
-                None => self.window.end(),
-            }
-        }
-        Ok(())
     }
 
     async fn pass_on_bad_records(&mut self) -> Result<()> {

@@ -5,11 +5,9 @@
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use headworks_formats::Transcoder;
-use headworks_formats::xml::{Head, HeadState};
+use headworks_formats::{FormatHead, FormatHeadState, FormatOptions, Transcoder};
 
 use crate::decompress::{self, Compression, Failure, Input};
-use crate::error::SourceError;
 use crate::split::SplitSpec;
 use crate::{archive, heads};
 
@@ -19,11 +17,11 @@ pub(crate) fn is_stored_otherwise(split: &SplitSpec) -> bool {
 }
 
 /// What the parser reads of a file whose stored bytes are `stored`; those of a
-/// file inside an archive begin at its header there. `encoding` is the option.
+/// file inside an archive begin at its header there.
 pub(crate) fn open(
     stored: Box<dyn Input>,
     split: &SplitSpec,
-    encoding: Option<&str>,
+    options: &Arc<FormatOptions>,
 ) -> (Box<dyn Input>, HeadSlot) {
     let mut input = match &split.member {
         Some(member) => archive::read::plain(stored, member, split.file_size),
@@ -35,7 +33,7 @@ pub(crate) fn open(
     let head = HeadSlot::default();
     let text = Text {
         input,
-        encoding: encoding.map(str::to_owned),
+        options: Arc::clone(options),
         head: Arc::clone(&head),
         at: At::Beginning,
     };
@@ -43,13 +41,13 @@ pub(crate) fn open(
 }
 
 /// Where the head of a file is found once its first bytes have come.
-pub(crate) type HeadSlot = Arc<OnceLock<Head>>;
+pub(crate) type HeadSlot = Arc<OnceLock<FormatHead>>;
 
 /// Looks at the first bytes, and turns the text into UTF-8 if its encoding is
 /// one that the parser does not read as it is.
 struct Text {
     input: Box<dyn Input>,
-    encoding: Option<String>,
+    options: Arc<FormatOptions>,
     head: HeadSlot,
     at: At,
 }
@@ -66,9 +64,9 @@ impl Text {
         refuse_other_kinds(&first)?;
         let mut eof = first.is_empty();
         let head = loop {
-            match heads::look(&first, eof, self.encoding.as_deref())? {
-                HeadState::Known(head) => break head,
-                HeadState::NeedMore(at_least) => {
+            match heads::look(&first, eof, &self.options)? {
+                FormatHeadState::Known(head) => break head,
+                FormatHeadState::NeedMore(at_least) => {
                     let mut more = first.to_vec();
                     while more.len() < at_least && !eof {
                         match self.input.next()? {
@@ -80,7 +78,7 @@ impl Text {
                 }
             }
         };
-        self.at = At::Middle(Transcoder::new(head.charset()));
+        self.at = At::Middle(head.transcoder());
         let _ = self.head.set(head);
         Ok((!first.is_empty()).then_some(first))
     }
@@ -159,28 +157,17 @@ fn refuse_other_kinds(first: &[u8]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether a file, of which these are the first bytes, is read as it is: it need
-/// not be decompressed, and if it begins with these bytes, they are text in an
-/// encoding that the parser reads. If they do not tell, it is not.
-pub(crate) fn is_read_as_it_is(
+/// The head of a file, of which these are the first bytes, if it is read as it
+/// is: its bytes are those that the parser reads. `None`: they are not, or do
+/// not tell.
+pub(crate) fn head_if_read_as_it_is(
     first: &[u8],
     eof: bool,
-    encoding: Option<&str>,
-) -> Result<bool, Failure> {
+    options: &FormatOptions,
+) -> Result<Option<FormatHead>, Failure> {
     refuse_other_kinds(first)?;
-    Ok(match heads::look(first, eof, encoding)? {
-        HeadState::Known(head) => head.charset().can_be_split(),
-        HeadState::NeedMore(_) => false,
+    Ok(match heads::look(first, eof, options)? {
+        FormatHeadState::Known(head) if head.transcoder().is_none() => Some(head),
+        _ => None,
     })
-}
-
-/// As an error of planning.
-pub(crate) fn source_error(path: &str, failure: Failure) -> SourceError {
-    match failure {
-        Failure::Read(error) => match error.downcast::<std::io::Error>() {
-            Ok(error) => SourceError::io(path, &error),
-            Err(error) => SourceError::input(path, &error),
-        },
-        other => SourceError::input(path, &other),
-    }
 }

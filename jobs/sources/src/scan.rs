@@ -21,8 +21,8 @@ use datafusion::physical_plan::metrics::ExecutionPlanMetricsSet;
 use datafusion_datasource::projection::SplitProjection;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use headworks_formats::xml::{
-    BadRecord, LeafPredicate, OnBadRecord, OnBadValue, SplitReport, XmlConfig, XmlOptions,
+use headworks_formats::{
+    BadRecord, FormatConfig, FormatOptions, LeafPredicate, OnBadRecord, OnBadValue, SplitReport,
 };
 use object_store::ObjectStore;
 use serde::{Deserialize, Serialize};
@@ -31,9 +31,10 @@ use crate::archive::Member;
 use crate::filters::leaf_predicates;
 use crate::leaves::narrowed;
 use crate::pack::{Pack, read_pack};
+use crate::rename::Rename;
 use crate::schema::SourceSchema;
 use crate::split::SplitSpec;
-use crate::{FILE_COLUMN, OFFSET_COLUMN, ROW_TAG_COLUMN, SPLIT_COLUMN};
+use crate::{FILE_COLUMN, SPLIT_COLUMN};
 
 /// Hears what a scan counts. Called from the task's threads, in the order of
 /// the task's splits.
@@ -55,16 +56,19 @@ pub struct ScanSpec {
     /// The source's name.
     pub source: String,
     /// The parser's options.
-    pub options: XmlOptions,
-    /// The full schema of a record.
+    pub options: FormatOptions,
+    /// The full schema of a record, its columns' names those that queries use.
     pub schema: SourceSchema,
+    /// Columns that have another name in the files.
+    #[serde(default, skip_serializing_if = "Rename::is_empty")]
+    pub rename: Rename,
     /// Splits, by id, that begin elsewhere than at their range's start.
     #[serde(default)]
     pub known_starts: BTreeMap<i32, u64>,
     /// Splits, by id, that lie in an archive.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub members: BTreeMap<i32, Member>,
-    /// What records must fulfil; others are left out by the parser.
+    /// What records must fulfil, by their names in the files; others are left out by the parser.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub filter: Vec<LeafPredicate>,
     /// Where bad records go: the lake's root and the job's id, or nowhere (the
@@ -89,13 +93,13 @@ pub struct QuarantineTarget {
     pub job_id: String,
 }
 
-/// XML files as a `FileSource`.
+/// Files of records as a `FileSource`, in any format that has a reader of ours.
 ///
-/// Table schema: the record's columns, then [`OFFSET_COLUMN`] and
-/// [`ROW_TAG_COLUMN`], which the parser fills, then [`FILE_COLUMN`] and
+/// Table schema: the record's columns, then those that the parser fills
+/// (`_hw_offset`, and for XML `_hw_row_tag`), then [`FILE_COLUMN`] and
 /// [`SPLIT_COLUMN`], constant for each split.
 #[derive(Debug, Clone)]
-pub struct XmlSource {
+pub struct RecordSource {
     spec: Arc<ScanSpec>,
     table: TableSchema,
     projection: SplitProjection,
@@ -107,7 +111,7 @@ pub struct XmlSource {
 /// Rows of a batch, unless the session says otherwise.
 const BATCH_ROWS: usize = 8192;
 
-impl XmlSource {
+impl RecordSource {
     /// A source that reads all columns.
     ///
     /// # Errors
@@ -117,7 +121,7 @@ impl XmlSource {
             .schema
             .arrow()
             .map_err(|e| DataFusionError::Plan(e.to_string()))?;
-        let table = table_schema(&record);
+        let table = table_schema(&record, &spec.options);
         Ok(Self {
             projection: SplitProjection::unprojected(&table),
             spec: Arc::new(spec),
@@ -165,9 +169,9 @@ impl XmlSource {
     #[must_use]
     pub fn with_filter(&self, filter: &Arc<dyn PhysicalExpr>) -> Option<Self> {
         let options = &self.spec.options;
-        let records_stay = options.on_bad_value == OnBadValue::Null
+        let records_stay = options.on_bad_value() == OnBadValue::Null
             && matches!(
-                options.on_bad_record,
+                options.on_bad_record(),
                 OnBadRecord::Quarantine | OnBadRecord::Drop
             );
         if !records_stay || !self.spec.filter.is_empty() {
@@ -175,9 +179,12 @@ impl XmlSource {
         }
         let filter = self.projection.source.unproject_expr(filter).ok()?;
         let record = self.spec.schema.arrow().ok()?;
-        let filter = leaf_predicates(&filter, &record);
+        let mut filter = leaf_predicates(&filter, &record);
         if filter.is_empty() {
             return None;
+        }
+        for name in filter.iter_mut().filter_map(|leaf| leaf.path.first_mut()) {
+            *name = self.spec.rename.in_file(name).to_owned();
         }
         let spec = Arc::new(ScanSpec {
             filter,
@@ -190,32 +197,32 @@ impl XmlSource {
         filtered.config().is_ok().then_some(filtered)
     }
 
-    /// The parser's configuration for what is projected.
-    fn config(&self) -> Result<XmlConfig> {
+    /// What the parser builds, by the columns' names: the projected columns, each struct with those fields alone that
+    /// are looked at.
+    ///
+    /// # Errors
+    /// If a projected column is not there.
+    pub fn reads(&self) -> Result<SchemaRef> {
         let output = self
             .table
             .file_schema()
             .project(&self.projection.file_indices)?;
         let exprs = self.projection.source.iter().map(|p| &p.expr);
-        let output = Arc::new(narrowed(&output, exprs));
-        let record = self
-            .spec
-            .schema
-            .arrow()
-            .map_err(|e| DataFusionError::Plan(e.to_string()))?;
-        let mut options = self.spec.options.clone();
-        options.limits.batch_rows_max = self.batch_rows;
-        XmlConfig::new(options, record, output)
-            .and_then(|config| config.with_filter(self.spec.filter.clone()))
-            .map_err(|e| DataFusionError::Plan(format!("source `{}`: {e}", self.spec.source)))
+        Ok(Arc::new(narrowed(&output, exprs)))
     }
 
-    /// What the parser builds: the projected columns, each struct with those fields alone that are looked at.
-    ///
-    /// # Errors
-    /// If the parser cannot be set up.
-    pub fn reads(&self) -> Result<SchemaRef> {
-        Ok(Arc::clone(self.config()?.output()))
+    /// The parser's configuration for what is projected.
+    pub(crate) fn config(&self) -> Result<FormatConfig> {
+        let ScanSpec { schema, rename, .. } = self.spec.as_ref();
+        let output = Arc::new(rename.schema_in_file(self.reads()?.as_ref()));
+        let record = schema
+            .arrow()
+            .map_err(|e| DataFusionError::Plan(e.to_string()))?;
+        let record = Arc::new(rename.schema_in_file(&record));
+        let mut options = self.spec.options.clone();
+        options.limits_mut().batch_rows_max = self.batch_rows;
+        FormatConfig::new(options, record, output, self.spec.filter.clone())
+            .map_err(|e| DataFusionError::Plan(format!("source `{}`: {e}", self.spec.source)))
     }
 
     fn split_of(&self, file: &PartitionedFile) -> Result<SplitSpec> {
@@ -241,10 +248,9 @@ impl XmlSource {
     }
 }
 
-fn table_schema(record: &Schema) -> TableSchema {
+fn table_schema(record: &Schema, options: &FormatOptions) -> TableSchema {
     let mut fields: Vec<FieldRef> = record.fields().iter().cloned().collect();
-    fields.push(Arc::new(Field::new(OFFSET_COLUMN, DataType::Int64, false)));
-    fields.push(Arc::new(Field::new(ROW_TAG_COLUMN, DataType::Utf8, false)));
+    fields.extend(options.meta_columns().into_iter().map(Arc::new));
     let constant = vec![
         Arc::new(Field::new(FILE_COLUMN, DataType::Utf8, false)),
         Arc::new(Field::new(SPLIT_COLUMN, DataType::Int32, false)),
@@ -254,15 +260,14 @@ fn table_schema(record: &Schema) -> TableSchema {
         .build()
 }
 
-impl FileSource for XmlSource {
+impl FileSource for RecordSource {
     fn create_file_opener(
         &self,
         object_store: Arc<dyn ObjectStore>,
         _base_config: &FileScanConfig,
         _partition: usize,
     ) -> Result<Arc<dyn FileOpener>> {
-        let opener = XmlOpener {
-            config: Arc::new(self.config()?),
+        let opener = RecordOpener {
             source: self.clone(),
             store: object_store,
         };
@@ -300,8 +305,8 @@ impl FileSource for XmlSource {
         &self.metrics
     }
 
-    fn file_type(&self) -> &'static str {
-        "xml"
+    fn file_type(&self) -> &str {
+        self.spec.options.word()
     }
 
     fn supports_repartitioning(&self) -> bool {
@@ -324,24 +329,18 @@ impl FileSource for XmlSource {
 }
 
 /// Opens single files: for plans that run outside a cluster's tasks.
-struct XmlOpener {
-    source: XmlSource,
-    config: Arc<XmlConfig>,
+struct RecordOpener {
+    source: RecordSource,
     store: Arc<dyn ObjectStore>,
 }
 
-impl FileOpener for XmlOpener {
+impl FileOpener for RecordOpener {
     fn open(&self, file: PartitionedFile) -> Result<FileOpenFuture> {
         let pack = Pack::from([(
             self.source.split_of(&file)?,
             file.object_meta.location.clone(),
         )]);
-        let stream = read_pack(
-            &self.source,
-            Arc::clone(&self.config),
-            Arc::clone(&self.store),
-            pack,
-        )?;
+        let stream = read_pack(&self.source, Arc::clone(&self.store), pack)?;
         Ok(Box::pin(async move { Ok(stream.boxed()) }))
     }
 }
@@ -353,12 +352,12 @@ impl FileOpener for XmlOpener {
 /// If the scan cannot be set up; the stream yields errors of reading.
 pub fn read_partition(
     scan: &FileScanConfig,
-    source: &XmlSource,
+    source: &RecordSource,
     partition: usize,
     context: &TaskContext,
 ) -> Result<BoxStream<'static, Result<RecordBatch>>> {
     let store = context.runtime_env().object_store(&scan.object_store_url)?;
-    let source = XmlSource {
+    let source = RecordSource {
         batch_rows: context.session_config().batch_size(),
         ..source.clone()
     };
@@ -370,12 +369,5 @@ pub fn read_partition(
     let pack = files
         .iter()
         .map(|file| Ok((source.split_of(file)?, file.object_meta.location.clone())));
-    let config = Arc::new(source.config()?);
-    Ok(read_pack(&source, config, store, pack.collect::<Result<_>>()?)?.boxed())
-}
-
-/// The schema that a scan of `record` offers, for planning.
-#[must_use]
-pub fn offered_schema(record: &Schema) -> SchemaRef {
-    Arc::clone(table_schema(record).table_schema())
+    Ok(read_pack(&source, store, pack.collect::<Result<_>>()?)?.boxed())
 }

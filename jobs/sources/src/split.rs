@@ -1,7 +1,7 @@
 //! Files and the splits they are cut into: what the driver plans with, the
 //! journal keeps, and a scan reads.
 
-use headworks_formats::xml::Start;
+use headworks_formats::Start;
 use serde::{Deserialize, Serialize};
 
 use crate::archive::Member;
@@ -10,8 +10,8 @@ use crate::decompress::Compression;
 /// One input object, as discovery found it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputFile {
-    /// Absolute path on a local disk (later: an object's URL); for a file
-    /// inside an archive `archive.zip!/name`.
+    /// Absolute path on a local disk, or an object's URL (`s3://bucket/key`);
+    /// for a file inside an archive `archive.zip!/name`.
     pub path: String,
     /// Size in bytes, as stored.
     pub size: u64,
@@ -22,7 +22,7 @@ pub struct InputFile {
     /// Where it lies, if that is inside an archive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member: Option<Member>,
-    /// Whether its encoding does not let it be read from the middle.
+    /// Whether its encoding or layout does not let it be read from the middle.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub whole: bool,
 }
@@ -37,7 +37,7 @@ pub fn why_one_task(file: &InputFile) -> Option<&'static str> {
         Some(Compression::Xz) => Some("xz cannot be split"),
         Some(Compression::Bzip2) => Some("bzip2 is decompressed on all cores, for one reader"),
         _ if file.member.is_some() => Some("a file in an archive cannot be split"),
-        _ if file.whole => Some("its encoding cannot be read from the middle"),
+        _ if file.whole => Some("its encoding or layout cannot be read from the middle"),
         _ => None,
     }
 }
@@ -59,6 +59,7 @@ pub struct SplitSpec {
     /// Where the reader begins, if an earlier attempt proved that a guess at
     /// `start` was wrong: content outside any record lies at this offset.
     /// May lie at or behind `end`; the split then holds no record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known_start: Option<u64>,
     /// Splits with the same number form one task of the scan.
     pub pack: u32,
@@ -68,6 +69,21 @@ pub struct SplitSpec {
 }
 
 impl SplitSpec {
+    /// All of a file, as one split.
+    #[must_use]
+    pub fn whole(file: &InputFile) -> Self {
+        Self {
+            id: 0,
+            path: file.path.clone(),
+            file_size: file.size,
+            start: 0,
+            end: file.size,
+            known_start: None,
+            pack: 0,
+            member: file.member.clone(),
+        }
+    }
+
     /// How the parser is to begin.
     #[must_use]
     pub fn reader_start(&self) -> Start {

@@ -11,19 +11,21 @@ use datafusion::datasource::TableType;
 use datafusion::datasource::listing::{FileRange, PartitionedFile};
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder};
 use datafusion::datasource::source::DataSourceExec;
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
 
 use crate::archive::Member;
-use crate::scan::{ScanSpec, XmlSource};
+use crate::places::{object_path, store_url};
+use crate::scan::{RecordSource, ScanSpec};
 use crate::split::SplitSpec;
 
 /// The splits of one wave of one source.
 #[derive(Debug)]
 pub struct SourceTable {
-    source: XmlSource,
+    source: RecordSource,
+    store: ObjectStoreUrl,
     splits: Vec<SplitSpec>,
 }
 
@@ -41,12 +43,18 @@ impl SourceTable {
             .iter()
             .filter_map(|s| Some((s.id, s.member.clone()?)))
             .collect();
-        let source = XmlSource::try_new(ScanSpec {
+        let store = store_url(&scan.source, splits.iter().map(SplitSpec::stored_path))
+            .map_err(|e| DataFusionError::Plan(e.to_string()))?;
+        let source = RecordSource::try_new(ScanSpec {
             known_starts,
             members,
             ..scan
         })?;
-        Ok(Self { source, splits })
+        Ok(Self {
+            source,
+            store,
+            splits,
+        })
     }
 
     /// One group of files for each pack.
@@ -77,14 +85,6 @@ fn signed(offset: u64) -> i64 {
     i64::try_from(offset).unwrap_or(i64::MAX)
 }
 
-/// A local path as the object store names it: as it is, never re-encoded
-/// (`Path::from` would turn a `%` or `#` in a file's name into something else).
-#[must_use]
-pub fn object_path(path: &str) -> object_store::path::Path {
-    object_store::path::Path::from_absolute_path(path)
-        .unwrap_or_else(|_| object_store::path::Path::from(path.trim_start_matches('/')))
-}
-
 #[async_trait]
 impl TableProvider for SourceTable {
     fn schema(&self) -> SchemaRef {
@@ -102,14 +102,11 @@ impl TableProvider for SourceTable {
         _filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let config = FileScanConfigBuilder::new(
-            ObjectStoreUrl::local_filesystem(),
-            Arc::new(self.source.clone()),
-        )
-        .with_file_groups(self.file_groups())
-        .with_projection_indices(projection.cloned())?
-        .with_limit(limit)
-        .build();
+        let config = FileScanConfigBuilder::new(self.store.clone(), Arc::new(self.source.clone()))
+            .with_file_groups(self.file_groups())
+            .with_projection_indices(projection.cloned())?
+            .with_limit(limit)
+            .build();
         Ok(DataSourceExec::from_data_source(config))
     }
 }

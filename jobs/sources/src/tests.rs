@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::prelude::SessionContext;
-use headworks_formats::infer::InferOptions;
-use headworks_formats::xml::XmlOptions;
+use headworks_formats::{CsvOptions, FormatOptions, JsonOptions, XmlOptions};
+use object_store::ObjectStoreExt;
 
 use crate::archive::tests::{File, archive};
 use crate::cut::{CutOptions, cut};
@@ -13,7 +13,10 @@ use crate::decompress::Compression;
 use crate::decompress::tests::compress;
 use crate::heads::mark_whole;
 use crate::infer::infer;
-use crate::{InputFile, ScanSpec, SourceError, SourceSchema, SourceTable, discover, why_one_task};
+use crate::places;
+use crate::{
+    InputFile, Rename, ScanSpec, SourceError, SourceSchema, SourceTable, discover, why_one_task,
+};
 
 const RECORDS: usize = 500;
 
@@ -67,23 +70,43 @@ fn stored() -> Vec<(&'static str, Vec<u8>, bool)> {
     ]
 }
 
-fn listed(path: &Path) -> Vec<InputFile> {
-    let mut files = discover("s", &[path.display().to_string()]).unwrap();
-    mark_whole(&mut files, 0, None).unwrap();
+fn options() -> FormatOptions {
+    FormatOptions::Xml(XmlOptions::new(&["row"]).unwrap())
+}
+
+async fn found(path: &Path) -> Vec<InputFile> {
+    discover("s", &[path.display().to_string()]).await.unwrap()
+}
+
+async fn listed(path: &Path) -> Vec<InputFile> {
+    let mut files = found(path).await;
+    mark_whole(&mut files, 0, &options()).await.unwrap();
     files
 }
 
 /// The schema of a file, and its rows through SQL, cut into splits of 2,000 bytes.
 async fn read(files: &[InputFile]) -> (String, Vec<String>) {
-    let options = XmlOptions::new(&["row"]).unwrap();
-    let tree = infer(files, &options, None).unwrap();
-    let schema = tree.to_schema(&InferOptions::from(&options)).unwrap();
+    let sql = "SELECT concat(_id, '|', name, '|', amount, '|', _hw_file) AS r FROM s ORDER BY _id, _hw_file";
+    read_as(files, options(), Rename::default(), sql).await
+}
+
+/// The schema of files, and one column of text through SQL, cut into splits of 2,000 bytes.
+async fn read_as(
+    files: &[InputFile],
+    options: FormatOptions,
+    rename: Rename,
+    sql: &str,
+) -> (String, Vec<String>) {
+    let tree = infer(files, &options, None).await.unwrap();
+    let schema = options.schema_of(&tree).unwrap();
+    let schema = rename.schema_of_columns("s", &schema).unwrap();
     let schema = SourceSchema::from_arrow(&Arc::new(schema)).unwrap();
     let yaml = schema.yaml().to_owned();
     let scan = ScanSpec {
         source: "s".into(),
         options,
         schema,
+        rename,
         known_starts: Default::default(),
         members: Default::default(),
         filter: Vec::new(),
@@ -100,7 +123,10 @@ async fn read(files: &[InputFile]) -> (String, Vec<String>) {
     let table = SourceTable::try_new(scan, splits.concat()).unwrap();
     let ctx = SessionContext::new();
     ctx.register_table("s", Arc::new(table)).unwrap();
-    let sql = "SELECT concat(_id, '|', name, '|', amount, '|', _hw_file) AS r FROM s ORDER BY _id, _hw_file";
+    if let Ok(opened) = headworks_stores::open(&files[0].path) {
+        let url = places::store_url("s", std::iter::once(files[0].path.as_str())).unwrap();
+        ctx.register_object_store(url.as_ref(), opened.store);
+    }
     let batches = ctx.sql(sql).await.unwrap().collect().await.unwrap();
     let rows = batches.iter().flat_map(|batch| {
         let rows = datafusion::arrow::compute::cast(
@@ -123,7 +149,7 @@ async fn the_same_rows_however_they_are_stored() {
     for (name, bytes, can_be_cut) in stored() {
         let path = dir.path().join(name);
         std::fs::write(&path, bytes).unwrap();
-        let files = listed(&path);
+        let files = listed(&path).await;
         assert_eq!(files.len(), if name == "three.zip" { 3 } else { 1 });
         assert!(
             files
@@ -146,23 +172,80 @@ async fn the_same_rows_however_they_are_stored() {
     assert_eq!(schemas.len(), 1);
 }
 
+/// Records in lines of JSON, or in CSV.
+fn lines(header: &str, record: impl Fn(usize) -> String) -> String {
+    let records = (0..RECORDS).map(|i| record(i) + "\n");
+    std::iter::once(header.to_owned()).chain(records).collect()
+}
+
+/// On a disk and in a bucket, under columns' names that are not those in the files, which a filter meets too.
+#[tokio::test]
+async fn json_and_csv_wherever_they_lie() {
+    let bucket = headworks_stores::memory::mount("sources-read");
+    let json = lines("", |i| {
+        format!("{{\"ID\": {i}, \"name\": \"caf\u{E9} {i}\", \"amount\": {i}.50}}")
+    });
+    let csv = lines("name,ID,amount\n", |i| format!("caf\u{E9} {i},{i},{i}.50"));
+    let formats = [
+        (FormatOptions::Json(JsonOptions::default()), json),
+        (FormatOptions::Csv(CsvOptions::default()), csv),
+    ];
+    for (options, text) in formats {
+        let word = options.word();
+        let dir = tempfile::tempdir().unwrap();
+        let stored = [
+            (format!("a.{word}"), text.as_bytes().to_vec(), true),
+            (
+                format!("b.{word}.gz"),
+                compress(Compression::Gzip, text.as_bytes()),
+                false,
+            ),
+            (format!("c.{word}"), utf16(&text), false),
+        ];
+        let mut found = Vec::new();
+        for (name, bytes, can_be_cut) in stored {
+            std::fs::write(dir.path().join(&name), &bytes).unwrap();
+            let key = object_store::path::Path::parse(format!("{word}/{name}")).unwrap();
+            bucket.store.put(&key, bytes.into()).await.unwrap();
+            let places = [
+                format!("{}/{name}", dir.path().display()),
+                format!("s3://sources-read/{word}/{name}"),
+            ];
+            for place in places {
+                let mut files = discover("s", std::slice::from_ref(&place)).await.unwrap();
+                mark_whole(&mut files, 0, &options).await.unwrap();
+                assert_eq!(why_one_task(&files[0]).is_none(), can_be_cut, "{place}");
+                let rename = Rename::new([("ID".to_owned(), "id".to_owned())]);
+                let sql = "SELECT concat(id, '|', name, '|', amount) AS r FROM s WHERE id >= 100 ORDER BY id";
+                let (schema, rows) = read_as(&files, options.clone(), rename, sql).await;
+                let expected: Vec<String> = (100..RECORDS)
+                    .map(|i| format!("{i}|caf\u{E9} {i}|{i}.50"))
+                    .collect();
+                assert_eq!(rows, expected, "{place}");
+                assert!(schema.contains("  id: int64\n"), "{schema}");
+                found.push(schema);
+            }
+        }
+        found.dedup();
+        assert_eq!(found.len(), 1, "{found:?}");
+    }
+}
+
 /// A UTF-16 file that nobody looked at is one split as long as it is small.
 #[tokio::test]
 async fn a_head_that_was_not_looked_at() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.xml");
     std::fs::write(&path, utf16(&document("UTF-16"))).unwrap();
-    let mut files = discover("s", &[path.display().to_string()]).unwrap();
-    mark_whole(&mut files, 1 << 20, None).unwrap();
+    let mut files = found(&path).await;
+    mark_whole(&mut files, 1 << 20, &options()).await.unwrap();
     assert!(!files[0].whole);
-    let options = XmlOptions::new(&["row"]).unwrap();
-    assert!(infer(&files, &options, None).is_ok());
+    assert!(infer(&files, &options(), None).await.is_ok());
 }
 
-#[test]
-fn what_a_file_says_wrongly_is_an_input_error() {
+#[tokio::test]
+async fn what_a_file_says_wrongly_is_an_input_error() {
     let dir = tempfile::tempdir().unwrap();
-    let options = XmlOptions::new(&["row"]).unwrap();
     let wrong = utf16(&document("UTF-16"));
     let two = [document("UTF-8"), document("ISO-8859-1")]
         .concat()
@@ -190,8 +273,8 @@ fn what_a_file_says_wrongly_is_an_input_error() {
     for (name, bytes, expected) in cases {
         let path = dir.path().join(name);
         std::fs::write(&path, bytes).unwrap();
-        let files = discover("s", &[path.display().to_string()]).unwrap();
-        match infer(&files, &options, None) {
+        let files = found(&path).await;
+        match infer(&files, &options(), None).await {
             Err(SourceError::Input { path, message }) => {
                 assert!(path.ends_with(name));
                 assert!(message.contains(expected), "{name}: {message}");

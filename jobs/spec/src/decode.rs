@@ -8,6 +8,7 @@
 use serde_json::{Map, Number, Value};
 
 use crate::byte_size::{BYTE_SIZE_FORMAT, BYTE_SIZE_WANTED, ByteSize};
+use crate::check::PLAIN_VALUE_FORMAT;
 use crate::error::{Mark, SpecError, hint, nearest, quoted_list};
 use crate::names::name_fault;
 use crate::yaml::{Key, Kind, Node, Scalar, Style, as_bool, is_null, is_number};
@@ -136,7 +137,7 @@ impl Decoder<'_> {
     /// A map from names that the user chooses.
     fn named(&mut self, entries: &[(Key, Node)], schema: &Value, at: &Mark) -> Option<Value> {
         let mut object = Map::new();
-        if entries.is_empty() {
+        if entries.is_empty() && schema["minProperties"].is_u64() {
             self.errors.push(at.error(format!(
                 "{} is empty; at least one is needed",
                 self.subject()
@@ -148,7 +149,9 @@ impl Decoder<'_> {
                 .last()
                 .map_or("", |kind| kind.trim_end_matches('s'))
                 .to_owned();
-            if let Some(fault) = name_fault(&what, &key.text) {
+            if schema["propertyNames"].is_object()
+                && let Some(fault) = name_fault(&what, &key.text)
+            {
                 self.errors.push(key.at.error(fault));
             }
             self.path.push(key.text.clone());
@@ -189,6 +192,12 @@ impl Decoder<'_> {
         if !words.is_empty() {
             return self.word(node, text, &words, schema);
         }
+        if schema["format"] == PLAIN_VALUE_FORMAT {
+            return match is_nothing(scalar) {
+                false => Some(Value::String(text.to_owned())),
+                true => self.wrong(node, schema, ""),
+            };
+        }
         if schema["format"] == BYTE_SIZE_FORMAT {
             return match text.parse::<ByteSize>() {
                 Ok(size) => Some(Value::String(size.to_string())),
@@ -203,10 +212,14 @@ impl Decoder<'_> {
         }
         if allows(schema, "integer") {
             let least = schema["minimum"].as_u64().unwrap_or(0);
+            let most = match schema["format"].as_str() {
+                Some("uint64") => u64::MAX,
+                _ => u32::MAX.into(),
+            };
             return match text
-                .parse::<u32>()
+                .parse::<u64>()
                 .ok()
-                .filter(|number| may_be_other && u64::from(*number) >= least)
+                .filter(|number| may_be_other && (least..=most).contains(number))
             {
                 Some(number) => Some(Value::Number(Number::from(number))),
                 None => self.wrong(node, schema, ""),
@@ -368,6 +381,9 @@ fn wanted(root: &Value, schema: &Value) -> String {
     }
     if schema["format"] == BYTE_SIZE_FORMAT {
         return BYTE_SIZE_WANTED.to_owned();
+    }
+    if schema["format"] == PLAIN_VALUE_FORMAT {
+        return "text, a number or a truth value".to_owned();
     }
     let words = quoted_list(words(schema));
     if words != "none" {

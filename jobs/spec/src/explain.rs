@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
+use crate::check::{CheckSpec, Severity};
 use crate::job_file::{ChangedFiles, Distribute, Format, Model, OnUnknown, Source, WriteMode};
 use crate::job_spec::{JobSpec, ModelSpec, SourceSpec};
 
@@ -24,8 +25,12 @@ pub fn explain(job: &JobSpec) -> String {
 fn source_line(job: &JobSpec, source: &SourceSpec) -> String {
     let options = &source.options;
     let mut parts = vec![word(&options.format)];
-    if options.format == Format::Xml {
-        parts.push(format!("rows {}", options.row_tag.join(", ")));
+    match options.format {
+        Format::Xml => parts.push(format!("rows {}", options.row_tag.join(", "))),
+        Format::Json => parts.extend(options.records.iter().map(|path| format!("rows {path}"))),
+        Format::Csv | Format::Parquet => {}
+    }
+    if options.format != Format::Parquet {
         parts.push(schema_words(options));
         parts.push(format!("bad records: {}", word(&options.on_bad_record)));
         parts.push(format!("bad values: {}", word(&options.on_bad_value)));
@@ -90,6 +95,14 @@ fn model_line(model: &ModelSpec) -> String {
         options.target_file_size,
         word(&options.compression)
     ));
+    if !model.checks.is_empty() {
+        let name = |check: &CheckSpec| match check.severity {
+            Severity::Error => check.name.clone(),
+            Severity::Warn => format!("{} (warns only)", check.name),
+        };
+        let names: Vec<String> = model.checks.iter().map(name).collect();
+        parts.push(format!("checked: {}", names.join(", ")));
+    }
     parts.join("; ")
 }
 

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::byte_size::ByteSize;
+use crate::check::Check;
 
 /// The pattern of the names of jobs, sources and models: `_` and `-` are allowed, but not at the same places.
 pub(crate) const NAME_PATTERN: &str = "^[A-Za-z_][A-Za-z0-9_-]*$";
@@ -91,20 +92,20 @@ pub struct Source {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub corrupt_record_column: Option<String>,
-    /// A column for the child elements of a record that the schema lacks, each as raw XML: a list of text, unless the
-    /// schema file says `text`.
+    /// For `xml`: a column for the child elements of a record that the schema lacks, each as raw XML: a list of text,
+    /// unless the schema file says `text`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub wildcard_column: Option<String>,
-    /// Whether attributes are left out.
+    /// For `xml`: whether attributes are left out.
     #[serde(default)]
     pub exclude_attributes: bool,
-    /// Whether columns have the local names of elements and attributes, or those of the file, prefix and all.
+    /// For `xml`: whether columns have the local names of elements and attributes, or those of the file, prefix and all.
     #[serde(default = "yes")]
     pub ignore_namespaces: bool,
-    /// Whether white space around a value is left out.
-    #[serde(default = "yes")]
-    pub ignore_surrounding_spaces: bool,
+    /// For `xml` and `csv`: whether white space around a value is left out. Without it, it is in `xml` and not in `csv`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ignore_surrounding_spaces: Option<bool>,
     /// A list of values that mean NULL, in columns of any type, such as `[NA, '-']`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub null_values: Vec<String>,
@@ -120,10 +121,10 @@ pub struct Source {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub encoding: Option<String>,
-    /// What the names of columns made from attributes begin with.
+    /// For `xml`: what the names of columns made from attributes begin with.
     #[serde(default = "attribute_prefix")]
     pub attribute_prefix: String,
-    /// The name of the column that holds the text of an element which has attributes or children too.
+    /// For `xml`: the name of the column that holds the text of an element which has attributes or children too.
     #[serde(default = "value_tag")]
     #[schemars(length(min = 1))]
     pub value_tag: String,
@@ -133,6 +134,48 @@ pub struct Source {
     /// How much of a bad record's text is kept in quarantine.
     #[serde(default = "raw_bytes_max")]
     pub raw_bytes_max: ByteSize,
+    /// Other names for columns of a record's top level: the name in the files, and the column's.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub rename: IndexMap<String, String>,
+    /// For `json`: how the records stand in a file.
+    #[serde(default)]
+    pub layout: Layout,
+    /// For `json`: where in each document the records are, such as `$.data.items[*]`, or `$.days.*` for the entries of a
+    /// map; `$`, `.name`, `["name"]`, `[*]` and `.*` are known. Without it each document is a record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub records: Option<String>,
+    /// For `json`: the column that gets the keys, where `records` are the entries of a map.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub key_column: Option<String>,
+    /// For `json`: columns that repeat a value of the document beside each of its `records`: the column, and where the
+    /// value is.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub keep: IndexMap<String, String>,
+    /// For `csv`: whether each file begins with the names of its columns, in its own order.
+    #[serde(default = "yes")]
+    pub header: bool,
+    /// For `csv` without a header: the names of the columns.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
+    /// For `csv`: what stands between two fields, one ASCII character; `\t` is a tab.
+    #[serde(default = "delimiter")]
+    #[schemars(length(min = 1))]
+    pub delimiter: String,
+    /// For `csv`: what a field may stand between, one ASCII character; empty for none.
+    #[serde(default = "quote")]
+    pub quote: String,
+    /// For `csv`: what stands before a quote inside quotes. Without it such a quote is doubled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub escape: Option<String>,
+    /// For `csv`: what a line begins with that is no record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub comment: Option<String>,
 }
 
 impl Source {
@@ -152,7 +195,7 @@ impl Source {
             wildcard_column: None,
             exclude_attributes: false,
             ignore_namespaces: true,
-            ignore_surrounding_spaces: true,
+            ignore_surrounding_spaces: None,
             null_values: Vec::new(),
             date_format: None,
             timestamp_format: None,
@@ -161,7 +204,34 @@ impl Source {
             value_tag: value_tag(),
             record_bytes_max: record_bytes_max(),
             raw_bytes_max: raw_bytes_max(),
+            rename: IndexMap::new(),
+            layout: Layout::default(),
+            records: None,
+            key_column: None,
+            keep: IndexMap::new(),
+            header: true,
+            columns: Vec::new(),
+            delimiter: delimiter(),
+            quote: quote(),
+            escape: None,
+            comment: None,
         }
+    }
+
+    /// Whether white space around a value is left out.
+    pub fn ignores_surrounding_spaces(&self) -> bool {
+        self.ignore_surrounding_spaces
+            .unwrap_or(self.format == Format::Xml)
+    }
+
+    /// What the text of `delimiter`, `quote`, `escape` or `comment` stands for, if it is one ASCII character.
+    pub fn csv_character(text: &str) -> Option<char> {
+        if text == "\\t" {
+            return Some('\t');
+        }
+        let mut characters = text.chars();
+        let one = characters.next().filter(|_| characters.next().is_none())?;
+        (one.is_ascii() && !matches!(one, '\n' | '\r' | '\0')).then_some(one)
     }
 
     /// Whether the schema is to be inferred from the data.
@@ -173,12 +243,30 @@ impl Source {
 /// The format of a source's files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[schemars(extend("x-not-yet" = ["json", "csv"]))]
 pub enum Format {
     /// XML, one row for each element named by `row_tag`.
     Xml,
+    /// JSON: a document a line, documents one after another, an array of records, or records inside documents.
+    Json,
+    /// CSV, with or without a header.
+    Csv,
     /// Parquet, as a look-up table for joins; takes no options but `path`.
     Parquet,
+}
+
+/// How the records of a JSON file stand in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Layout {
+    /// As each file's beginning shows.
+    #[default]
+    Auto,
+    /// A document a line; only such files are cut into splits.
+    Lines,
+    /// One document, or several one after another, over any number of lines.
+    Documents,
+    /// One array, each item of it a document.
+    Array,
 }
 
 /// What becomes of a malformed record.
@@ -278,6 +366,9 @@ pub struct Model {
     /// Whether the partition columns are kept in the data files too, besides the names of the folders.
     #[serde(default)]
     pub partition_columns_in_files: bool,
+    /// What must be true of the table before it gets its new version, checked just before the commit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Check>,
 }
 
 impl Model {
@@ -295,6 +386,7 @@ impl Model {
             compression: Compression::default(),
             distribute: Distribute::default(),
             partition_columns_in_files: false,
+            checks: Vec::new(),
         }
     }
 }
@@ -433,6 +525,14 @@ fn value_tag() -> String {
     "_VALUE".to_owned()
 }
 
+fn delimiter() -> String {
+    ",".to_owned()
+}
+
+fn quote() -> String {
+    "\"".to_owned()
+}
+
 fn record_bytes_max() -> ByteSize {
     ByteSize::from_bytes(64_000_000)
 }
@@ -461,14 +561,16 @@ fn wave_retries_max() -> u32 {
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 #[schemars(inline)]
-enum OneOrMany {
+pub(crate) enum OneOrMany {
     /// One.
     One(#[schemars(length(min = 1))] String),
     /// Several.
     Many(#[schemars(length(min = 1), inner(length(min = 1)))] Vec<String>),
 }
 
-fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+pub(crate) fn one_or_many<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<String>, D::Error> {
     Ok(match OneOrMany::deserialize(deserializer)? {
         OneOrMany::One(text) => vec![text],
         OneOrMany::Many(texts) => texts,

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::check::CheckSpec;
 use crate::job_file::{Model, Source, Tuning};
 
 /// The version of the message that this program writes and reads.
@@ -46,7 +47,7 @@ pub struct SourceSpec {
 pub struct ModelSpec {
     /// Its table in the lake.
     pub name: String,
-    /// Its options as in the job file.
+    /// Its options as in the job file; the checks stand in `checks`.
     pub options: Model,
     /// The query: exactly one SELECT or WITH, checked to parse, with or without a closing semicolon.
     pub sql: TextFile,
@@ -54,6 +55,22 @@ pub struct ModelSpec {
     pub reads_sources: Vec<String>,
     /// The models that the query names, in the order in which it first names them.
     pub reads_models: Vec<String>,
+    /// What must be true of the table before it gets a new version, in the order of the job file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<CheckSpec>,
+}
+
+impl ModelSpec {
+    /// The tables that its checks read besides its own, each once, in order.
+    pub fn check_tables(&self) -> Vec<String> {
+        let mut tables: Vec<String> = Vec::new();
+        for table in self.checks.iter().flat_map(|check| &check.reads) {
+            if !tables.contains(table) {
+                tables.push(table.clone());
+            }
+        }
+        tables
+    }
 }
 
 /// A file that was read into the message.

@@ -12,7 +12,9 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod byte_size;
+mod check;
 mod check_model;
+mod check_source;
 mod decode;
 mod error;
 mod explain;
@@ -25,6 +27,7 @@ mod order;
 mod overrides;
 mod paths;
 mod resolve;
+mod resolve_checks;
 mod sql;
 mod variables;
 mod yaml;
@@ -33,10 +36,13 @@ mod yaml;
 mod tests;
 
 pub use byte_size::{ByteSize, NotAByteSize};
+pub use check::{
+    AcceptedValues, Check, CheckRule, CheckSpec, PlainValue, Relationships, RowCount, Severity,
+};
 pub use error::{SpecError, SpecErrors, nearest};
 pub use explain::explain;
 pub use job_file::{
-    ChangedFiles, Compression, Distribute, Format, JobFile, Model, OnBadRecord, OnBadValue,
+    ChangedFiles, Compression, Distribute, Format, JobFile, Layout, Model, OnBadRecord, OnBadValue,
     OnUnknown, SortColumn, Source, Tuning, WriteMode,
 };
 pub use job_spec::{JOB_SPEC_VERSION, JobSpec, JobSpecError, ModelSpec, SourceSpec, TextFile};

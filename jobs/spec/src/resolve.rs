@@ -10,12 +10,14 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::check_model::check_model;
-use crate::error::{Mark, SpecError, hint, nearest, quoted_list};
-use crate::job_file::{Format, Model, OnBadRecord, OnUnknown, Source, Tuning};
+use crate::check_source::check_source;
+use crate::error::{Mark, SpecError, hint, quoted_list};
+use crate::job_file::{Model, OnUnknown, Source, Tuning};
 use crate::job_spec::{JOB_SPEC_VERSION, JobSpec, ModelSpec, SourceSpec, TextFile};
-use crate::names::{NameMatch, match_name, name_fault, pattern_fault, row_tag_fault};
+use crate::names::{NameMatch, match_name, name_fault};
 use crate::order::order;
 use crate::paths::{Folders, read_text};
+use crate::resolve_checks::CheckDraft;
 use crate::sql::{TableRef, table_references};
 use crate::yaml::{Key, Kind, Node};
 
@@ -23,9 +25,6 @@ use crate::yaml::{Key, Kind, Node};
 const SQL_BYTES_MAX: u64 = 1 << 20;
 /// The largest schema file that is read, in bytes.
 const SCHEMA_BYTES_MAX: u64 = 16 << 20;
-
-/// The keys that sources of format `parquet` may have.
-const PARQUET_KEYS: [&str; 2] = ["format", "path"];
 
 /// Resolves the job. `decoded` is what `decode` made of `tree`; `None` and at least one more error when something is
 /// wrong, here or already there.
@@ -64,11 +63,11 @@ pub(crate) fn resolve(
     })
 }
 
-struct Resolver<'a> {
+pub(crate) struct Resolver<'a> {
     tree: &'a Node,
     decoded: &'a Value,
     folders: &'a Folders,
-    errors: &'a mut Vec<SpecError>,
+    pub(crate) errors: &'a mut Vec<SpecError>,
 }
 
 /// A model and the tables that its query names.
@@ -77,10 +76,11 @@ struct Draft<'a> {
     spec: Option<ModelSpec>,
     tables: Vec<TableRef>,
     text: SqlPlace,
+    checks: Vec<CheckDraft>,
 }
 
 /// Where a query stands.
-struct SqlPlace {
+pub(crate) struct SqlPlace {
     /// The place of its first character, or of the whole value where lines cannot be told apart.
     start: Mark,
     /// Its lines and columns are those of `start`'s file, moved.
@@ -89,7 +89,7 @@ struct SqlPlace {
 
 impl SqlPlace {
     /// The error for line and column `at` of the query.
-    fn error(&self, at: (u32, u32), message: String) -> SpecError {
+    pub(crate) fn error(&self, at: (u32, u32), message: String) -> SpecError {
         if !self.by_line {
             let (line, column) = at;
             return self.start.error(format!(
@@ -136,7 +136,7 @@ impl<'a> Resolver<'a> {
             .unwrap_or_default()
     }
 
-    fn names(&self, kind: &str) -> impl Iterator<Item = &'a str> {
+    pub(crate) fn names(&self, kind: &str) -> impl Iterator<Item = &'a str> {
         self.entries(kind).iter().map(|(key, _)| key.text.as_str())
     }
 
@@ -165,10 +165,7 @@ impl<'a> Resolver<'a> {
             else {
                 continue;
             };
-            match options.format {
-                Format::Xml => self.check_xml(key, node, &options),
-                Format::Parquet => self.check_parquet(key, node),
-            }
+            check_source(key, node, &options, self.errors);
             let path_at = |at: usize| match node.find(&["path"]).map(|path| (&path.kind, &path.at))
             {
                 Some((Kind::List(items), _)) => items.get(at).map(|item| &item.at),
@@ -186,110 +183,6 @@ impl<'a> Resolver<'a> {
             });
         }
         sources
-    }
-
-    fn check_xml(&mut self, key: &Key, node: &Node, source: &Source) {
-        let stands_for_it = |key: &str| nearest(key, ["row_tag"]).is_some();
-        if !node
-            .entries()
-            .iter()
-            .any(|(key, _)| stands_for_it(&key.text))
-        {
-            let message = format!(
-                "source `{}` lacks `row_tag`: the elements that are rows, one name or a list",
-                key.text
-            );
-            self.errors.push(key.at.error(message));
-        }
-        self.check_patterns(key, node, source);
-        self.check_own_columns(key, node, source);
-        let Some(tags) = node.find(&["row_tag"]) else {
-            return;
-        };
-        for (at, tag) in source.row_tag.iter().enumerate() {
-            let mark = match &tags.kind {
-                Kind::List(items) => items.get(at).map_or(&tags.at, |item| &item.at),
-                Kind::Scalar(_) | Kind::Map(_) => &tags.at,
-            };
-            if let Some(fault) = row_tag_fault(tag) {
-                self.errors.push(mark.error(fault));
-            }
-        }
-    }
-
-    fn check_patterns(&mut self, key: &Key, node: &Node, source: &Source) {
-        let patterns = [
-            ("date_format", &source.date_format),
-            ("timestamp_format", &source.timestamp_format),
-        ];
-        for (option, pattern) in patterns {
-            let fault = pattern.as_deref().and_then(pattern_fault);
-            if let Some((fault, written)) = fault.zip(node.find(&[option])) {
-                let message = format!(
-                    "`{option}` in source `{}` is not a pattern of dates and times: {fault}",
-                    key.text
-                );
-                self.errors.push(written.at.error(message));
-            }
-        }
-    }
-
-    /// The columns that options ask for.
-    fn check_own_columns(&mut self, key: &Key, node: &Node, source: &Source) {
-        let keeps = source.on_bad_record == OnBadRecord::Keep;
-        let fault = match (keeps, &source.corrupt_record_column) {
-            (true, None) => Some((
-                "on_bad_record",
-                "`on_bad_record: keep`",
-                "needs `corrupt_record_column`, the column for the text of what is kept",
-            )),
-            (false, Some(_)) => Some((
-                "corrupt_record_column",
-                "`corrupt_record_column`",
-                "has no meaning without `on_bad_record: keep`",
-            )),
-            _ => None,
-        };
-        if let Some((option, what, fault)) = fault {
-            let at = node.find(&[option]).map_or(&key.at, |written| &written.at);
-            let message = format!("{what} in source `{}` {fault}", key.text);
-            self.errors.push(at.error(message));
-        }
-        let own = [
-            ("corrupt_record_column", &source.corrupt_record_column),
-            ("wildcard_column", &source.wildcard_column),
-        ];
-        for (at, (option, name)) in own.iter().enumerate() {
-            let Some((name, written)) = name.as_ref().zip(node.find(&[option])) else {
-                continue;
-            };
-            let twice = own[..at]
-                .iter()
-                .any(|(_, other)| other.as_ref() == Some(name));
-            if twice || *name == source.value_tag {
-                let message = format!(
-                    "`{option}` in source `{}` is `{name}`, as another column; each column has a name of its own",
-                    key.text
-                );
-                self.errors.push(written.at.error(message));
-            }
-        }
-    }
-
-    fn check_parquet(&mut self, source: &Key, node: &Node) {
-        for (key, _) in node
-            .entries()
-            .iter()
-            .filter(|(key, _)| !PARQUET_KEYS.contains(&key.text.as_str()))
-        {
-            let message = format!(
-                "`{}` in source `{}` has no meaning for format `parquet`. Allowed: {}",
-                key.text,
-                source.text,
-                quoted_list(PARQUET_KEYS)
-            );
-            self.errors.push(key.at.error(message));
-        }
     }
 
     /// Reads the schema file, if there is one, and makes its path absolute.
@@ -347,7 +240,7 @@ impl<'a> Resolver<'a> {
                         format!("model {itself} reads itself; allowed: sources and other models")
                     }
                     _ => format!(
-                        "models read each other in a circle: {}; allowed: no circles",
+                        "models read each other in a circle, by their queries or their checks: {}; allowed: no circles",
                         names.join(" -> ")
                     ),
                 };
@@ -368,11 +261,13 @@ impl<'a> Resolver<'a> {
             spec: None,
             tables: Vec::new(),
             text: nowhere,
+            checks: Vec::new(),
         };
         let decoded = &self.decoded["models"][&key.text];
-        let options = self.part::<Model>(decoded, &key.at);
-        if let Some(options) = &options {
+        let mut options = self.part::<Model>(decoded, &key.at);
+        if let Some(options) = &mut options {
             check_model(key, node, options, self.errors);
+            draft.checks = self.draft_checks(key, node, std::mem::take(&mut options.checks));
         }
         let Some((sql, written)) = decoded["sql"].as_str().zip(node.find(&["sql"])) else {
             return draft;
@@ -391,12 +286,18 @@ impl<'a> Resolver<'a> {
             sql: file,
             reads_sources: Vec::new(),
             reads_models: Vec::new(),
+            checks: Vec::new(),
         });
         draft
     }
 
     /// The query: the value itself when it holds white space, else the file it names.
-    fn query_text(&mut self, key: &Key, sql: &str, written: &Node) -> Option<(TextFile, SqlPlace)> {
+    pub(crate) fn query_text(
+        &mut self,
+        key: &Key,
+        sql: &str,
+        written: &Node,
+    ) -> Option<(TextFile, SqlPlace)> {
         if sql.contains(char::is_whitespace) {
             let body = match &written.kind {
                 Kind::Scalar(scalar) => scalar.body.clone(),
@@ -486,11 +387,20 @@ impl<'a> Resolver<'a> {
                 }
             }
         }
+        for check in std::mem::take(&mut draft.checks) {
+            if let Some(check) = self.link_check(draft.key, check)
+                && let Some(spec) = &mut draft.spec
+            {
+                let before = |model: &&str| check.reads.iter().any(|read| read == model);
+                reads.extend((0..models.len()).filter(|at| before(&models[*at])));
+                spec.checks.push(check);
+            }
+        }
         reads
     }
 }
 
-fn unknown_table(table: &TableRef, known: &[&str], found: &NameMatch<'_>) -> String {
+pub(crate) fn unknown_table(table: &TableRef, known: &[&str], found: &NameMatch<'_>) -> String {
     let name = &table.name;
     let candidates = known
         .iter()

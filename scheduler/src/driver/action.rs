@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use headworks_engine::api::{ModelPlan, SettledSource, Wave, WaveDiscard, WaveResult};
+use headworks_engine::api::{
+    CheckFindings, ModelPlan, SettledSource, Wave, WaveDiscard, WaveResult,
+};
 use headworks_lake::{Audit, InputEntry, PendingFile};
 use headworks_sources::InputFile;
 
@@ -28,7 +30,21 @@ pub enum Action {
         /// Part of file names; never used twice for one wave of one model.
         attempt: u32,
     },
-    /// Ask the engine to stop the wave in hand: `WaveEnded` or `CancelOverdue`.
+    /// Make one attempt at a check: `WaveSubmitted` if the engine has to run
+    /// it, then `CheckEnded`, `Overtaken` or `Failed`.
+    Check {
+        /// The commit whose outcome is looked at; none to look at the same as
+        /// the check before.
+        candidate: Option<Box<CommitWork>>,
+        /// The model's index.
+        model: usize,
+        /// The check's index.
+        check: usize,
+        /// For the engine's log; never used twice for one check of one model.
+        attempt: u32,
+    },
+    /// Ask the engine to stop the wave or check in hand: `WaveEnded`,
+    /// `CheckEnded` or `CancelOverdue`.
     CancelWave(String),
     /// Forget the act in hand (settle, open, plan); it has changed nothing.
     Abandon,
@@ -39,7 +55,7 @@ pub enum Action {
         /// The files.
         files: Vec<PendingFile>,
     },
-    /// Commit: `Committed`, `Overtaken`, `CommitUnknown` or `Failed`.
+    /// Commit: `Committed`, `Overtaken`, `MovedOn`, `CommitUnknown` or `Failed`.
     Commit(Box<CommitWork>),
     /// Remove files that no commit will name. Failing is not fatal: they are
     /// hidden, and the lake's clean-up finds them.
@@ -90,6 +106,9 @@ pub struct CommitWork {
     pub base: Option<u64>,
     /// Whether the job has failed (quarantine only: kept, and marked).
     pub failed: bool,
+    /// The version over which the model's checks were made, if they were, and
+    /// if it matters.
+    pub checked: Option<u64>,
 }
 
 impl Record {
@@ -152,6 +171,37 @@ pub enum Record {
         model: usize,
         /// The wave's index.
         wave: u32,
+        /// Which attempt.
+        attempt: u32,
+        /// Why.
+        reason: String,
+    },
+    /// An attempt at a check is about to be made.
+    CheckStarted {
+        /// The model's index.
+        model: usize,
+        /// The check's index.
+        check: usize,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// What the attempt found is believed.
+    CheckFound {
+        /// The model's index.
+        model: usize,
+        /// The check's index.
+        check: usize,
+        /// Which attempt.
+        attempt: u32,
+        /// What.
+        found: CheckFindings,
+    },
+    /// The attempt came to nothing.
+    CheckDiscarded {
+        /// The model's index.
+        model: usize,
+        /// The check's index.
+        check: usize,
         /// Which attempt.
         attempt: u32,
         /// Why.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures::FutureExt;
-use headworks_engine::api::{Engine, ModelRequest, Wave, WaveOutcome, WaveProgress};
+use headworks_engine::api::{CheckRequest, Engine, ModelRequest, Wave, WaveOutcome, WaveProgress};
 use headworks_lake::PendingFile;
 use headworks_lake::schema::SchemaEntry;
 use headworks_proto::v1;
@@ -15,7 +15,8 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::action::{Action, CommitWork, Record};
-use super::acts::{self, Act, PlanContext, WaveContext};
+use super::acts::{self, Act, Asked, PlanContext, WaveContext};
+use super::check_acts::{self, CheckAttempt, CheckContext};
 use super::event::Event;
 use super::progress::Progress;
 use super::state::{JobState, Phase};
@@ -98,6 +99,7 @@ pub async fn drive(
         act: None,
         act_is_wave: false,
         request: None,
+        check_request: None,
         heard: None,
         stopping,
         overdue_at: None,
@@ -113,9 +115,11 @@ struct Driver {
     views: watch::Sender<v1::JobView>,
     progress: Progress,
     act: Option<Act>,
-    /// Whether the act in hand is a wave, which runs on when it is let go of.
+    /// Whether the act in hand is a wave or a check, which runs on when it is let go of.
     act_is_wave: bool,
     request: Option<Arc<ModelRequest>>,
+    /// What the last check looked at.
+    check_request: Option<Arc<CheckRequest>>,
     /// What the attempt in hand says while it runs.
     heard: Option<mpsc::UnboundedReceiver<WaveProgress>>,
     /// Tells acts that wait to stop waiting.
@@ -147,8 +151,12 @@ impl Driver {
                 biased;
                 progress = next_heard(&mut self.heard) => Wake::Progress(progress),
                 command = commands.recv(), if has_commands => Wake::Command(command),
-                (event, request) = next_act(&mut self.act) => {
-                    self.request = request.or(self.request.take());
+                (event, asked) = next_act(&mut self.act) => {
+                    match asked {
+                        Some(Asked::Plan(request)) => self.request = Some(request),
+                        Some(Asked::Check(request)) => self.check_request = Some(request),
+                        None => {}
+                    }
                     Wake::Event(event)
                 }
                 () = sleep_until(overdue_at) => {
@@ -178,6 +186,9 @@ impl Driver {
     async fn handle(&mut self, event: Event) {
         let mut events = VecDeque::from([event]);
         while let Some(mut event) = events.pop_front() {
+            if let Event::CheckEnded { .. } = &event {
+                self.heard = None;
+            }
             if let Event::WaveEnded { outcome, .. } = &mut event {
                 self.heard = None;
                 self.inject_faults(outcome);
@@ -199,7 +210,10 @@ impl Driver {
         );
         self.is_stale = true;
         if let WaveProgress::Submitted { engine_job, .. } = progress
-            && matches!(self.state.phase, Phase::Running { .. })
+            && matches!(
+                self.state.phase,
+                Phase::Running { .. } | Phase::Checking { .. }
+            )
         {
             self.handle(Event::WaveSubmitted(engine_job)).await;
         }
@@ -229,12 +243,13 @@ impl Driver {
                 | Action::Open(_)
                 | Action::Plan(_)
                 | Action::RunWave { .. }
+                | Action::Check { .. }
                 | Action::Stage { .. }
                 | Action::Commit(_)
         );
         if awaited {
             debug_assert!(self.act.is_none(), "two acts in flight");
-            self.act_is_wave = matches!(action, Action::RunWave { .. });
+            self.act_is_wave = matches!(action, Action::RunWave { .. } | Action::Check { .. });
         }
         let locks = self.context.locks.clone();
         let lake = self.state.spec.lake.clone();
@@ -263,6 +278,15 @@ impl Driver {
                 self.act = Some(acts::plan(plan, work));
             }
             Action::RunWave { wave, attempt } => self.act = self.run_wave(wave, attempt),
+            Action::Check {
+                candidate,
+                model,
+                check,
+                attempt,
+            } => {
+                let attempt = CheckAttempt { check, attempt };
+                self.act = Some(self.check(model, candidate.map(|work| *work), attempt));
+            }
             Action::Stage { model: _, files } => self.act = self.stage(files),
             Action::CancelWave(engine_job) => self.context.engine.cancel(&engine_job).await,
             Action::Abandon => self.abandon(),
@@ -282,17 +306,51 @@ impl Driver {
     }
 
     fn run_wave(&mut self, wave: Wave, attempt: u32) -> Option<Act> {
+        let request = Arc::clone(self.request.as_ref()?);
+        let context = self.wave_context();
+        Some(acts::run_wave(context, request, wave, attempt))
+    }
+
+    fn wave_context(&mut self) -> WaveContext {
         // A channel of its own: what a former attempt still says is not heard.
         let (progress, heard) = mpsc::unbounded_channel();
         self.heard = Some(heard);
-        let context = WaveContext {
+        WaveContext {
             engine: Arc::clone(&self.context.engine),
-            request: Arc::clone(self.request.as_ref()?),
             progress,
             loss_wait: self.context.options.loss_wait,
             stopping: self.stopping.subscribe(),
+        }
+    }
+
+    fn check(&mut self, model: usize, work: Option<CommitWork>, attempt: CheckAttempt) -> Act {
+        let context = CheckContext {
+            engine: Arc::clone(&self.context.engine),
+            locks: self.context.locks.clone(),
+            spec: Arc::clone(&self.state.spec),
+            job_id: self.state.job_id.clone(),
+            model,
+            schema: self.planned_schema(),
         };
-        Some(acts::run_wave(context, wave, attempt))
+        let asked = self.check_request.clone();
+        check_acts::run_check(context, self.wave_context(), work, asked, attempt)
+    }
+
+    /// The schema of the rows that the model in hand writes.
+    fn planned_schema(&self) -> serde_json::Value {
+        let merge = self.request.as_ref().and_then(|r| r.merge.as_ref());
+        match merge {
+            // Files of a merge have all columns of the table; a merge that ran has found them to go together.
+            Some(merge) => merge
+                .table_schema()
+                .and_then(|schema| SchemaEntry::from_arrow(&schema))
+                .map(|entry| serde_json::json!(entry))
+                .unwrap_or_default(),
+            None => {
+                let run = self.state.run.as_ref();
+                run.map(|run| run.plan.schema.clone()).unwrap_or_default()
+            }
+        }
     }
 
     fn stage(&self, files: Vec<PendingFile>) -> Option<Act> {
@@ -304,24 +362,6 @@ impl Driver {
             run.plan.schema.clone(),
             files,
         ))
-    }
-
-    /// The schema of the table's rows from the model in hand, as its plan has it; those that a merge writes have all
-    /// columns of the table.
-    fn planned_schema(&self) -> serde_json::Value {
-        let merge = self.request.as_ref().and_then(|r| r.merge.as_ref());
-        match merge {
-            // The merge has run, so it has found the columns to go together.
-            Some(merge) => merge
-                .table_schema()
-                .and_then(|schema| SchemaEntry::from_arrow(&schema))
-                .map(|entry| serde_json::json!(entry))
-                .unwrap_or_default(),
-            None => {
-                let run = self.state.run.as_ref();
-                run.map(|run| run.plan.schema.clone()).unwrap_or_default()
-            }
-        }
     }
 
     fn commit(&self, work: CommitWork) -> Act {
@@ -453,7 +493,7 @@ impl Driver {
 }
 
 /// The act in hand, or never.
-async fn next_act(act: &mut Option<Act>) -> (Event, Option<Arc<ModelRequest>>) {
+async fn next_act(act: &mut Option<Act>) -> (Event, Option<Asked>) {
     match act {
         Some(running) => {
             let done = running.await;

@@ -2,14 +2,15 @@
 //! and the event that comes of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use headworks_engine::api::{
-    Engine, EngineError, MergeInput, ModelRequest, SettledSource, Wave, WaveDiscard, WaveOutcome,
-    WaveProgress,
+    CheckRequest, Engine, EngineError, MergeInput, ModelRequest, SettledSource, Wave, WaveDiscard,
+    WaveOutcome, WaveProgress,
 };
 use headworks_lake::{PendingFile, Snapshot};
 use headworks_spec::{JobSpec, SourceSpec};
@@ -17,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::action::ModelWork;
+use super::check_acts::CheckContext;
 use super::event::Event;
 use super::quarantine::all_files;
 use super::state::ErrorClass;
@@ -25,8 +27,16 @@ use super::tables::{self, TableLocks};
 /// How often to look whether an executor is gone.
 const LOSS_LOOK_INTERVAL_MS: u64 = 200;
 
-/// An act that is under way; with a plan comes the request that it answers.
-pub(super) type Act = BoxFuture<'static, (Event, Option<Arc<ModelRequest>>)>;
+/// An act that is under way; with some events comes the request that they answer.
+pub(super) type Act = BoxFuture<'static, (Event, Option<Asked>)>;
+
+/// What the engine was asked, for the acts that follow.
+pub(super) enum Asked {
+    /// To plan a model.
+    Plan(Arc<ModelRequest>),
+    /// To look at a table.
+    Check(Arc<CheckRequest>),
+}
 
 /// Settles a source.
 pub(super) fn settle(engine: Arc<dyn Engine>, spec: SourceSpec) -> Act {
@@ -80,7 +90,20 @@ pub(super) fn plan(context: PlanContext, work: ModelWork) -> Act {
             merge: None,
         });
         match context.engine.plan(Arc::clone(&request)).await {
-            Ok(plan) => (Event::Planned(Box::new(plan)), Some(request)),
+            Ok(plan) => {
+                let checks = CheckContext {
+                    engine: context.engine,
+                    locks: context.locks,
+                    spec: context.spec,
+                    job_id: request.job_id.clone(),
+                    model: work.model,
+                    schema: plan.schema.clone(),
+                };
+                match checks.plan(&request).await {
+                    Ok(()) => (Event::Planned(Box::new(plan)), Some(Asked::Plan(request))),
+                    Err(event) => (event, None),
+                }
+            }
             Err(error) => (failed(&error), None),
         }
     }
@@ -111,7 +134,7 @@ pub(super) fn stage(
                     staged,
                     schema,
                 });
-                (Event::Staged, Some(Arc::new(request)))
+                (Event::Staged, Some(Asked::Plan(Arc::new(request))))
             }
             Err((class, error)) => (Event::Failed { class, error }, None),
         }
@@ -119,17 +142,16 @@ pub(super) fn stage(
     .boxed()
 }
 
-fn failed(error: &EngineError) -> Event {
+pub(super) fn failed(error: &EngineError) -> Event {
     Event::Failed {
         class: ErrorClass::from(error),
         error: error.to_string(),
     }
 }
 
-/// What running a wave takes, beside the wave.
+/// What running a wave or a check takes, beside the work itself.
 pub(super) struct WaveContext {
     pub(super) engine: Arc<dyn Engine>,
-    pub(super) request: Arc<ModelRequest>,
     pub(super) progress: mpsc::UnboundedSender<WaveProgress>,
     /// How long a loss is waited for after a failure of the engine.
     pub(super) loss_wait: Duration,
@@ -138,22 +160,23 @@ pub(super) struct WaveContext {
 }
 
 /// Runs an attempt at a wave.
-pub(super) fn run_wave(mut context: WaveContext, wave: Wave, attempt: u32) -> Act {
+pub(super) fn run_wave(
+    context: WaveContext,
+    request: Arc<ModelRequest>,
+    wave: Wave,
+    attempt: u32,
+) -> Act {
     async move {
-        let engine = context.engine.as_ref();
-        let before = executor_ids(engine).await;
-        let outcome = engine
-            .run_wave(context.request, wave, attempt, context.progress)
-            .await;
-        let is_engines = matches!(
-            &outcome,
-            WaveOutcome::Failed { class, .. } if ErrorClass::parse(class) == ErrorClass::Engine
-        );
-        let executor_lost = is_engines
-            && tokio::select! {
-                lost = lost_executor(engine, &before, context.loss_wait) => lost,
-                _ = context.stopping.wait_for(|stopping| *stopping) => false,
-            };
+        let engine = Arc::clone(&context.engine);
+        let progress = context.progress.clone();
+        let run = async move { engine.run_wave(request, wave, attempt, progress).await };
+        let is_engines = |outcome: &WaveOutcome| {
+            matches!(
+                outcome,
+                WaveOutcome::Failed { class, .. } if ErrorClass::parse(class) == ErrorClass::Engine
+            )
+        };
+        let (outcome, executor_lost) = watch_losses(context, run, is_engines).await;
         (
             Event::WaveEnded {
                 outcome,
@@ -163,6 +186,24 @@ pub(super) fn run_wave(mut context: WaveContext, wave: Wave, attempt: u32) -> Ac
         )
     }
     .boxed()
+}
+
+/// Runs something to its end; when its outcome is a failure of the engine's,
+/// says whether an executor was lost.
+pub(super) async fn watch_losses<T>(
+    mut context: WaveContext,
+    run: impl Future<Output = T>,
+    is_engines: impl Fn(&T) -> bool,
+) -> (T, bool) {
+    let engine = context.engine.as_ref();
+    let before = executor_ids(engine).await;
+    let outcome = run.await;
+    let executor_lost = is_engines(&outcome)
+        && tokio::select! {
+            lost = lost_executor(engine, &before, context.loss_wait) => lost,
+            _ = context.stopping.wait_for(|stopping| *stopping) => false,
+        };
+    (outcome, executor_lost)
 }
 
 /// All files of a wave that ended when nobody wanted it any more.

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use headworks_engine::api::{ScannedSplit, Wave, WaveResult};
-use headworks_formats::xml::{SplitReport, SyncKind};
+use headworks_formats::{SplitReport, SyncKind};
 use headworks_lake::{InputCounts, InputEntry};
 use headworks_sources::InputFile;
 use thiserror::Error;

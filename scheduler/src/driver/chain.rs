@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use headworks_engine::api::{ScannedSplit, Wave};
-use headworks_formats::xml::{Chain, Start, SyncKind, verify_chain};
+use headworks_formats::{Chain, Start, SyncKind, verify_chain};
 use headworks_sources::SplitSpec;
 
 use super::audit::{AuditFailure, FileAccount};

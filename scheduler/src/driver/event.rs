@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use headworks_engine::api::{ModelPlan, SettledSource, WaveOutcome};
+use headworks_engine::api::{CheckOutcome, ModelPlan, SettledSource, WaveOutcome};
 use headworks_lake::Snapshot;
 
 use super::state::ErrorClass;
@@ -19,12 +19,21 @@ pub enum Event {
     Opened(Option<Arc<Snapshot>>),
     /// The model is planned.
     Planned(Box<ModelPlan>),
-    /// The wave in hand runs under this id of the engine.
+    /// The wave or check in hand runs under this id of the engine.
     WaveSubmitted(String),
     /// The wave in hand has ended.
     WaveEnded {
         /// How.
         outcome: WaveOutcome,
+        /// Whether an executor was lost while it ran.
+        executor_lost: bool,
+    },
+    /// The check in hand has ended.
+    CheckEnded {
+        /// How.
+        outcome: CheckOutcome,
+        /// The version of the table, 0 for none, that the commit would follow.
+        looked_at: u64,
         /// Whether an executor was lost while it ran.
         executor_lost: bool,
     },
@@ -41,9 +50,12 @@ pub enum Event {
     /// The commit in hand was refused, because another job took in some of the
     /// same files since this model's table was opened. Nothing was written.
     Overtaken(String),
+    /// The commit in hand was refused, because the table has moved on since the
+    /// checks looked at it. Nothing was written.
+    MovedOn(String),
     /// It cannot be told whether the commit in hand has its log entry.
     CommitUnknown(String),
-    /// The act in hand failed (settle, open, plan, commit); nothing was done.
+    /// The act in hand failed (settle, open, plan, check, commit); nothing was done.
     Failed {
         /// Whose fault.
         class: ErrorClass,
@@ -70,9 +82,11 @@ impl Event {
             Self::Planned(_) => "planned",
             Self::WaveSubmitted(_) => "wave submitted",
             Self::WaveEnded { .. } => "wave ended",
+            Self::CheckEnded { .. } => "check ended",
             Self::Staged => "staged",
             Self::Committed { .. } => "committed",
             Self::Overtaken(_) => "overtaken",
+            Self::MovedOn(_) => "moved on",
             Self::CommitUnknown(_) => "commit unknown",
             Self::Failed { .. } => "failed",
             Self::JournalFailed(_) => "journal failed",

@@ -21,6 +21,8 @@ mod acts;
 mod audit;
 mod chain;
 mod changed;
+mod check_acts;
+mod checks;
 mod event;
 mod merge;
 mod model;
@@ -42,8 +44,8 @@ pub use event::Event;
 pub use progress::{Counts, Progress};
 pub(crate) use quarantine::kept_files;
 pub use state::{
-    ErrorClass, Failure, JobState, Merge, ModelRun, ModelState, ModelStatus, Outcome, Phase,
-    SourceCounts, commit_id,
+    CheckState, ErrorClass, Failure, JobState, Merge, ModelRun, ModelState, ModelStatus, Outcome,
+    Phase, SourceCounts, commit_id,
 };
 pub use step::step;
 pub use tables::TableLocks;

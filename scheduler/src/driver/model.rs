@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use headworks_engine::api::{ModelPlan, Wave};
-use headworks_lake::{Audit, InputEntry, Snapshot};
+use headworks_lake::{Audit, InputEntry, Snapshot, copies_of};
 use headworks_spec::{Format, OnBadRecord, OnUnknown, WriteMode};
 
 use super::action::{Action, CommitWork, ModelWork, Record};
 use super::audit::{self, AuditFailure, FileAccount};
 use super::changed;
+use super::checks::begin_checks;
 use super::merge;
 use super::state::{ErrorClass, JobState, ModelRun, ModelStatus, Phase, SourceCounts};
 use super::step::{begin_model, fail, is_empty, next_quarantine};
@@ -135,6 +136,7 @@ pub(super) fn planned(
         staged: Vec::new(),
         merge: None,
         warnings: Warnings::default(),
+        checks: None,
     });
     actions.extend(match first {
         Some(wave) => start_wave(state, model, wave),
@@ -203,7 +205,7 @@ fn conflict(run: &ModelRun) -> Option<String> {
     })
 }
 
-/// All waves are in: the audit, then the commit.
+/// All waves are in: the audit, then the checks and the commit.
 pub(super) fn commit(state: &mut JobState, model: usize, now_ms: u64) -> Vec<Action> {
     let Some(run) = &state.run else {
         return Vec::new();
@@ -253,7 +255,7 @@ pub(super) struct CommitParts {
     pub(super) base: Option<u64>,
 }
 
-/// Commits the files of the run.
+/// Checks the files of the run, and commits them.
 pub(super) fn intend_commit(
     state: &mut JobState,
     model: usize,
@@ -265,7 +267,7 @@ pub(super) fn intend_commit(
     let work = CommitWork {
         model,
         quarantine_of: None,
-        commit_id: commit_id.clone(),
+        commit_id,
         at_ms: now_ms,
         files: files.unwrap_or_default(),
         remove: parts.remove,
@@ -273,7 +275,23 @@ pub(super) fn intend_commit(
         audit: parts.audit,
         base: parts.base,
         failed: false,
+        checked: None,
     };
+    begin_checks(state, model, work, now_ms)
+}
+
+/// Commits what has been audited and checked.
+pub(super) fn start_commit(
+    state: &mut JobState,
+    model: usize,
+    work: CommitWork,
+    now_ms: u64,
+) -> Vec<Action> {
+    let work = CommitWork {
+        at_ms: now_ms,
+        ..work
+    };
+    let commit_id = work.commit_id.clone();
     state.become_phase(Phase::Committing { model });
     vec![
         Action::Journal(Record::CommitIntended {
@@ -313,8 +331,10 @@ pub(super) fn committed(
     if let Some(line) = unsettled {
         state.warnings.note(line);
     }
+    let copies: Vec<_> = copies_of(&run.files).collect();
     run.files.clear();
-    let surplus = run.take_files();
+    let mut surplus = run.take_files();
+    surplus.files.extend(copies);
     if !is_empty(&surplus) {
         actions.push(Action::Discard {
             model,
@@ -386,6 +406,8 @@ pub(super) fn overtaken(
         return fail(state, ErrorClass::Lake, error, now_ms);
     }
     state.models[model].restarts += 1;
+    let table = &state.spec.models[model].name;
+    state.checks.retain(|made| made.model != *table);
     let mut actions = vec![Action::Journal(Record::ModelRestarted { model, reason })];
     if let Some(mut run) = state.run.take() {
         let mut files = run.take_files();

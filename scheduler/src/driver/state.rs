@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use headworks_engine::api::{EngineError, ModelPlan, SettledSource, Wave, WaveDiscard};
+use headworks_engine::api::{
+    CheckFindings, EngineError, ModelPlan, SettledSource, Wave, WaveDiscard,
+};
 use headworks_lake::{InputEntry, PendingFile, Snapshot};
-use headworks_spec::JobSpec;
+use headworks_spec::{JobSpec, Severity};
 
-use super::action::ModelWork;
+use super::action::{CommitWork, ModelWork};
 use super::audit::FileAccount;
 use super::warnings::Warnings;
 
@@ -43,6 +45,14 @@ pub enum Phase {
         /// The model's index.
         model: usize,
     },
+    /// Makes one check of the model after the other, over the table as it will
+    /// be.
+    Checking {
+        /// The model's index.
+        model: usize,
+        /// The check's index.
+        check: usize,
+    },
     /// Commits the model's table.
     Committing {
         /// The model's index.
@@ -76,13 +86,19 @@ impl Phase {
     #[must_use]
     pub fn may_become(self, next: Phase) -> bool {
         use Phase::{
-            Committing, Ended, Opening, Planning, Quarantining, Queued, Running, Settling, Staging,
+            Checking, Committing, Ended, Opening, Planning, Quarantining, Queued, Running,
+            Settling, Staging,
         };
         match (self, next) {
             (Ended(_), _) => false,
             // Only behind the last model.
             (
-                Queued | Settling { .. } | Planning { .. } | Running { .. } | Staging { .. },
+                Queued
+                | Settling { .. }
+                | Planning { .. }
+                | Running { .. }
+                | Staging { .. }
+                | Checking { .. },
                 Ended(Outcome::Done),
             ) => false,
             (_, Ended(_)) => true,
@@ -102,11 +118,24 @@ impl Phase {
             // An upsert: behind the waves that wrote its rows, and before those that merge them.
             (Running { model: a, .. } | Planning { model: a }, Staging { model: b }) => a == b,
             (Staging { model: a }, Running { model: b, .. }) => a == b,
+            // Nothing to run, or all waves are in, or the table has moved on
+            // since it was checked.
+            (
+                Planning { model: a } | Running { model: a, .. } | Committing { model: a },
+                Checking { model: b, check: 0 },
+            ) => a == b,
+            (Checking { model: a, check: i }, Checking { model: b, check: j }) => {
+                a == b && (j == i || j == i + 1)
+            }
+            (Checking { model: a, .. }, Committing { model: b }) => a == b,
             // A table that it reads was overwritten meanwhile: once more.
-            (Running { model: a, .. }, Opening { model: b }) => a == b,
+            (Running { model: a, .. } | Checking { model: a, .. }, Opening { model: b }) => a == b,
             // Failed; the quarantine is kept.
             (
-                Running { model: a, .. } | Planning { model: a } | Staging { model: a },
+                Running { model: a, .. }
+                | Planning { model: a }
+                | Staging { model: a }
+                | Checking { model: a, .. },
                 Quarantining { model: b, at: 0 },
             ) => a == b,
             (Committing { model: a }, Quarantining { model: b, at: 0 }) => a == b,
@@ -227,6 +256,36 @@ pub struct ModelState {
     /// The next attempt's number for each wave: none is ever used twice, not
     /// even when the model begins anew, because it is part of file names.
     pub next_attempt: BTreeMap<u32, u32>,
+    /// The next attempt's number for each check.
+    pub next_check_attempt: BTreeMap<usize, u32>,
+}
+
+/// What a check found, for as long as the job lives.
+#[derive(Debug, Clone)]
+pub struct CheckState {
+    /// The model's table.
+    pub model: String,
+    /// The check's name.
+    pub name: String,
+    /// What follows when it fails.
+    pub severity: Severity,
+    /// What it found.
+    pub found: CheckFindings,
+}
+
+/// The checks of the model in hand, from the audit to the commit.
+#[derive(Debug, Clone)]
+pub struct CheckRun {
+    /// The commit whose outcome is looked at.
+    pub work: CommitWork,
+    /// The attempt in hand.
+    pub attempt: u32,
+    /// How often this check was made again because the engine asked for it.
+    pub retries: u32,
+    /// How often all were made again because the table moved on.
+    pub rounds: u32,
+    /// The version of the table that was looked at.
+    pub looked_at: u64,
 }
 
 /// What is known of the model in hand; dropped when it has ended.
@@ -273,6 +332,8 @@ pub struct ModelRun {
     pub merge: Option<Merge>,
     /// What the user should hear of this model.
     pub warnings: Warnings,
+    /// Its checks, once the audit has passed; none if it has none.
+    pub checks: Option<CheckRun>,
 }
 
 /// What is known of an upsert when its rows are staged.
@@ -365,6 +426,8 @@ pub struct JobState {
     pub source_counts: BTreeMap<String, SourceCounts>,
     /// What the user should hear though nothing failed.
     pub warnings: Warnings,
+    /// The checks that have been made, those of a model together, in order.
+    pub checks: Vec<CheckState>,
 }
 
 impl JobState {
@@ -393,6 +456,7 @@ impl JobState {
             tasks: BTreeMap::new(),
             source_counts: BTreeMap::new(),
             warnings: Warnings::default(),
+            checks: Vec::new(),
         }
     }
 
@@ -425,6 +489,7 @@ impl JobState {
             Phase::Opening { model }
             | Phase::Planning { model }
             | Phase::Running { model, .. }
+            | Phase::Checking { model, .. }
             | Phase::Staging { model }
             | Phase::Committing { model }
             | Phase::Quarantining { model, .. } => Some(model),

@@ -10,6 +10,7 @@ use headworks_engine::api::{SettledSource, WaveDiscard};
 use headworks_lake::Audit;
 
 use super::action::{Action, CommitWork, Record};
+use super::checks;
 use super::event::Event;
 use super::merge;
 use super::model;
@@ -34,7 +35,9 @@ fn decide(state: &mut JobState, event: Event, now_ms: u64) -> Vec<Action> {
         (Phase::Ended(_), _) => Vec::new(),
         (_, Event::Cancel(reason)) => cancel(state, reason, now_ms),
         (_, Event::JournalFailed(error)) => journal_failed(state, &error, now_ms),
-        (Phase::Running { .. }, Event::CancelOverdue) if state.stop.is_some() => {
+        (Phase::Running { .. } | Phase::Checking { .. }, Event::CancelOverdue)
+            if state.stop.is_some() =>
+        {
             let mut actions = vec![Action::Abandon];
             actions.extend(end_cancelled(state, now_ms));
             actions
@@ -65,10 +68,36 @@ fn decide(state: &mut JobState, event: Event, now_ms: u64) -> Vec<Action> {
             },
         ) => wave::wave_ended(state, outcome, executor_lost, now_ms),
         (Phase::Staging { model }, Event::Staged) => merge::staged(state, model),
+        (Phase::Checking { .. }, Event::WaveSubmitted(engine_job)) => {
+            checks::check_submitted(state, engine_job)
+        }
+        (
+            Phase::Checking { model, check },
+            Event::CheckEnded {
+                outcome,
+                looked_at,
+                executor_lost,
+            },
+        ) => checks::check_ended(
+            state,
+            (model, check),
+            outcome,
+            looked_at,
+            executor_lost,
+            now_ms,
+        ),
+        (Phase::Checking { .. }, Event::Overtaken(_) | Event::Failed { .. })
+            if state.stop.is_some() =>
+        {
+            end_cancelled(state, now_ms)
+        }
+        (Phase::Committing { model }, Event::MovedOn(reason)) => {
+            checks::moved_on(state, model, reason, now_ms)
+        }
         (Phase::Committing { model }, Event::Committed { version, unsettled }) => {
             model::committed(state, model, version, unsettled, now_ms)
         }
-        (Phase::Committing { model }, Event::Overtaken(reason)) => {
+        (Phase::Checking { model, .. } | Phase::Committing { model }, Event::Overtaken(reason)) => {
             model::overtaken(state, model, reason, now_ms)
         }
         (Phase::Committing { .. }, Event::CommitUnknown(error)) => {
@@ -98,12 +127,16 @@ fn decide(state: &mut JobState, event: Event, now_ms: u64) -> Vec<Action> {
         }
         (
             Phase::Quarantining { model, at },
-            Event::Failed { error, .. } | Event::CommitUnknown(error) | Event::Overtaken(error),
+            Event::Failed { error, .. }
+            | Event::CommitUnknown(error)
+            | Event::Overtaken(error)
+            | Event::MovedOn(error),
         ) => quarantine_failed(state, model, at, error, now_ms),
         (
             Phase::Settling { .. }
             | Phase::Opening { .. }
             | Phase::Planning { .. }
+            | Phase::Checking { .. }
             | Phase::Staging { .. }
             | Phase::Committing { .. },
             Event::Failed { class, error },
@@ -200,6 +233,7 @@ pub(super) fn next_quarantine(
             audit: Audit::Coverage,
             base: Some(0),
             failed,
+            checked: None,
         })),
     ]
 }
@@ -306,7 +340,7 @@ fn cancel(state: &mut JobState, reason: String, now_ms: u64) -> Vec<Action> {
             actions.push(Action::Abandon);
             actions.extend(end_cancelled(state, now_ms));
         }
-        Phase::Running { .. } => {
+        Phase::Running { .. } | Phase::Checking { .. } => {
             // Not yet submitted: it is stopped as soon as it is.
             if let Some(engine_job) = state.run.as_ref().and_then(|run| run.engine_job.clone()) {
                 actions.push(Action::CancelWave(engine_job));

@@ -86,7 +86,7 @@ pub(super) async fn snapshots(
     Ok(found)
 }
 
-async fn snapshot(
+pub(super) async fn snapshot(
     locks: &TableLocks,
     lake: &str,
     table: &str,
@@ -137,12 +137,7 @@ pub(super) struct CommitContext {
 pub(super) async fn commit(locks: TableLocks, context: CommitContext, work: CommitWork) -> Event {
     let (location, request) = match request(&context, &work) {
         Ok(prepared) => prepared,
-        Err(error) => {
-            return Event::Failed {
-                class: class_of(&error),
-                error: error.to_string(),
-            };
-        }
+        Err(error) => return failed(&error),
     };
     let base = work.base;
     let done = locks
@@ -197,6 +192,7 @@ fn request(
         inputs: work.inputs.clone(),
         audit: Audit::Coverage,
         job_failed: work.failed,
+        checked: work.checked,
     };
     if let Some(source) = &work.quarantine_of {
         request.mode = Mode::Append;
@@ -223,18 +219,82 @@ pub(super) fn arrow_schema(
     entry.to_arrow()
 }
 
-fn commit_now(table: &Table, mut request: CommitRequest, base: Option<u64>) -> Event {
-    if base.is_none() {
-        match table.recover() {
-            Ok(version) => request.base = version,
-            Err(error) => {
-                return Event::Failed {
-                    class: class_of(&error),
-                    error: error.to_string(),
-                };
-            }
-        }
+/// The table as a commit would make it now.
+///
+/// # Errors
+/// What the driver would hear of the commit.
+pub(super) async fn candidate(
+    locks: TableLocks,
+    context: CommitContext,
+    work: CommitWork,
+) -> Result<Snapshot, Event> {
+    let (location, request) = request(&context, &work).map_err(|error| failed(&error))?;
+    let base = work.base;
+    let look = move |table: &Table| {
+        let request = on_base(table, request, base)?;
+        let looked = table.candidate(&request);
+        looked.map_err(|error| refused(error, base))
+    };
+    let looked = locks.with(location, look).await;
+    looked.unwrap_or_else(|error| {
+        let class = ErrorClass::Lake;
+        Err(Event::Failed { class, error })
+    })
+}
+
+/// The request with its base: the newest version, unless the job knows better.
+fn on_base(
+    table: &Table,
+    request: CommitRequest,
+    base: Option<u64>,
+) -> Result<CommitRequest, Event> {
+    let base = match base {
+        Some(base) => base,
+        None => table.recover().map_err(|error| failed(&error))?,
+    };
+    Ok(CommitRequest { base, ..request })
+}
+
+/// What comes of a commit that was refused; `base` is what the job knew of the table.
+fn refused(error: CommitError, base: Option<u64>) -> Event {
+    let text = error.to_string();
+    match error {
+        CommitError::InputTaken { .. } => Event::Overtaken(text),
+        CommitError::MovedOn { .. } => Event::MovedOn(text),
+        CommitError::Audit(_) => Event::Failed {
+            class: ErrorClass::Check,
+            error: text,
+        },
+        CommitError::NotCommitted { source, .. } => Event::Failed {
+            class: class_of(&source),
+            error: text,
+        },
+        CommitError::Unknown { .. } => Event::CommitUnknown(text),
+        CommitError::Unsettled { version, .. } => Event::Committed {
+            version,
+            unsettled: Some(text),
+        },
+        // It was made of a version that is not the newest any more.
+        CommitError::Conflict { .. } if base.is_some() => Event::Overtaken(text),
+        CommitError::Conflict { .. } => Event::Failed {
+            class: ErrorClass::Lake,
+            error: text,
+        },
     }
+}
+
+fn failed(error: &LakeError) -> Event {
+    Event::Failed {
+        class: class_of(error),
+        error: error.to_string(),
+    }
+}
+
+fn commit_now(table: &Table, request: CommitRequest, base: Option<u64>) -> Event {
+    let request = match on_base(table, request, base) {
+        Ok(request) => request,
+        Err(event) => return event,
+    };
     let mut tries = 0;
     loop {
         tries += 1;
@@ -247,30 +307,9 @@ fn commit_now(table: &Table, mut request: CommitRequest, base: Option<u64>) -> E
             }
             Err(error) => error,
         };
-        let text = error.to_string();
-        return match error {
-            CommitError::Unknown { .. } if tries < COMMIT_TRIES_MAX => continue,
-            CommitError::Unknown { .. } => Event::CommitUnknown(text),
-            CommitError::Unsettled { version, .. } => Event::Committed {
-                version,
-                unsettled: Some(text),
-            },
-            CommitError::InputTaken { .. } => Event::Overtaken(text),
-            CommitError::Audit(_) => Event::Failed {
-                class: ErrorClass::Check,
-                error: text,
-            },
-            // It was made of a version that is not the newest any more.
-            CommitError::Conflict { .. } if base.is_some() => Event::Overtaken(text),
-            CommitError::Conflict { .. } => Event::Failed {
-                class: ErrorClass::Lake,
-                error: text,
-            },
-            CommitError::NotCommitted { source, .. } => Event::Failed {
-                class: class_of(&source),
-                error: text,
-            },
-        };
+        if !matches!(error, CommitError::Unknown { .. }) || tries == COMMIT_TRIES_MAX {
+            return refused(error, base);
+        }
     }
 }
 

@@ -48,6 +48,18 @@ pub fn job_view(state: &JobState, progress: &Progress) -> v1::JobView {
         first_task_ms: progress.first_task_ms,
         total_ms: state.finished_at_ms.saturating_sub(state.submitted_at_ms),
         warnings: state.warnings.lines(),
+        checks: state
+            .checks
+            .iter()
+            .map(|check| v1::CheckView {
+                model: check.model.clone(),
+                name: check.name.clone(),
+                severity: check.severity.as_str().to_owned(),
+                passed: check.found.passed(),
+                failing_rows: check.found.failing_rows,
+                examples: check.found.examples.clone(),
+            })
+            .collect(),
     }
 }
 
@@ -85,7 +97,8 @@ fn wire_state(phase: Phase) -> v1::JobState {
         Phase::Opening { .. }
         | Phase::Planning { .. }
         | Phase::Running { .. }
-        | Phase::Staging { .. } => v1::JobState::Running,
+        | Phase::Staging { .. }
+        | Phase::Checking { .. } => v1::JobState::Running,
         Phase::Committing { .. } | Phase::Quarantining { .. } => v1::JobState::Committing,
         Phase::Ended(Outcome::Done) => v1::JobState::Done,
         Phase::Ended(Outcome::Failed) => v1::JobState::Failed,

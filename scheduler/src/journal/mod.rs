@@ -26,7 +26,7 @@ use rusqlite::{Connection, OpenFlags};
 use thiserror::Error;
 
 use instance::Instance;
-pub use read::{CommitRow, JournaledJob, JournaledModel, JournaledWave, LogLine};
+pub use read::{CommitRow, JournaledCheck, JournaledJob, JournaledModel, JournaledWave, LogLine};
 pub use write::{FoundCommit, NewJob, Submitted};
 
 /// The journal's file in the state folder.
@@ -223,10 +223,14 @@ impl Journal {
                 rusqlite::params![job_id, state, now_ms],
             )?;
             if changed > 0 {
-                connection.execute(
-                    "UPDATE waves SET state = 'interrupted' WHERE job_id = ?1 AND state = 'running'",
-                    [job_id],
-                )?;
+                for attempts in ["waves", "checks"] {
+                    connection.execute(
+                        &format!(
+                            "UPDATE {attempts} SET state = 'interrupted' WHERE job_id = ?1 AND state = 'running'"
+                        ),
+                        [job_id],
+                    )?;
+                }
                 write::log_line(connection, job_id, now_ms, "interrupted: its scheduler has stopped")?;
             }
             Ok(changed > 0)

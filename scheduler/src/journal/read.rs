@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use headworks_engine::api::{ModelPlan, SettledSource, Wave, WaveResult};
+use headworks_engine::api::{CheckFindings, ModelPlan, SettledSource, Wave, WaveResult};
 use headworks_proto::v1;
 use headworks_sources::InputFile;
 use prost::Message;
@@ -56,6 +56,21 @@ pub struct JournaledModel {
     pub version: Option<u64>,
     /// Every attempt at its waves, in order.
     pub waves: Vec<JournaledWave>,
+    /// Every attempt at its checks, in order.
+    pub checks: Vec<JournaledCheck>,
+}
+
+/// An attempt at a check in the journal.
+#[derive(Debug)]
+pub struct JournaledCheck {
+    /// The check's index.
+    pub check: usize,
+    /// Which attempt.
+    pub attempt: u32,
+    /// "running", "found", "discarded", "interrupted".
+    pub state: String,
+    /// What it found, if that is believed.
+    pub found: Option<CheckFindings>,
 }
 
 /// An attempt at a wave in the journal.
@@ -175,6 +190,7 @@ impl Journal {
                 plan,
                 version: row.version,
                 waves: Vec::new(),
+                checks: Vec::new(),
             });
         }
         for row in rows.waves {
@@ -191,6 +207,20 @@ impl Journal {
             };
             if let Some(model) = job.models.get_mut(row.model) {
                 model.waves.push(wave);
+            }
+        }
+        for row in rows.checks {
+            let check = JournaledCheck {
+                check: row.check,
+                attempt: row.attempt,
+                state: row.state,
+                found: row
+                    .found
+                    .map(|json| self.decode(job_id, &json))
+                    .transpose()?,
+            };
+            if let Some(model) = job.models.get_mut(row.model) {
+                model.checks.push(check);
             }
         }
         Ok(Some(job))
@@ -263,6 +293,7 @@ struct JobRows {
     sources: Vec<(String, String)>,
     models: Vec<ModelRow>,
     waves: Vec<WaveRow>,
+    checks: Vec<CheckRow>,
     commits: Vec<CommitRow>,
 }
 
@@ -283,6 +314,14 @@ struct WaveRow {
     engine_job: Option<String>,
     reason: Option<String>,
     result: Option<String>,
+}
+
+struct CheckRow {
+    model: usize,
+    check: usize,
+    attempt: u32,
+    state: String,
+    found: Option<String>,
 }
 
 fn load_rows(connection: &mut Connection, job_id: &str) -> rusqlite::Result<Option<JobRows>> {
@@ -334,6 +373,21 @@ fn load_rows(connection: &mut Connection, job_id: &str) -> rusqlite::Result<Opti
             })
         })?
         .collect::<rusqlite::Result<_>>()?;
+    let checks = transaction
+        .prepare(
+            "SELECT model, check_index, attempt, state, found_json FROM checks
+             WHERE job_id = ?1 ORDER BY model, check_index, attempt",
+        )?
+        .query_map([job_id], |row| {
+            Ok(CheckRow {
+                model: row.get(0)?,
+                check: row.get(1)?,
+                attempt: row.get(2)?,
+                state: row.get(3)?,
+                found: row.get(4)?,
+            })
+        })?
+        .collect::<rusqlite::Result<_>>()?;
     let commits = transaction
         .prepare(
             "SELECT commit_id, model, quarantine_of, job_failed, version FROM commits
@@ -355,6 +409,7 @@ fn load_rows(connection: &mut Connection, job_id: &str) -> rusqlite::Result<Opti
         sources,
         models,
         waves,
+        checks,
         commits,
     }))
 }

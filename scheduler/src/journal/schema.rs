@@ -4,7 +4,8 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Each brings a file from the format of its index to the next.
-const MIGRATIONS: [&str; 1] = ["
+const MIGRATIONS: [&str; 2] = [
+    "
 CREATE TABLE jobs (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
@@ -83,7 +84,23 @@ CREATE TABLE log (
 );
 CREATE INDEX commits_by_job ON commits (job_id);
 CREATE INDEX log_by_job ON log (job_id, seq);
-"];
+",
+    "
+CREATE TABLE checks (
+    job_id TEXT NOT NULL REFERENCES jobs(id),
+    model INTEGER NOT NULL,
+    check_index INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    -- running, found, discarded, interrupted
+    state TEXT NOT NULL,
+    -- CheckFindings.
+    found_json TEXT,
+    -- Why it was discarded.
+    reason TEXT,
+    PRIMARY KEY (job_id, model, check_index, attempt)
+);
+",
+];
 
 /// The format that this program writes.
 pub(super) const LATEST: usize = MIGRATIONS.len();

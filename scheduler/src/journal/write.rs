@@ -215,6 +215,7 @@ impl Change {
             }
             Record::WaveStarted { wave, .. } => vec![json(wave)?],
             Record::WaveAccepted { result, .. } => vec![json(result.as_ref())?],
+            Record::CheckFound { found, .. } => vec![json(found)?],
             _ => Vec::new(),
         }))
     }
@@ -305,6 +306,40 @@ fn write(
                 params![job_id, model, wave, attempt, reason],
             )?;
         }
+        Record::CheckStarted {
+            model,
+            check,
+            attempt,
+        } => {
+            transaction.execute(
+                "INSERT INTO checks (job_id, model, check_index, attempt, state) VALUES (?1, ?2, ?3, ?4, 'running')",
+                params![job_id, model, check, attempt],
+            )?;
+        }
+        Record::CheckFound {
+            model,
+            check,
+            attempt,
+            ..
+        } => {
+            transaction.execute(
+                "UPDATE checks SET state = 'found', found_json = ?5
+                 WHERE job_id = ?1 AND model = ?2 AND check_index = ?3 AND attempt = ?4",
+                params![job_id, model, check, attempt, change.text(0)],
+            )?;
+        }
+        Record::CheckDiscarded {
+            model,
+            check,
+            attempt,
+            reason,
+        } => {
+            transaction.execute(
+                "UPDATE checks SET state = 'discarded', reason = ?5
+                 WHERE job_id = ?1 AND model = ?2 AND check_index = ?3 AND attempt = ?4",
+                params![job_id, model, check, attempt, reason],
+            )?;
+        }
         Record::CommitIntended {
             model,
             quarantine_of,
@@ -346,6 +381,11 @@ fn write(
             transaction.execute(
                 "UPDATE waves SET state = 'discarded', reason = 'the model began anew', result_json = NULL
                  WHERE job_id = ?1 AND model = ?2 AND state = 'accepted'",
+                params![job_id, model],
+            )?;
+            transaction.execute(
+                "UPDATE checks SET state = 'discarded', reason = 'the model began anew'
+                 WHERE job_id = ?1 AND model = ?2 AND state = 'found'",
                 params![job_id, model],
             )?;
             transaction.execute(
@@ -457,6 +497,22 @@ fn describe(record: &Record) -> Option<String> {
                 attempt_text(model, wave, attempt)
             )
         }
+        Record::CheckStarted { .. } => return None,
+        Record::CheckFound {
+            model,
+            check,
+            found,
+            ..
+        } => match found.failing_rows {
+            0 => format!("model {model}, check {check}: passed"),
+            rows => format!("model {model}, check {check}: failed for {rows} rows"),
+        },
+        Record::CheckDiscarded {
+            model,
+            check,
+            attempt,
+            reason,
+        } => format!("model {model}, check {check}, attempt {attempt}: discarded: {reason}"),
         Record::CommitIntended { .. } => return None,
         Record::Committed {
             model,

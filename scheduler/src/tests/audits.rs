@@ -1,7 +1,7 @@
 //! Numbers that do not add up: no commit.
 
 use headworks_engine::api::{WaveOutcome, WaveResult};
-use headworks_formats::xml::Conflict;
+use headworks_formats::Conflict;
 
 use super::desk::Desk;
 use super::world::{World, overwrite, pending};

@@ -1,6 +1,6 @@
 //! Splits that began at a wrong place: the wave runs again until they fit.
 
-use headworks_formats::xml::Start;
+use headworks_formats::Start;
 
 use super::desk::Desk;
 use super::world::{World, overwrite, split};
@@ -160,7 +160,7 @@ fn what_cannot_be_mended_fails_the_check() {
         }),
         ("its last split ended at byte 290", |r| {
             r.scans[2].report.reached.offset = 290;
-            r.scans[2].report.reached.kind = headworks_formats::xml::SyncKind::Record;
+            r.scans[2].report.reached.kind = headworks_formats::SyncKind::Record;
         }),
     ];
     for (expected, break_it) in cases {

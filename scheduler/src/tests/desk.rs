@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use headworks_engine::api::{MergeCounts, MergeStep, Wave, WaveDiscard, WaveOutcome, WaveResult};
+use headworks_engine::api::{
+    CheckFindings, CheckOutcome, MergeCounts, MergeStep, Wave, WaveDiscard, WaveOutcome, WaveResult,
+};
 use headworks_lake::Snapshot;
 use headworks_spec::ModelSpec;
 
 use super::world::{World, job, pending};
-use crate::driver::{Action, CommitWork, Event, JobState, step};
+use crate::driver::{Action, CommitWork, Event, JobState, Phase, step};
 
 /// A driver without a shell: answers each awaited action as a sound world would.
 pub(crate) struct Desk {
@@ -19,6 +21,8 @@ pub(crate) struct Desk {
     pub(crate) done: Vec<Action>,
     /// Tables that exist: name to version and inputs.
     pub(crate) tables: BTreeMap<String, Arc<Snapshot>>,
+    /// What checks find, by name; nothing by default.
+    pub(crate) findings: BTreeMap<String, CheckFindings>,
     now_ms: u64,
 }
 
@@ -31,6 +35,7 @@ impl Desk {
             row_wise: true,
             done: Vec::new(),
             tables: BTreeMap::new(),
+            findings: BTreeMap::new(),
             now_ms: 1_000,
         }
     }
@@ -62,6 +67,22 @@ impl Desk {
                 None => accepted(&self.world, wave, *attempt),
             },
             Action::Stage { .. } => Event::Staged,
+            Action::Check { model, check, .. } => {
+                let spec = &self.state.spec.models[*model];
+                let found = self.findings.get(&spec.checks[*check].name).cloned();
+                Event::CheckEnded {
+                    outcome: CheckOutcome::Found(found.unwrap_or_default()),
+                    looked_at: self.tables.get(&spec.name).map_or(0, |table| table.version),
+                    executor_lost: false,
+                }
+            }
+            Action::CancelWave(_) if matches!(self.state.phase, Phase::Checking { .. }) => {
+                Event::CheckEnded {
+                    outcome: CheckOutcome::Cancelled,
+                    looked_at: 0,
+                    executor_lost: false,
+                }
+            }
             Action::CancelWave(_) => Event::WaveEnded {
                 outcome: WaveOutcome::Cancelled {
                     discard: WaveDiscard::default(),

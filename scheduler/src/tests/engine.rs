@@ -12,8 +12,9 @@ use arrow::array::{ArrayRef, Int32Array, Int64Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema};
 use async_trait::async_trait;
 use headworks_engine::api::{
-    Engine, EngineError, ExecutorInfo, MergeCounts, MergeStep, ModelPlan, ModelRequest,
-    SettledSource, TaskReport, Wave, WaveDiscard, WaveOutcome, WaveProgress, WaveResult,
+    CheckFindings, CheckOutcome, CheckRequest, Engine, EngineError, ExecutorInfo, MergeCounts,
+    MergeStep, ModelPlan, ModelRequest, SettledSource, TaskReport, Wave, WaveDiscard, WaveOutcome,
+    WaveProgress, WaveResult,
 };
 use headworks_lake::{
     BadRecord, PartitionedWriter, QuarantineWriter, TableLocation, WriteOutcome, WriterConfig,
@@ -57,6 +58,13 @@ pub(crate) struct FakeEngine {
     /// Settling waits until this is off.
     pub(crate) holds_settling: AtomicBool,
     pub(crate) go: Notify,
+    /// What the next checks come to; those beyond find nothing.
+    pub(crate) checks: Mutex<VecDeque<CheckOutcome>>,
+    /// Checks wait to be cancelled while this is on; if it is off by then, they
+    /// end as if nothing had happened.
+    pub(crate) holds_checks: AtomicBool,
+    /// Version and rows of the table that each check looked at.
+    pub(crate) looked_at: Mutex<Vec<(u64, u64)>>,
     pub(crate) wave_begins: Notify,
     cancelled: Notify,
 }
@@ -82,6 +90,9 @@ impl FakeEngine {
             executors: Mutex::new(vec![executor("x1", 11), executor("x2", 12)]),
             holds_settling: AtomicBool::new(false),
             go: Notify::new(),
+            checks: Mutex::default(),
+            holds_checks: AtomicBool::new(false),
+            looked_at: Mutex::default(),
             wave_begins: Notify::new(),
             cancelled: Notify::new(),
         })
@@ -335,6 +346,45 @@ impl Engine for FakeEngine {
             }
             Script::Panics => panic!("made up"),
         }
+    }
+
+    async fn plan_checks(&self, request: Arc<CheckRequest>) -> Result<(), EngineError> {
+        match request.model.checks.iter().find(|c| c.name == "absurd") {
+            Some(check) => Err(EngineError::Configuration(format!(
+                "check `{}`: no column `x`",
+                check.name
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    async fn run_check(
+        &self,
+        request: Arc<CheckRequest>,
+        check: usize,
+        attempt: u32,
+        progress: mpsc::UnboundedSender<WaveProgress>,
+    ) -> CheckOutcome {
+        let candidate = &request.candidate;
+        let (version, rows) = (candidate.version, candidate.rows());
+        self.looked_at.lock().unwrap().push((version, rows));
+        let folder = Path::new(&request.lake).join(&request.model.name);
+        for file in &candidate.files {
+            assert!(folder.join(&file.path).is_file(), "{}", file.path);
+        }
+        let _ = progress.send(WaveProgress::Submitted {
+            engine_job: format!("c-{}-{check}-{attempt}", request.model.name),
+            tasks_total: 0,
+        });
+        self.wave_begins.notify_one();
+        if self.holds_checks.load(Ordering::Relaxed) {
+            self.cancelled.notified().await;
+            if self.holds_checks.load(Ordering::Relaxed) {
+                return CheckOutcome::Cancelled;
+            }
+        }
+        let next = self.checks.lock().unwrap().pop_front();
+        next.unwrap_or(CheckOutcome::Found(CheckFindings::default()))
     }
 
     async fn cancel(&self, _engine_job: &str) {

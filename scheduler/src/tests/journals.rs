@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use headworks_lake::{Table, TableLocation};
 use headworks_proto::v1;
+use headworks_spec::Severity;
 use prost::Message;
 
 use super::desk::Desk;
 use super::engine::FakeEngine;
 use super::jobs::Bench;
-use super::world::{World, overwrite};
+use super::world::{World, checked, found, overwrite};
 use crate::driver::{
     Action, JobState, ModelStatus, Record, TableLocks, commit_id, job_view, now_ms, state_text,
 };
@@ -45,7 +46,10 @@ fn open(folder: &Path) -> (Journal, Vec<String>) {
 /// must be what was known then.
 #[test]
 fn reopened_after_each_step_it_tells_what_was_known() {
-    let mut finished = Desk::new(world(), vec![overwrite("a"), overwrite("b")]);
+    let checks = [("x", Severity::Error), ("y", Severity::Warn)];
+    let models = vec![checked(overwrite("a"), &checks), overwrite("b")];
+    let mut finished = Desk::new(world(), models);
+    finished.findings.insert("y".into(), found(2));
     finished.run_until(|_| false);
     let records: Vec<Record> = finished
         .done
@@ -63,7 +67,7 @@ fn reopened_after_each_step_it_tells_what_was_known() {
     for count in 0..=records.len() {
         let dir = tempfile::tempdir().unwrap();
         let state = JobState::new("j1".into(), Arc::clone(&finished.state.spec), 1_000);
-        let (mut accepted, mut committed) = (0, 0);
+        let (mut accepted, mut committed, mut checks_found) = (0, 0, 0);
         {
             let (journal, orphans) = open(dir.path());
             assert!(orphans.is_empty());
@@ -80,6 +84,7 @@ fn reopened_after_each_step_it_tells_what_was_known() {
                     .unwrap();
                 accepted += usize::from(matches!(record, Record::WaveAccepted { .. }));
                 committed += usize::from(matches!(record, Record::Committed { .. }));
+                checks_found += usize::from(matches!(record, Record::CheckFound { .. }));
             }
         }
         let (journal, orphans) = open(dir.path());
@@ -113,6 +118,11 @@ fn reopened_after_each_step_it_tells_what_was_known() {
             !waves().any(|wave| wave.state == "running"),
             "none runs any more"
         );
+        let checks = || job.models.iter().flat_map(|model| &model.checks);
+        let known: Vec<_> = checks().filter_map(|check| check.found.clone()).collect();
+        assert_eq!(known.len(), checks_found, "after {count}");
+        assert_eq!(known, [found(0), found(2)][..checks_found]);
+        assert!(!checks().any(|check| check.state == "running"));
         assert_eq!(
             job.commits
                 .iter()

@@ -12,7 +12,7 @@ use crate::driver::{
     Action, ErrorClass, Event, ModelStatus, ModelWork, Outcome, Phase, Record, job_view,
 };
 
-fn table(version: u64, world: &World) -> Arc<Snapshot> {
+pub(crate) fn table(version: u64, world: &World) -> Arc<Snapshot> {
     super::world::table(version, world, &[])
 }
 

@@ -4,6 +4,7 @@
 mod audits;
 mod chains;
 mod changed;
+mod checks;
 mod desk;
 mod engine;
 mod jobs;

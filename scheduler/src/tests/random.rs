@@ -1,13 +1,13 @@
 //! Random lives of a job, from a seed: whatever happens, the rules hold.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fastrand::Rng;
-use headworks_engine::api::{WaveDiscard, WaveOutcome};
-use headworks_spec::WriteMode;
+use headworks_engine::api::{CheckOutcome, STALE, WaveDiscard, WaveOutcome};
+use headworks_spec::{CheckSpec, Severity, WriteMode};
 
 use super::desk::Desk;
-use super::world::{World, append, overwrite, pending, table, upsert};
+use super::world::{World, append, checked, found, overwrite, pending, table, upsert};
 use crate::driver::{Action, ErrorClass, Event, Outcome, Phase, Record, job_view};
 
 const SEEDS: u64 = 3_000;
@@ -39,7 +39,15 @@ fn live(seed: u64) -> Desk {
     if rng.bool() {
         models.push(overwrite("b"));
     }
-    let mut desk = Desk::new(world, models);
+    let checks = [("x", Severity::Error), ("y", Severity::Warn)];
+    let checks = &checks[..rng.usize(0..3)];
+    let models = models.into_iter().map(|model| checked(model, checks));
+    let mut desk = Desk::new(world, models.collect());
+    for (name, one_in) in [("x", 20), ("y", 3)] {
+        if rng.u8(0..one_in) == 0 {
+            desk.findings.insert(name.into(), found(rng.u64(1..9)));
+        }
+    }
     if desk.state.spec.models[0].options.mode == WriteMode::Upsert && rng.bool() {
         let held: Vec<(&str, u64)> = vec![("old-0.parquet", rng.u64(1..9)), ("old-1.parquet", 3)];
         let before = table(1, &World::new(&[]), &held[..rng.usize(0..3)]);
@@ -95,8 +103,12 @@ fn trouble_for(rng: &mut Rng, desk: &Desk, awaited: Option<&Action>) -> Option<E
     };
     Some(match (rng.u8(0..4), desk.state.phase) {
         (0, _) => Event::Cancel("enough".into()),
-        (1, Phase::Running { .. }) => Event::WaveSubmitted(format!("e{}", rng.u8(..))),
-        (2, Phase::Running { .. }) if desk.state.stop.is_some() => Event::CancelOverdue,
+        (1, Phase::Running { .. } | Phase::Checking { .. }) => {
+            Event::WaveSubmitted(format!("e{}", rng.u8(..)))
+        }
+        (2, Phase::Running { .. } | Phase::Checking { .. }) if desk.state.stop.is_some() => {
+            Event::CancelOverdue
+        }
         (_, Phase::Running { .. }) => {
             let outcome = match rng.u8(0..4) {
                 0 => WaveOutcome::Failed {
@@ -118,6 +130,31 @@ fn trouble_for(rng: &mut Rng, desk: &Desk, awaited: Option<&Action>) -> Option<E
                 outcome,
                 executor_lost: rng.bool(),
             }
+        }
+        (_, Phase::Checking { .. }) => {
+            let fails = |class: &str| CheckOutcome::Failed {
+                class: class.to_owned(),
+                error: "trouble".into(),
+            };
+            let outcome = match rng.u8(0..6) {
+                0 => fails("engine"),
+                1 => fails(STALE),
+                2 => CheckOutcome::Cancelled,
+                3 => return Some(failed),
+                _ => CheckOutcome::RunAgain {
+                    reason: "trouble".into(),
+                },
+            };
+            Event::CheckEnded {
+                outcome,
+                looked_at: 0,
+                executor_lost: rng.bool(),
+            }
+        }
+        (1, Phase::Committing { model })
+            if rng.bool() && !desk.state.spec.models[model].checks.is_empty() =>
+        {
+            Event::MovedOn("trouble".into())
         }
         (1, Phase::Committing { model }) if desk.state.spec.models[model].name == "a" => {
             Event::Overtaken("trouble".into())
@@ -148,6 +185,8 @@ fn check(seed: u64, desk: &Desk) {
     let mut committed_files = BTreeSet::new();
     let mut committed: Vec<(usize, Option<String>)> = Vec::new();
     let mut ended = false;
+    // Checks of each model whose findings are believed, since they began.
+    let mut passed: BTreeMap<usize, Vec<bool>> = BTreeMap::new();
     for action in &desk.done {
         assert!(!ended, "seed {seed}: {action:?} after the end");
         match action {
@@ -160,6 +199,12 @@ fn check(seed: u64, desk: &Desk) {
                     started.insert((*model, wave.index, *attempt)),
                     "seed {seed}: an attempt twice"
                 );
+            }
+            Action::Journal(Record::CheckStarted { model, check, .. }) => {
+                passed.entry(*model).or_default().truncate(*check);
+            }
+            Action::Journal(Record::CheckFound { model, found, .. }) => {
+                passed.entry(*model).or_default().push(found.passed());
             }
             Action::Journal(Record::CommitIntended { commit_id, .. }) => {
                 journaled.insert(commit_id.clone());
@@ -199,6 +244,18 @@ fn check(seed: u64, desk: &Desk) {
                     journaled.contains(&work.commit_id),
                     "seed {seed}: commit before its journal record"
                 );
+                if work.quarantine_of.is_none() {
+                    let checks = &desk.state.spec.models[work.model].checks;
+                    let found = passed.get(&work.model).cloned().unwrap_or_default();
+                    assert_eq!(found.len(), checks.len(), "seed {seed}: unchecked");
+                    let let_in = |(check, passed): (&CheckSpec, &bool)| {
+                        *passed || check.severity == Severity::Warn
+                    };
+                    assert!(
+                        checks.iter().zip(&found).all(let_in),
+                        "seed {seed}: committed though a check failed"
+                    );
+                }
                 committed_files.extend(work.files.iter().map(|f| f.temp.clone()));
             }
             Action::End(end) => {

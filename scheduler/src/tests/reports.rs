@@ -1,7 +1,7 @@
 //! Reports of made-up splits.
 
 use headworks_engine::api::ScannedSplit;
-use headworks_formats::xml::{SplitReport, Start, SyncKind, SyncPoint};
+use headworks_formats::{SplitReport, Start, SyncKind, SyncPoint};
 use headworks_sources::SplitSpec;
 
 /// The report of a whole file.

@@ -6,13 +6,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use headworks_engine::api::{ModelPlan, ScannedSplit, SettledSource, Wave, WaveResult};
-use headworks_formats::xml::{SplitReport, Start, SyncKind, SyncPoint};
+use headworks_engine::api::{
+    CheckFindings, ModelPlan, ScannedSplit, SettledSource, Wave, WaveResult,
+};
+use headworks_formats::{SplitReport, Start, SyncKind, SyncPoint};
 use headworks_lake::{DataFile, InputEntry, PendingFile, Snapshot};
 use headworks_sources::{InputFile, SourceSchema, SplitSpec};
 use headworks_spec::{
-    Format, JOB_SPEC_VERSION, JobSpec, Model, ModelSpec, Source, SourceSpec, TextFile, Tuning,
-    WriteMode,
+    CheckRule, CheckSpec, Format, JOB_SPEC_VERSION, JobSpec, Model, ModelSpec, Severity, Source,
+    SourceSpec, TextFile, Tuning, WriteMode,
 };
 
 use super::reports;
@@ -275,6 +277,7 @@ pub(crate) fn pending(name: &str, rows: u64) -> PendingFile {
         bytes: rows * 8,
         partition: Default::default(),
         stats: Default::default(),
+        copy: None,
     }
 }
 
@@ -292,6 +295,32 @@ pub(crate) fn model(name: &str, mode: WriteMode, sources: &[&str], models: &[&st
         },
         reads_sources: texts(sources),
         reads_models: texts(models),
+        checks: Vec::new(),
+    }
+}
+
+/// The model with checks, by name and severity.
+pub(crate) fn checked(model: ModelSpec, checks: &[(&str, Severity)]) -> ModelSpec {
+    let checks = checks.iter().map(|(name, severity)| CheckSpec {
+        name: (*name).to_owned(),
+        severity: *severity,
+        rule: CheckRule::NotNull {
+            columns: vec!["id".to_owned()],
+        },
+        reads: Vec::new(),
+    });
+    ModelSpec {
+        checks: checks.collect(),
+        ..model
+    }
+}
+
+/// What a check finds that this many rows break.
+pub(crate) fn found(failing_rows: u64) -> CheckFindings {
+    let examples = (0..failing_rows.min(5)).map(|row| format!("{{\"id\":{row}}}"));
+    CheckFindings {
+        failing_rows,
+        examples: examples.collect(),
     }
 }
 

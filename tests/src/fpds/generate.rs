@@ -1,7 +1,7 @@
 //! The run itself: plan the files, write each, note the truth.
 
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
 use super::bad::BadPlaces;
 use super::files::{self, FilePlan};
@@ -9,32 +9,14 @@ use super::options::{Options, RecordType, Shape, Size};
 use super::record::Record;
 use super::shape::Layout;
 use super::truth::{BadRecord, Truth, TruthBuilder};
+use crate::folder::{self, Error};
 use crate::output::OutputFile;
 use crate::rng::Rng;
-
-/// The file, beside the data, that holds the truth.
-pub const TRUTH_FILE: &str = "truth.json";
 
 /// How many records are drawn to learn their mean size.
 const SAMPLE_RECORDS: u64 = 2_000;
 
-/// Why nothing, or not everything, was generated.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The options can't be met: correct them.
-    #[error("{0}")]
-    Options(String),
-    /// The disk said no.
-    #[error("cannot write {path}: {source}", path = path.display())]
-    Io {
-        /// What was being written.
-        path: PathBuf,
-        /// What the system answered.
-        source: io::Error,
-    },
-}
-
-/// Writes the data that `options` order into `folder`, and its truth as [`TRUTH_FILE`].
+/// Writes the data that `options` order into `folder`, and its truth as [`folder::TRUTH_FILE`].
 ///
 /// A folder that an earlier run filled is first emptied of that run's files; others stay.
 ///
@@ -50,7 +32,7 @@ pub fn generate(options: &Options, folder: &Path) -> Result<Truth, Error> {
     };
     let file_count = files::count(options, records);
     check(options, &types, records, file_count)?;
-    remove_earlier_run(folder)?;
+    folder::remove_earlier_run(folder)?;
 
     let mut run = Run {
         options,
@@ -67,7 +49,7 @@ pub fn generate(options: &Options, folder: &Path) -> Result<Truth, Error> {
             .map_err(|source| Error::Io { path, source })?;
     }
     let truth = run.truth.finish(options.shape, options.seed);
-    write_truth(&truth, &folder.join(TRUTH_FILE))?;
+    folder::write_truth(&truth, folder)?;
     Ok(truth)
 }
 
@@ -159,49 +141,4 @@ fn mean_record_bytes(layout: &Layout, options: &Options, types: &[RecordType]) -
         bytes += out.len();
     }
     bytes as f64 / SAMPLE_RECORDS as f64
-}
-
-/// Deletes the data files that the folder's `truth.json`, if it has one, names.
-fn remove_earlier_run(folder: &Path) -> Result<(), Error> {
-    let truth_path = folder.join(TRUTH_FILE);
-    let Ok(text) = std::fs::read(&truth_path) else {
-        return Ok(());
-    };
-    let earlier: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
-    let Some(files) = earlier["records_by_file"].as_object() else {
-        return Ok(());
-    };
-    // A path that leads out of the folder is none that a run wrote.
-    let inside = |file: &&String| {
-        Path::new(file)
-            .components()
-            .all(|part| matches!(part, Component::Normal(_)))
-    };
-    for path in files
-        .keys()
-        .filter(inside)
-        .map(|file| folder.join(file))
-        .chain([truth_path])
-    {
-        match std::fs::remove_file(&path) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                return Err(Error::Io { path, source });
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-fn write_truth(truth: &Truth, path: &Path) -> Result<(), Error> {
-    let failed = |source: io::Error| Error::Io {
-        path: path.to_path_buf(),
-        source,
-    };
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(failed)?;
-    }
-    let mut text = serde_json::to_vec_pretty(truth).map_err(|error| failed(error.into()))?;
-    text.push(b'\n');
-    std::fs::write(path, text).map_err(failed)
 }

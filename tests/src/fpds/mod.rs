@@ -21,12 +21,11 @@ mod record;
 mod shape;
 mod slots;
 mod template;
-mod text;
 mod words;
 
 #[cfg(test)]
 mod tests;
 
-pub use generate::{Error, TRUTH_FILE, generate};
+pub use generate::generate;
 pub use options::{Options, RecordType, Shape, Size};
 pub use truth::Truth;

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+pub use crate::output::Size;
+
 /// The outer form of the data; see the [module](super).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
@@ -59,15 +61,6 @@ impl RecordType {
     pub fn index(self) -> usize {
         self as usize
     }
-}
-
-/// How much to generate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Size {
-    /// So many records, the bad ones among them.
-    Records(u64),
-    /// About so many bytes of XML: the number of records is reckoned from the mean of a sample.
-    Bytes(u64),
 }
 
 /// The whole order.

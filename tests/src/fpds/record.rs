@@ -1,9 +1,9 @@
 //! One contract action before it has a form: the values that templates lay out.
 
 use super::options::RecordType;
-use super::text::Day;
 use super::words::{self, Agency, Coded};
 use crate::rng::Rng;
+use crate::text::Day;
 
 /// The first of the feed's fiscal years.
 pub(crate) const FISCAL_YEAR_FIRST: i32 = 1987;

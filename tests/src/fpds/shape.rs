@@ -3,7 +3,7 @@
 use super::options::{RecordType, Shape};
 use super::record::Record;
 use super::template::Template;
-use super::text::{push_escaped, push_moment, push_number};
+use crate::text::{push_escaped, push_moment, push_number};
 
 /// The feed's entries on one page.
 pub(crate) const ENTRIES_A_PAGE: u64 = 10;
@@ -151,7 +151,7 @@ fn begin_page(out: &mut Vec<u8>, first: u64, total: u64) {
     let mut query = Vec::new();
     if (first / ENTRIES_A_PAGE).is_multiple_of(3) {
         query.extend_from_slice(b"LAST_MOD_DATE:[");
-        let day = super::text::Day::of(2020, 4, 2);
+        let day = crate::text::Day::of(2020, 4, 2);
         let mut date = Vec::new();
         push_moment(&mut date, day, 0);
         for end in [",", "]"] {

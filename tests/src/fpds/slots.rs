@@ -3,7 +3,7 @@
 //! A new value takes one line here and its `{name}` in a template.
 
 use super::record::Record;
-use super::text::{push_cents, push_escaped, push_moment, push_number};
+use crate::text::{push_cents, push_escaped, push_moment, push_number};
 
 /// Writes one value of a record.
 pub(crate) type Fill = fn(&Record, &mut Vec<u8>);

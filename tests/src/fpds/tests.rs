@@ -10,6 +10,7 @@ use quick_xml::events::Event;
 
 use super::bad::BadKind;
 use super::*;
+use crate::folder::{Error, TRUTH_FILE};
 
 const ROW_TAGS: [&str; 4] = [
     "award",

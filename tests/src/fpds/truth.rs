@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::bad::BadKind;
 use super::options::{RecordType, Shape};
 use super::record::Record;
-use super::text::push_cents;
+use crate::text::decimal;
 
 /// The truth of one run, as it stands in `truth.json`.
 ///
@@ -193,10 +193,4 @@ impl Truth {
             .copied()
             .unwrap_or(0)
     }
-}
-
-fn decimal(cents: i128) -> String {
-    let mut out = Vec::new();
-    push_cents(&mut out, cents);
-    String::from_utf8_lossy(&out).into_owned()
 }

@@ -1,4 +1,4 @@
-//! `headworks convert IN OUT --row-tag TAG`: files to Parquet without a job
+//! `headworks convert IN OUT`: files to Parquet without a job
 //! file. It is a job all the same, run within this process over a hidden lake
 //! beside OUT; its committed files are then moved to OUT, or made one file.
 
@@ -162,6 +162,7 @@ fn job(args: &Convert, work: &Path) -> Result<JobSpec, Failure> {
             },
             reads_sources: vec![SOURCE.to_owned()],
             reads_models: Vec::new(),
+            checks: Vec::new(),
         }],
         tuning: Tuning::default(),
     })

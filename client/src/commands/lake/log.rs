@@ -1,5 +1,7 @@
 //! `headworks lake log TABLE`: the commits of a table, the newest first.
 
+use std::collections::HashMap;
+
 use headworks_lake::{LogEntry, Table};
 use serde::Serialize;
 
@@ -21,6 +23,7 @@ struct CommitJson<'a> {
     files_added: usize,
     files_removed: usize,
     rows: u64,
+    rows_removed: u64,
     bytes: u64,
     inputs: usize,
     job_failed: bool,
@@ -32,7 +35,7 @@ struct CommitJson<'a> {
 /// When the log cannot be read.
 pub(super) fn run(context: &Context, table: &Table) -> Result<Exit, Failure> {
     let log = table.log().map_err(failure)?;
-    let newest_first: Vec<CommitJson<'_>> = log.iter().rev().map(commit).collect();
+    let newest_first = commits(&log);
     if context.json() {
         output::json(&newest_first)?;
     } else {
@@ -41,20 +44,33 @@ pub(super) fn run(context: &Context, table: &Table) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn commit(entry: &LogEntry) -> CommitJson<'_> {
-    CommitJson {
-        version: entry.version,
-        commit_id: &entry.commit_id,
-        job_id: &entry.job_id,
-        at: &entry.at,
-        mode: entry.mode.word(),
-        files_added: entry.add.len(),
-        files_removed: entry.remove.len(),
-        rows: entry.rows(),
-        bytes: entry.bytes(),
-        inputs: entry.inputs.len(),
-        job_failed: entry.job_failed,
+/// The newest first.
+fn commits(log: &[LogEntry]) -> Vec<CommitJson<'_>> {
+    let mut rows_of: HashMap<&str, u64> = HashMap::new();
+    let mut found = Vec::with_capacity(log.len());
+    for entry in log {
+        let removed = entry.remove.iter();
+        let rows_removed = removed
+            .filter_map(|path| rows_of.remove(path.as_str()))
+            .sum();
+        rows_of.extend(entry.add.iter().map(|file| (file.path.as_str(), file.rows)));
+        found.push(CommitJson {
+            version: entry.version,
+            commit_id: &entry.commit_id,
+            job_id: &entry.job_id,
+            at: &entry.at,
+            mode: entry.mode.word(),
+            files_added: entry.add.len(),
+            files_removed: entry.remove.len(),
+            rows: entry.rows(),
+            rows_removed,
+            bytes: entry.bytes(),
+            inputs: entry.inputs.len(),
+            job_failed: entry.job_failed,
+        });
     }
+    found.reverse();
+    found
 }
 
 fn columns(commits: &[CommitJson<'_>]) -> Columns {
@@ -64,6 +80,7 @@ fn columns(commits: &[CommitJson<'_>]) -> Columns {
         ("MODE", Align::Left),
         ("JOB", Align::Left),
         ("ROWS", Align::Right),
+        ("ROWS OUT", Align::Right),
         ("ADDED", Align::Right),
         ("REMOVED", Align::Right),
         ("SIZE", Align::Right),
@@ -80,6 +97,7 @@ fn columns(commits: &[CommitJson<'_>]) -> Columns {
                 c.job_id.to_owned()
             },
             count(c.rows),
+            count(c.rows_removed),
             count(c.files_added as u64),
             count(c.files_removed as u64),
             bytes(c.bytes),

@@ -1,11 +1,12 @@
-//! `headworks lake`: look into a lake on this machine, check it, clean it up.
+//! `headworks lake`: look into a lake on a disk or in a bucket, check it, keep it in order.
 
+mod compact;
 mod gc;
 mod log;
 mod show;
 mod verify;
 
-use headworks_lake::{LakeError, QUARANTINE_FOLDER, Table, TableLocation, tables};
+use headworks_lake::{LakeError, QUARANTINE_FOLDER, Table, TableLocation, tables, tables_begun};
 
 use crate::cli::Lake;
 use crate::context::Context;
@@ -17,7 +18,7 @@ use crate::errors::{Exit, Failure};
 /// When there is no such lake or table, or it cannot be read.
 pub(crate) async fn run(context: &Context, args: Lake) -> Result<Exit, Failure> {
     let context = context.clone();
-    // The lake's calls block on the disk.
+    // The lake's calls block.
     let done = tokio::task::spawn_blocking(move || match args {
         Lake::Log { table } => log::run(&context, &open(&table.lake.lake, &table.table)?),
         Lake::Show {
@@ -26,7 +27,11 @@ pub(crate) async fn run(context: &Context, args: Lake) -> Result<Exit, Failure> 
         } => show::one(&context, &open(&lake.lake, &table)?),
         Lake::Show { table: None, lake } => show::all(&context, &all(&lake.lake)?),
         Lake::Verify { table, lake } => verify::run(&context, &some(&lake.lake, table.as_deref())?),
-        Lake::Gc { older_than, lake } => gc::run(&context, &all(&lake.lake)?, older_than),
+        Lake::Compact { table, target_size } => {
+            let opened = open(&table.lake.lake, &table.table)?;
+            compact::run(&context, &opened, target_size.bytes())
+        }
+        Lake::Gc { older_than, lake } => gc::run(&context, &begun(&lake.lake)?, older_than),
     });
     done.await.unwrap_or_else(|e| {
         Err(Failure::failed(format!(
@@ -45,8 +50,17 @@ fn some(lake: &str, table: Option<&str>) -> Result<Vec<Table>, Failure> {
 
 /// The tables of a lake that is there, those of the quarantine last.
 fn all(lake: &str) -> Result<Vec<Table>, Failure> {
-    let found = tables(lake).map_err(failure)?;
-    if found.is_empty() && !std::path::Path::new(lake).is_dir() {
+    opened(lake, tables(lake).map_err(failure)?)
+}
+
+/// The same, with those that no job has committed to yet.
+fn begun(lake: &str) -> Result<Vec<Table>, Failure> {
+    opened(lake, tables_begun(lake).map_err(failure)?)
+}
+
+fn opened(lake: &str, found: Vec<TableLocation>) -> Result<Vec<Table>, Failure> {
+    let on_disk = !headworks_stores::is_url(lake);
+    if found.is_empty() && on_disk && !std::path::Path::new(lake).is_dir() {
         return Err(Failure::usage(format!(
             "there is no lake at {lake}\n  next: name one with --lake, or set HEADWORKS_LAKE"
         )));

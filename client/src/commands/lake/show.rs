@@ -2,7 +2,7 @@
 
 use headworks_lake::partition::PartitionValues;
 use headworks_lake::schema::{FieldEntry, SchemaEntry};
-use headworks_lake::{Snapshot, Table};
+use headworks_lake::{DataFile, LakeError, Snapshot, Table};
 use serde::Serialize;
 
 use super::failure;
@@ -39,6 +39,9 @@ struct FileJson<'a> {
     bytes: u64,
     partition: &'a PartitionValues,
     added_in: u64,
+    /// The columns that it was written with, if they are not those that the table has now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema: Option<SchemaEntry>,
 }
 
 /// Prints the tables of a lake.
@@ -95,26 +98,32 @@ pub(super) fn one(context: &Context, table: &Table) -> Result<Exit, Failure> {
     };
     let schema = SchemaEntry::from_arrow(&snapshot.schema).map_err(failure)?;
     if context.json() {
+        let mut data_files = Vec::with_capacity(snapshot.files.len());
+        for file in &snapshot.files {
+            data_files.push(file_json(file, &schema).map_err(failure)?);
+        }
         output::json(&OneJson {
             v: JSON_VERSION,
             table: table_json(name, &snapshot),
             schema: &schema,
-            data_files: snapshot
-                .files
-                .iter()
-                .map(|f| FileJson {
-                    path: &f.path,
-                    rows: f.rows,
-                    bytes: f.bytes,
-                    partition: &f.partition,
-                    added_in: f.added_in,
-                })
-                .collect(),
+            data_files,
         })?;
     } else {
         output::data(&text(name, &snapshot, &schema))?;
     }
     Ok(Exit::Done)
+}
+
+fn file_json<'a>(file: &'a DataFile, table: &SchemaEntry) -> Result<FileJson<'a>, LakeError> {
+    let schema = SchemaEntry::from_arrow(&file.schema)?;
+    Ok(FileJson {
+        path: &file.path,
+        rows: file.rows,
+        bytes: file.bytes,
+        partition: &file.partition,
+        added_in: file.added_in,
+        schema: (schema != *table).then_some(schema),
+    })
 }
 
 fn table_json<'a>(name: &'a str, snapshot: &'a Snapshot) -> TableJson<'a> {

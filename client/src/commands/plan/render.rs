@@ -320,6 +320,7 @@ FILE         SIZE  READ BY ONE TASK
             },
             reads_sources: vec!["awards".into()],
             reads_models: Vec::new(),
+            checks: Vec::new(),
         };
         assert_eq!(
             model_text(&model, &plan, &["table: a new one".to_owned()]),

@@ -39,6 +39,8 @@ pub struct WriteSpec {
     pub sorted_by: Vec<SortColumn>,
     /// Whether the rows are on their way to a later wave of the model, not to the table.
     pub staged: bool,
+    /// Whether each file is written twice, so that checks can read it before the commit.
+    pub with_copies: bool,
 }
 
 impl WriteSpec {
@@ -139,6 +141,7 @@ impl ExecutionPlan for LakeWriteExec {
                 split_column: spec.split_column.clone(),
                 sorted_by: spec.sorted_by.clone(),
                 staged: spec.staged,
+                with_copies: spec.with_copies,
                 ..WriterConfig::new(spec.table.clone(), attempt.clone())
             };
             // Dropped before `finish`, the writer removes what it wrote.

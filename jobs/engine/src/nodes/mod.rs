@@ -1,6 +1,7 @@
 //! The plan nodes that Headworks adds: what is read, filtered and written is
 //! counted by the node that does it, and told to the driver as the task ends.
 
+mod check_report;
 mod lake_write;
 mod ledger_filter;
 mod scan_report;
@@ -11,6 +12,7 @@ mod unary;
 mod unnest_report;
 mod upsert;
 
+pub use check_report::CheckReportExec;
 pub use lake_write::{LakeWriteExec, WriteSpec};
 pub use ledger_filter::LedgerFilterExec;
 pub use scan_report::{ScanReportExec, source_of};

@@ -6,10 +6,10 @@ use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::DataFusionError;
 use futures::StreamExt;
 use futures::stream::try_unfold;
-use headworks_formats::xml::{BadRecord, SplitReport};
+use headworks_formats::{BadRecord, SplitReport};
 use headworks_lake::QuarantineWriter;
 use headworks_sources::scan::{QuarantineTarget, read_partition};
-use headworks_sources::{ErrorClass, ScanObserver, SplitSpec, TaskError, XmlSource};
+use headworks_sources::{ErrorClass, RecordSource, ScanObserver, SplitSpec, TaskError};
 use parking_lot::Mutex;
 
 use super::unary::prelude::*;
@@ -40,10 +40,10 @@ impl ScanReportExec {
 
 /// The source of ours that a leaf scans, if it is one.
 #[must_use]
-pub fn source_of(plan: &dyn ExecutionPlan) -> Option<(&FileScanConfig, &XmlSource)> {
+pub fn source_of(plan: &dyn ExecutionPlan) -> Option<(&FileScanConfig, &RecordSource)> {
     let exec = plan.downcast_ref::<DataSourceExec>()?;
     let config = exec.data_source().downcast_ref::<FileScanConfig>()?;
-    let source = config.file_source().downcast_ref::<XmlSource>()?;
+    let source = config.file_source().downcast_ref::<RecordSource>()?;
     Some((config, source))
 }
 
@@ -181,5 +181,11 @@ fn signed(n: u64) -> i64 {
 
 /// A failure of the lake inside a task.
 pub(super) fn lake_error(error: headworks_lake::LakeError) -> DataFusionError {
-    TaskError::new(ErrorClass::Lake, error.to_string()).into_datafusion()
+    // A store that was busy for longer than its client waits may be well when the wave runs again.
+    let class = if error.is_transient() {
+        ErrorClass::Engine
+    } else {
+        ErrorClass::Lake
+    };
+    TaskError::new(class, error.to_string()).into_datafusion()
 }

@@ -8,26 +8,24 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef}
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::ScalarValue;
 use datafusion::datasource::TableType;
-use datafusion::datasource::listing::{FileRange, PartitionedFile};
-use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::{FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
-use datafusion::error::Result;
-use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
-use headworks_lake::{DataFile, Snapshot};
-use headworks_sources::table::object_path;
+use headworks_lake::{DataFile, Snapshot, TableLocation};
+use headworks_sources::parquet::groups;
+use headworks_sources::places::{object_path, store_url};
 
 use crate::nodes::DATA_FILE_COLUMN;
-
-/// A task reads at most this many bytes of Parquet, unless a row group is larger.
-const SCAN_BYTES: u64 = 64 * 1024 * 1024;
 
 /// One version of a table.
 #[derive(Debug)]
 pub struct LakeTable {
-    root: String,
+    /// Absolute, or `s3://bucket/...`.
+    folder: String,
     snapshot: Arc<Snapshot>,
     table: TableSchema,
     /// For a scan of some of the files that says which of them a row is of: their places in the snapshot.
@@ -35,9 +33,9 @@ pub struct LakeTable {
 }
 
 impl LakeTable {
-    /// The version that `snapshot` describes, below the folder `root`.
+    /// The version that `snapshot` describes, of the table in this place.
     #[must_use]
-    pub fn new(root: &std::path::Path, snapshot: Arc<Snapshot>) -> Self {
+    pub fn new(location: &TableLocation, snapshot: Arc<Snapshot>) -> Self {
         let partition_by = |name: &String| {
             !snapshot.partition_columns_in_files && snapshot.partition_by.contains(name)
         };
@@ -56,7 +54,7 @@ impl LakeTable {
             .with_table_partition_cols(ordered)
             .build();
         Self {
-            root: root.to_string_lossy().into_owned(),
+            folder: location.folder(),
             snapshot,
             table,
             numbered: None,
@@ -88,7 +86,7 @@ impl LakeTable {
 
     fn partitioned(&self, place: u32, file: &DataFile) -> Result<PartitionedFile> {
         let mut partitioned = PartitionedFile::new(String::new(), file.bytes);
-        partitioned.object_meta.location = object_path(&format!("{}/{}", self.root, file.path));
+        partitioned.object_meta.location = object_path(&format!("{}/{}", self.folder, file.path));
         let value = |field: &Field| match file.partition.get(field.name()).and_then(Option::as_ref)
         {
             Some(text) => ScalarValue::try_from_string(text.clone(), field.data_type()),
@@ -104,37 +102,6 @@ impl LakeTable {
             })
             .collect::<Result<_>>()?;
         Ok(partitioned)
-    }
-
-    /// Ranges of files, in groups of about the same bytes: one a task.
-    fn groups(&self, wanted: usize) -> Result<Vec<FileGroup>> {
-        let total: u64 = self.files().map(|(_, file)| file.bytes).sum();
-        let target = (total / wanted.max(1) as u64).clamp(1024 * 1024, SCAN_BYTES);
-        let mut groups: Vec<FileGroup> = Vec::new();
-        let (mut group, mut bytes) = (Vec::new(), 0u64);
-        for (place, file) in self.files() {
-            let parts = file.bytes.div_ceil(target).max(1);
-            for part in 0..parts {
-                let mut piece = self.partitioned(place, file)?;
-                let at = |i: u64| i64::try_from(file.bytes * i / parts).unwrap_or(i64::MAX);
-                if parts > 1 {
-                    piece.range = Some(FileRange {
-                        start: at(part),
-                        end: at(part + 1),
-                    });
-                }
-                group.push(piece);
-                bytes += file.bytes / parts;
-                if bytes >= target {
-                    groups.push(FileGroup::new(std::mem::take(&mut group)));
-                    bytes = 0;
-                }
-            }
-        }
-        if !group.is_empty() || groups.is_empty() {
-            groups.push(FileGroup::new(group));
-        }
-        Ok(groups)
     }
 }
 
@@ -162,9 +129,15 @@ impl TableProvider for LakeTable {
         _filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        let files = self.files();
+        let files = files
+            .map(|(place, file)| self.partitioned(place, file))
+            .collect::<Result<_>>()?;
         let source = Arc::new(ParquetSource::new(self.table.clone()));
-        let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), source)
-            .with_file_groups(self.groups(state.config().target_partitions())?)
+        let store = store_url("lake", std::iter::once(self.folder.as_str()))
+            .map_err(|error| DataFusionError::Plan(error.to_string()))?;
+        let config = FileScanConfigBuilder::new(store, source)
+            .with_file_groups(groups(files, state.config().target_partitions()))
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
             .build();

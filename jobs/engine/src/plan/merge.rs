@@ -125,13 +125,13 @@ impl<'a> Merge<'a> {
             inputs: Default::default(),
             history: Default::default(),
         };
-        let table = LakeTable::new(&self.location.root(), Arc::new(snapshot));
+        let table = LakeTable::new(&self.location, Arc::new(snapshot));
         Arc::new(table)
     }
 
     /// The rows of these files of the table.
     fn current(&self, current: &Arc<Snapshot>, files: BTreeSet<u32>) -> Arc<dyn TableProvider> {
-        let table = LakeTable::new(&self.location.root(), Arc::clone(current));
+        let table = LakeTable::new(&self.location, Arc::clone(current));
         Arc::new(table.numbered(files))
     }
 

@@ -1,167 +1,46 @@
 //! From a model's SQL to waves, and from a wave to the plan that runs.
 
 mod check;
+mod checks;
+mod column;
 mod lake_table;
 mod merge;
 mod names;
+mod options;
 mod output;
 mod physical;
 mod rowwise;
+mod settle;
 mod stages;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::catalog::TableProvider;
 use datafusion::common::DataFusionError;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, displayable};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement as DfStatement;
-use headworks_formats::infer::{InferOptions, SampleRatio, SchemaError, evolve};
-use headworks_formats::values::Pattern;
-use headworks_formats::xml::{OnBadRecord, OnBadValue, OnUnknown, XmlOptions};
 use headworks_lake::TableLocation;
 use headworks_sources::cut::{CutOptions, SPLIT_BYTES_MIN, cut};
+use headworks_sources::parquet::ParquetTable;
 use headworks_sources::scan::QuarantineTarget;
-use headworks_sources::{
-    InputFile, SPLIT_COLUMN, ScanSpec, SourceError, SourceSchema, SourceTable, SplitSpec, discover,
-    heads, infer,
-};
-use headworks_spec::{Format, SourceSpec, WriteMode};
+use headworks_sources::{SPLIT_COLUMN, ScanSpec, SourceError, SourceTable, SplitSpec, heads};
+use headworks_spec::WriteMode;
 
 use crate::api::{EngineError, ModelPlan, ModelRequest, SettledSource, Wave};
 use crate::session;
 
+pub use checks::{check_plan, found_in_log, plan_checks};
 pub use lake_table::LakeTable;
 pub use names::Names;
+use options::{format_options, rename};
+pub use settle::settle;
 
 /// Shuffle partitions for each slot of the cluster, unless the job says otherwise.
 const SHUFFLE_PARTITIONS_PER_SLOT: u32 = 2;
-
-/// Lists a source's files and settles its schema.
-///
-/// # Errors
-/// See [`crate::api::Engine::settle`].
-pub async fn settle(spec: SourceSpec) -> Result<SettledSource, EngineError> {
-    let settled = tokio::task::spawn_blocking(move || settle_blocking(spec)).await;
-    settled.map_err(|e| EngineError::Engine(format!("listing a source failed: {e}")))?
-}
-
-fn settle_blocking(spec: SourceSpec) -> Result<SettledSource, EngineError> {
-    if spec.options.format != Format::Xml {
-        return Err(EngineError::Configuration(format!(
-            "source `{}`: only `format: xml` can be read yet",
-            spec.name
-        )));
-    }
-    let mut files = discover(&spec.name, &spec.options.path).map_err(source_error)?;
-    let options = xml_options(&spec)?;
-    heads::mark_whole(&mut files, SPLIT_BYTES_MIN, options.encoding.as_deref())
-        .map_err(source_error)?;
-    let schema = match &spec.schema_file {
-        Some(file) => {
-            let pinned =
-                SourceSchema::from_yaml(&file.path, file.text.as_str()).map_err(source_error)?;
-            let written = pinned.arrow().map_err(source_error)?;
-            let mut schema = options.complete_schema(&written);
-            if options.on_unknown == OnUnknown::Evolve {
-                match inferred_schema(&spec, &files, &options)? {
-                    Ok(inferred) => schema = evolve(&schema, &inferred).0,
-                    // Nothing was found that the schema could lack.
-                    Err(SchemaError::NoRecords) => {}
-                    Err(e) => return Err(not_inferred(&spec, &e)),
-                }
-            }
-            if schema == *written {
-                pinned
-            } else {
-                SourceSchema::from_arrow(&Arc::new(schema)).map_err(source_error)?
-            }
-        }
-        None => {
-            let schema = inferred_schema(&spec, &files, &options)?;
-            let schema = schema.map_err(|e| not_inferred(&spec, &e))?;
-            SourceSchema::from_arrow(&Arc::new(schema)).map_err(source_error)?
-        }
-    };
-    Ok(SettledSource {
-        spec,
-        files,
-        schema,
-    })
-}
-
-/// The schema that the files, or a sample of them, have.
-fn inferred_schema(
-    spec: &SourceSpec,
-    files: &[InputFile],
-    options: &XmlOptions,
-) -> Result<Result<Schema, SchemaError>, EngineError> {
-    let tree = infer::infer(files, options, spec.options.sample_files).map_err(source_error)?;
-    Ok(tree.to_schema(&InferOptions::from(options)))
-}
-
-fn not_inferred(spec: &SourceSpec, error: &SchemaError) -> EngineError {
-    EngineError::Configuration(format!(
-        "source `{}`: no schema can be inferred: {error}",
-        spec.name
-    ))
-}
-
-/// The parser's options, from the job file's words.
-fn xml_options(spec: &SourceSpec) -> Result<XmlOptions, EngineError> {
-    let own = &spec.options;
-    let failed = |what: &dyn std::fmt::Display| {
-        EngineError::Configuration(format!("source `{}`: {what}", spec.name))
-    };
-    let pattern = |option: &str, text: &Option<String>| {
-        let pattern = text.as_deref().map(Pattern::new).transpose();
-        pattern.map_err(|e| failed(&format!("{option}: {e}")))
-    };
-    let mut options = XmlOptions::new(&own.row_tag).map_err(|e| failed(&e))?;
-    options.attribute_prefix.clone_from(&own.attribute_prefix);
-    options.value_tag.clone_from(&own.value_tag);
-    options.on_bad_record = match own.on_bad_record {
-        headworks_spec::OnBadRecord::Quarantine => OnBadRecord::Quarantine,
-        headworks_spec::OnBadRecord::Drop => OnBadRecord::Drop,
-        headworks_spec::OnBadRecord::Fail => OnBadRecord::Fail,
-        headworks_spec::OnBadRecord::Keep => OnBadRecord::Keep,
-    };
-    options.on_bad_value = match own.on_bad_value {
-        headworks_spec::OnBadValue::Quarantine => OnBadValue::Quarantine,
-        headworks_spec::OnBadValue::Null => OnBadValue::Null,
-    };
-    options.on_unknown = match own.on_unknown {
-        headworks_spec::OnUnknown::DiscardValue => OnUnknown::DiscardValue,
-        headworks_spec::OnUnknown::DiscardRow => OnUnknown::DiscardRow,
-        headworks_spec::OnUnknown::Freeze => OnUnknown::Freeze,
-        headworks_spec::OnUnknown::Evolve => OnUnknown::Evolve,
-    };
-    options.exclude_attributes = own.exclude_attributes;
-    options.ignore_namespaces = own.ignore_namespaces;
-    options.trim = own.ignore_surrounding_spaces;
-    options.null_values.clone_from(&own.null_values);
-    options.date_format = pattern("date_format", &own.date_format)?;
-    options.timestamp_format = pattern("timestamp_format", &own.timestamp_format)?;
-    if let Some(ratio) = own.sample_ratio {
-        options.sample_ratio = SampleRatio::new(ratio).map_err(|e| failed(&e))?;
-    }
-    options
-        .corrupt_record_column
-        .clone_from(&own.corrupt_record_column);
-    options.wildcard_column.clone_from(&own.wildcard_column);
-    options.encoding.clone_from(&own.encoding);
-    let size = |size: headworks_spec::ByteSize| usize::try_from(size.bytes()).unwrap_or(usize::MAX);
-    options.limits.record_bytes_max = size(own.record_bytes_max);
-    options.limits.recovery_bytes_max = options
-        .limits
-        .recovery_bytes_max
-        .min(options.limits.record_bytes_max);
-    options.limits.raw_bytes_max = size(own.raw_bytes_max);
-    options.validate().map_err(|e| failed(&e))?;
-    Ok(options)
-}
 
 /// Plans a model and cuts it into waves.
 ///
@@ -233,17 +112,13 @@ async fn with_small_heads(request: &ModelRequest) -> Result<ModelRequest, Engine
     if size >= SPLIT_BYTES_MIN {
         return Ok(request);
     }
-    let looked = tokio::task::spawn_blocking(move || {
-        for source in request.sources.values_mut() {
-            let options = xml_options(&source.spec)?;
-            heads::mark_whole(&mut source.files, size, options.encoding.as_deref())
-                .map_err(source_error)?;
+    for source in request.sources.values_mut() {
+        if let Some(options) = format_options(&source.spec)? {
+            let looked = heads::mark_whole(&mut source.files, size, &options).await;
+            looked.map_err(source_error)?;
         }
-        Ok(request)
-    });
-    looked
-        .await
-        .map_err(|e| EngineError::Engine(format!("looking at files failed: {e}")))?
+    }
+    Ok(request)
 }
 
 fn cut_waves(request: &ModelRequest, row_wise: bool, slots: u32) -> Vec<Wave> {
@@ -258,7 +133,7 @@ fn cut_waves(request: &ModelRequest, row_wise: bool, slots: u32) -> Vec<Wave> {
     };
     let bytes = |splits: &[SplitSpec]| splits.iter().map(SplitSpec::bytes).sum::<u64>();
     if row_wise {
-        let Some((name, source)) = request.sources.iter().next() else {
+        let Some((name, source)) = request.record_sources().next() else {
             return Vec::new();
         };
         let waves = cut(&source.files, options).into_iter().zip(0u32..);
@@ -274,7 +149,7 @@ fn cut_waves(request: &ModelRequest, row_wise: bool, slots: u32) -> Vec<Wave> {
     // One wave over everything; ids stay unique in it.
     let mut splits = BTreeMap::new();
     let mut next_id = 0;
-    for (name, source) in &request.sources {
+    for (name, source) in request.record_sources() {
         let mut own: Vec<SplitSpec> = cut(&source.files, options).concat();
         for split in &mut own {
             split.id = next_id;
@@ -314,28 +189,22 @@ impl Planned {
         let mut names = Names::default();
         for (name, source) in &request.sources {
             let own = splits.get(name).cloned().unwrap_or_default();
-            let table = SourceTable::try_new(scan_spec(request, name, source)?, own)
-                .map_err(|e| in_model(&e))?;
-            let schema = datafusion::catalog::TableProvider::schema(&table);
-            names.add_table(name, &schema, true);
-            register(&ctx, name, Arc::new(table)).map_err(|e| in_model(&e))?;
+            let table = source_table(request, name, source, own).map_err(|e| in_model(&e))?;
+            names.add_table(name, &table.schema(), true);
+            register(&ctx, name, table).map_err(|e| in_model(&e))?;
         }
         for (name, snapshot) in &request.tables {
             let location = TableLocation::new(&request.lake, name)
                 .map_err(|e| EngineError::Lake(e.to_string()))?;
-            let table = LakeTable::new(&location.root(), Arc::clone(snapshot));
-            names.add_table(
-                name,
-                &datafusion::catalog::TableProvider::schema(&table),
-                false,
-            );
+            let table = LakeTable::new(&location, Arc::clone(snapshot));
+            names.add_table(name, &TableProvider::schema(&table), false);
             register(&ctx, name, Arc::new(table)).map_err(|e| in_model(&e))?;
         }
 
         let logical = logical_plan(&ctx, &model.sql.text, names)
             .await
             .map_err(|e| in_model(&e))?;
-        let is_source = |name: &str| request.sources.contains_key(name);
+        let is_source = |name: &str| request.record_sources().any(|(source, _)| source == name);
         check::check_limits(&logical, &is_source).map_err(|e| in_model(&e))?;
         let carried = match request.sources.len() {
             1 if request.tables.is_empty() => rowwise::carry_split_column(&logical, &is_source)
@@ -375,11 +244,32 @@ impl Planned {
     }
 }
 
+/// A source as SQL sees it: the splits of a wave, or all files of a look-up table.
+fn source_table(
+    request: &ModelRequest,
+    name: &str,
+    source: &SettledSource,
+    splits: Vec<SplitSpec>,
+) -> Result<Arc<dyn TableProvider>, EngineError> {
+    if let Some(scan) = scan_spec(request, name, source)? {
+        let table = SourceTable::try_new(scan, splits);
+        let table = table.map_err(|e| EngineError::Configuration(plain(&e)))?;
+        return Ok(Arc::new(table));
+    }
+    let schema = source.schema.arrow().map_err(source_error)?;
+    let table = ParquetTable::try_new(name, &source.files, &schema).map_err(source_error)?;
+    Ok(Arc::new(table))
+}
+
+/// How a source's records are read; `None` for a look-up table, which has none.
 fn scan_spec(
     request: &ModelRequest,
     name: &str,
     source: &SettledSource,
-) -> Result<ScanSpec, EngineError> {
+) -> Result<Option<ScanSpec>, EngineError> {
+    let Some(options) = format_options(&source.spec)? else {
+        return Ok(None);
+    };
     let quarantine = request
         .quarantines
         .iter()
@@ -388,15 +278,16 @@ fn scan_spec(
             lake: request.lake.clone(),
             job_id: request.job_id.clone(),
         });
-    Ok(ScanSpec {
+    Ok(Some(ScanSpec {
         source: name.to_owned(),
-        options: xml_options(&source.spec)?,
+        options,
         schema: source.schema.clone(),
+        rename: rename(&source.spec),
         known_starts: BTreeMap::new(),
         members: BTreeMap::new(),
         filter: Vec::new(),
         quarantine,
-    })
+    }))
 }
 
 /// Registers a table under exactly this name.
@@ -462,6 +353,7 @@ fn without_split_column(schema: &SchemaRef) -> Schema {
 fn source_error(error: SourceError) -> EngineError {
     match error {
         SourceError::Configuration(text) => EngineError::Configuration(text),
+        SourceError::Engine(text) => EngineError::Engine(text),
         other @ SourceError::Input { .. } => EngineError::Input(other.to_string()),
     }
 }

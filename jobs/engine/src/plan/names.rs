@@ -10,8 +10,9 @@ use std::ops::ControlFlow;
 
 use datafusion::arrow::datatypes::{DataType, Fields, Schema};
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, ExcludeSelectItem, Expr, Ident, ObjectName, Query, Select, SelectItem, Statement,
-    Subscript, TableAlias, TableFactor, VisitMut, VisitorMut, WildcardAdditionalOptions,
+    AccessExpr, ExcludeSelectItem, Expr, Ident, ObjectName, Query, Select, SelectItem,
+    SelectItemQualifiedWildcardKind, Statement, Subscript, TableAlias, TableFactor, VisitMut,
+    VisitorMut, WildcardAdditionalOptions,
 };
 use headworks_sources::META_COLUMNS;
 
@@ -20,7 +21,8 @@ use headworks_sources::META_COLUMNS;
 pub struct Names {
     known: BTreeSet<String>,
     ignoring_case: BTreeMap<String, BTreeSet<String>>,
-    sources: BTreeSet<String>,
+    /// Of each source, the columns that a wildcard leaves out.
+    sources: BTreeMap<String, Vec<&'static str>>,
 }
 
 impl Names {
@@ -29,7 +31,9 @@ impl Names {
         self.add(name);
         self.add_fields(schema.fields());
         if is_source {
-            self.sources.insert(name.to_owned());
+            let offered = META_COLUMNS.into_iter();
+            let offered = offered.filter(|column| schema.index_of(column).is_ok());
+            self.sources.insert(name.to_owned(), offered.collect());
         }
     }
 
@@ -159,26 +163,36 @@ impl Resolver<'_> {
         }
     }
 
-    /// Whether a relation in the FROM of `select` is a source.
-    fn reads_source(&self, select: &Select) -> bool {
+    /// What a wildcard leaves out of each relation in the FROM of `select`: the name by which the query knows it, and
+    /// the columns. Relations that are no sources, and those without a name, have none.
+    fn left_out(&self, select: &Select) -> Vec<(Option<Ident>, Vec<&'static str>)> {
         let relations = select.from.iter().flat_map(|from| {
             std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation))
         });
-        relations.into_iter().any(|relation| match relation {
-            TableFactor::Table { name, .. } => name
-                .0
-                .last()
-                .and_then(|part| part.as_ident())
-                .is_some_and(|ident| {
-                    let written = &ident.value;
-                    self.names.sources.contains(written)
-                        || self
-                            .names
-                            .sources
-                            .iter()
-                            .any(|source| source.eq_ignore_ascii_case(written))
-                }),
-            _ => false,
+        let relations = relations.map(|relation| match relation {
+            TableFactor::Table { name, alias, .. } => {
+                let written = name.0.last().and_then(|part| part.as_ident()).cloned();
+                let columns = written
+                    .as_ref()
+                    .and_then(|ident| self.of_source(&ident.value));
+                let known_as = alias.as_ref().map(|alias| alias.name.clone()).or(written);
+                (known_as, columns.cloned().unwrap_or_default())
+            }
+            TableFactor::Derived { alias, .. } => {
+                (alias.as_ref().map(|alias| alias.name.clone()), Vec::new())
+            }
+            _ => (None, Vec::new()),
+        });
+        relations.collect()
+    }
+
+    /// The columns of a source that a wildcard leaves out.
+    fn of_source(&self, written: &str) -> Option<&Vec<&'static str>> {
+        let sources = &self.names.sources;
+        sources.get(written).or_else(|| {
+            let same = |name: &&String| name.eq_ignore_ascii_case(written);
+            let name = sources.keys().find(same)?;
+            sources.get(name)
         })
     }
 }
@@ -187,15 +201,48 @@ impl VisitorMut for Resolver<'_> {
     type Break = ();
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
-        if self.reads_source(select) {
-            for item in &mut select.projection {
-                if let SelectItem::Wildcard(options) | SelectItem::QualifiedWildcard(_, options) =
-                    item
-                {
-                    leave_out_meta_columns(options);
-                }
-            }
+        let relations = self.left_out(select);
+        let of_all: BTreeSet<&str> = relations.iter().flat_map(|r| &r.1).copied().collect();
+        if of_all.is_empty() {
+            return ControlFlow::Continue(());
         }
+        // A column that two relations have cannot be left out by its name alone.
+        let twice = relations.iter().map(|r| r.1.len()).sum::<usize>() > of_all.len();
+        let named: Option<Vec<&Ident>> = relations.iter().map(|r| r.0.as_ref()).collect();
+        let mut projection = Vec::with_capacity(select.projection.len());
+        for mut item in std::mem::take(&mut select.projection) {
+            match &mut item {
+                SelectItem::Wildcard(options) => match &named {
+                    Some(names) if twice => {
+                        for (name, (_, columns)) in names.iter().zip(&relations) {
+                            let mut options = options.clone();
+                            leave_out(&mut options, columns);
+                            let of = ObjectName::from(vec![(*name).clone()]);
+                            let of = SelectItemQualifiedWildcardKind::ObjectName(of);
+                            projection.push(SelectItem::QualifiedWildcard(of, options));
+                        }
+                        continue;
+                    }
+                    _ => leave_out(options, &of_all),
+                },
+                SelectItem::QualifiedWildcard(
+                    SelectItemQualifiedWildcardKind::ObjectName(of),
+                    options,
+                ) => {
+                    let of = of.0.last().and_then(|part| part.as_ident());
+                    let same = |name: &Option<Ident>| match (name, of) {
+                        (Some(name), Some(of)) => name.value.eq_ignore_ascii_case(&of.value),
+                        _ => false,
+                    };
+                    if let Some((_, columns)) = relations.iter().find(|r| same(&r.0)) {
+                        leave_out(options, columns);
+                    }
+                }
+                _ => {}
+            }
+            projection.push(item);
+        }
+        select.projection = projection;
         ControlFlow::Continue(())
     }
 
@@ -229,18 +276,23 @@ impl VisitorMut for Resolver<'_> {
     }
 }
 
-/// Adds the meta columns to what the wildcard leaves out.
-fn leave_out_meta_columns(options: &mut WildcardAdditionalOptions) {
+/// Adds columns to what a wildcard leaves out.
+fn leave_out<'a>(
+    options: &mut WildcardAdditionalOptions,
+    columns: impl IntoIterator<Item = &'a &'a str>,
+) {
     let mut names: Vec<ObjectName> = match options.opt_exclude.take() {
         Some(ExcludeSelectItem::Single(name)) => vec![name],
         Some(ExcludeSelectItem::Multiple(names)) => names,
         None => Vec::new(),
     };
-    for column in META_COLUMNS {
-        let name = ObjectName::from(vec![Ident::with_quote('"', column)]);
+    for column in columns {
+        let name = ObjectName::from(vec![Ident::with_quote('"', *column)]);
         if !names.contains(&name) {
             names.push(name);
         }
     }
-    options.opt_exclude = Some(ExcludeSelectItem::Multiple(names));
+    if !names.is_empty() {
+        options.opt_exclude = Some(ExcludeSelectItem::Multiple(names));
+    }
 }

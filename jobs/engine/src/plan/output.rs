@@ -8,8 +8,9 @@ use datafusion::physical_plan::ExecutionPlan;
 use headworks_lake::{Compression, SortColumn, TableLocation};
 use headworks_sources::SPLIT_COLUMN;
 use headworks_spec::{Distribute, Model, SortColumn as Sorted};
+use headworks_stores::is_url;
 
-use super::{physical, plain};
+use super::{checks, physical, plain};
 use crate::api::{EngineError, ModelRequest};
 use crate::nodes::WriteSpec;
 
@@ -99,6 +100,7 @@ pub(super) fn stage(
 ) -> Result<Arc<dyn ExecutionPlan>, EngineError> {
     let spec = WriteSpec {
         staged: true,
+        with_copies: false,
         ..plain_spec(request, row_wise)?
     };
     Ok(physical::write(plan, spec))
@@ -133,6 +135,8 @@ fn plain_spec(request: &ModelRequest, row_wise: bool) -> Result<WriteSpec, Engin
         split_column: row_wise.then(|| SPLIT_COLUMN.to_owned()),
         sorted_by: Vec::new(),
         staged: false,
+        // A disk's hidden files can be read as they are.
+        with_copies: is_url(&request.lake) && checks::read_rows(&request.model),
     })
 }
 

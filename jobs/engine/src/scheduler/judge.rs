@@ -15,7 +15,8 @@ use super::reports::Reported;
 use crate::api::{TaskReport, WaveResult};
 use crate::guards::Guards;
 use crate::nodes::{
-    LakeWriteExec, LedgerFilterExec, ScanReportExec, TouchedFilesExec, UnnestReportExec, UpsertExec,
+    CheckReportExec, LakeWriteExec, LedgerFilterExec, ScanReportExec, TouchedFilesExec,
+    UnnestReportExec, UpsertExec,
 };
 use crate::report::TaskId;
 
@@ -40,6 +41,7 @@ pub(super) struct Owed {
     filters: usize,
     unnests: usize,
     writes: usize,
+    checks: usize,
     touched: usize,
     merges: usize,
 }
@@ -56,6 +58,7 @@ impl Owed {
         self.filters += usize::from(plan.is::<LedgerFilterExec>());
         self.unnests += usize::from(plan.is::<UnnestReportExec>());
         self.writes += usize::from(plan.is::<LakeWriteExec>());
+        self.checks += usize::from(plan.is::<CheckReportExec>());
         self.touched += usize::from(plan.is::<TouchedFilesExec>());
         self.merges += usize::from(plan.is::<UpsertExec>());
         if plan.is::<UnionExec>() {
@@ -66,6 +69,7 @@ impl Owed {
             self.filters += least(|o| o.filters);
             self.unnests += least(|o| o.unnests);
             self.writes += least(|o| o.writes);
+            self.checks += least(|o| o.checks);
             self.touched += least(|o| o.touched);
             self.merges += least(|o| o.merges);
             return;
@@ -81,6 +85,7 @@ impl Owed {
             && count(|r| matches!(r, TaskReport::Filter(_))) >= self.filters
             && count(|r| matches!(r, TaskReport::Unnest { .. })) >= self.unnests
             && count(|r| matches!(r, TaskReport::Write(_))) >= self.writes
+            && count(|r| matches!(r, TaskReport::Check(_))) >= self.checks
             && count(|r| matches!(r, TaskReport::Touched(_))) >= self.touched
             && count(|r| matches!(r, TaskReport::Merge(_))) >= self.merges
     }
@@ -230,6 +235,7 @@ fn add(result: &mut WaveResult, report: &TaskReport) {
             sum(&mut result.written, &outcome.rows_by_split);
             result.rows += outcome.rows;
         }
+        TaskReport::Check(found) => result.found.get_or_insert_default().add(found),
         TaskReport::Touched(files) => result.touched.extend(files),
         TaskReport::Merge(counts) => result.merged.add(counts),
     }

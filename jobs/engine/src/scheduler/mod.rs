@@ -20,7 +20,6 @@ use ballista_scheduler::cluster::memory::InMemoryJobState;
 use ballista_scheduler::config::{SchedulerConfig, TaskDistributionPolicy};
 use ballista_scheduler::metrics::default_metrics_collector;
 use ballista_scheduler::scheduler_server::{JobIdGenerator, SchedulerServer};
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
 use headworks_lake::{Table, TableLocation};
 use headworks_proto::v1::cluster_service_server::ClusterServiceServer;
@@ -33,8 +32,8 @@ use tokio::sync::oneshot;
 use tonic::service::Routes;
 
 use crate::api::{
-    Engine, EngineError, ExecutorInfo, ModelPlan, ModelRequest, SettledSource, Wave, WaveDiscard,
-    WaveOutcome, WaveProgress,
+    CheckOutcome, CheckRequest, Engine, EngineError, ExecutorInfo, ModelPlan, ModelRequest,
+    SettledSource, Wave, WaveDiscard, WaveOutcome, WaveProgress,
 };
 use crate::codec::HeadworksCodec;
 use crate::guards::Guards;
@@ -149,12 +148,7 @@ impl EngineScheduler {
         let state = Arc::new(SlotState::new(options.guards));
         let job_state = Arc::new(InMemoryJobState::new(
             config.scheduler_id.clone(),
-            Arc::new(|config| {
-                Ok(session::state(
-                    config,
-                    RuntimeEnvBuilder::new().build_arc()?,
-                ))
-            }),
+            Arc::new(|config| Ok(session::state(config, session::runtime()?))),
             Arc::new(|| session::config(1)),
         ));
         let cluster = BallistaCluster::new(Arc::clone(&state) as _, Arc::clone(&job_state) as _);
@@ -272,13 +266,8 @@ impl Engine for EngineScheduler {
         let (ctx, physical) = match planned {
             Ok(planned) => planned,
             Err(error) => {
-                let class = if matches!(error, EngineError::Configuration(_)) {
-                    "configuration"
-                } else {
-                    "engine"
-                };
                 return WaveOutcome::Failed {
-                    class: class.into(),
+                    class: class_word(&error).to_owned(),
                     error: error.to_string(),
                     discard: WaveDiscard::default(),
                 };
@@ -316,6 +305,38 @@ impl Engine for EngineScheduler {
         outcome
     }
 
+    async fn plan_checks(&self, request: Arc<CheckRequest>) -> Result<(), EngineError> {
+        plan::plan_checks(&request, self.slots_total().await).await
+    }
+
+    async fn run_check(
+        &self,
+        request: Arc<CheckRequest>,
+        check: usize,
+        attempt: u32,
+        progress: UnboundedSender<WaveProgress>,
+    ) -> CheckOutcome {
+        if let Some(found) = plan::found_in_log(&request, check) {
+            return CheckOutcome::Found(found);
+        }
+        let planned = plan::check_plan(&request, check, self.slots_total().await).await;
+        let (ctx, physical) = match planned {
+            Ok(planned) => planned,
+            Err(error) => {
+                return CheckOutcome::Failed {
+                    class: class_word(&error).to_owned(),
+                    error: error.to_string(),
+                };
+            }
+        };
+        let name = format!(
+            "{}/{}/check-{check}.{attempt}",
+            request.job_id, request.model.name
+        );
+        let (outcome, _) = self.runner.run(&name, ctx, physical, 0, progress).await;
+        outcome.into()
+    }
+
     async fn cancel(&self, engine_job: &str) {
         self.cancelled.lock().insert(engine_job.to_owned());
         if let Err(error) = self.server.cancel_job(engine_job.to_owned().into()).await {
@@ -325,6 +346,14 @@ impl Engine for EngineScheduler {
 
     async fn executors(&self) -> Vec<ExecutorInfo> {
         self.slots.executors().await
+    }
+}
+
+/// The class of a wave or check that cannot be planned.
+fn class_word(error: &EngineError) -> &'static str {
+    match error {
+        EngineError::Configuration(_) => "configuration",
+        _ => "engine",
     }
 }
 

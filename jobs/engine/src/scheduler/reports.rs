@@ -117,7 +117,8 @@ pub(crate) fn files_of<'a>(reports: impl Iterator<Item = &'a Reported>) -> WaveD
             TaskReport::Filter(_)
             | TaskReport::Unnest { .. }
             | TaskReport::Touched(_)
-            | TaskReport::Merge(_) => {}
+            | TaskReport::Merge(_)
+            | TaskReport::Check(_) => {}
         }
     }
     discard

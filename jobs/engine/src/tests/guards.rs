@@ -16,20 +16,20 @@ use crate::guards::Guards;
 use crate::report::{FailPoint, Point};
 
 /// How long a cluster of this test may take for a small wave.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Two stages: the scan, and the write behind a shuffle.
 const SHUFFLED: &str = "SELECT k, count(*) AS n FROM src GROUP BY k";
 
 /// Holds the tasks that pass a point until it is opened.
-struct Gate {
+pub(super) struct Gate {
     held: Arc<AtomicUsize>,
     open: Arc<Semaphore>,
 }
 
 impl Gate {
     /// A gate at `point`, for the tasks that `stops` picks by stage and slot.
-    fn new(
+    pub(super) fn new(
         point: Point,
         stops: impl Fn(usize, usize) -> bool + Send + Sync + 'static,
     ) -> (Self, FailPoint) {
@@ -53,7 +53,7 @@ impl Gate {
         (gate, fail_point)
     }
 
-    async fn wait_until_held(&self, tasks: usize) {
+    pub(super) async fn wait_until_held(&self, tasks: usize) {
         let until = Instant::now() + PATIENCE;
         while self.held.load(Ordering::SeqCst) < tasks {
             assert!(Instant::now() < until, "no task came to the gate");
@@ -61,7 +61,7 @@ impl Gate {
         }
     }
 
-    fn open(&self) {
+    pub(super) fn open(&self) {
         self.open.close();
     }
 }

@@ -1,5 +1,7 @@
 //! The engine, tested as a cluster inside one process.
 
+mod buckets;
+mod checks;
 mod codec;
 mod distributed;
 mod guards;

@@ -1,7 +1,7 @@
 //! A scan is sliced over executors: each byte is read once, each record written once.
 
 use super::world::{RECORDS, Setup, World, accepted, rows_in_files};
-use headworks_formats::xml::{Chain, verify_chain};
+use headworks_formats::{Chain, verify_chain};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_scan_sliced_over_n_executors_reads_each_byte_once() {

@@ -111,6 +111,7 @@ impl World {
                 },
                 reads_sources: vec!["src".into()],
                 reads_models: vec![],
+                checks: vec![],
             },
             sources: BTreeMap::from([("src".to_owned(), settled)]),
             tables: BTreeMap::new(),

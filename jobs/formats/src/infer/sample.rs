@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::xml::ConfigError;
+use crate::record::ConfigError;
 
 /// A share of records: more than 0, at most 1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -31,6 +31,12 @@ impl SampleRatio {
     /// As a number.
     pub fn get(self) -> f64 {
         self.0
+    }
+}
+
+impl Default for SampleRatio {
+    fn default() -> Self {
+        Self::ALL
     }
 }
 

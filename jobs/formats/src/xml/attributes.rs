@@ -2,13 +2,13 @@
 
 use memchr::{memchr2, memchr3};
 
-use super::bytes::stands_at;
 use super::input::{Input, Stop, or_incomplete};
 use super::record::RecordParser;
 use super::shape::{NO_NODE, NodeId, Shape};
-use super::tape::Op;
-use super::template::Slot;
-use super::text::Encoded;
+use super::trace::Slot;
+use crate::bytes::stands_at;
+use crate::record::tape::Encoded;
+use crate::record::tape::Op;
 use crate::values::is_space;
 
 /// Up to this many attributes of a tag are compared each with each; more are sorted first.

@@ -6,19 +6,15 @@
 //! | --- | --- |
 //! | [`config`], `own_columns` | what to read: row tags, schema, projection, limits, columns that options ask for |
 //! | [`reader`] | [`XmlReader`]: the parts below, put together |
-//! | [`split`] | which records of a file are ours, and the proof that the splits of a file fit together |
 //! | `scanner` | what stands between records, and where each record begins and ends |
 //! | [`head`], `doctype` | what a file's beginning says of all of it: its encoding, and the entities that it declares |
 //! | `lex` | markup read tolerantly: between records, and inside broken ones |
 //! | `recover`, `ahead` | the rule that says where a broken record ends, applied in linear time |
-//! | `record`, `attributes`, `input`, `text`, `bytes` | the strict pass over one record |
-//! | `template`, `trace`, `replay` | what records have in common, learned, so that most markup is only compared |
-//! | [`gate`], [`filter`] | what may keep a record from becoming a row: the contract about unknown names, a filter |
+//! | `record`, `attributes`, `input`, `text` | the strict pass over one record |
+//! | `trace`, `replay` | what records have in common, learned, so that most markup is only compared |
 //! | `shape` | the names that a record may hold, and a guess at which comes next |
-//! | `tape` | what the pass leaves behind: a record's values in document order |
-//! | `columns`, `column` | tapes to Arrow |
-//! | `drift` | what did not fit the schema, counted |
-//! | [`report`] | what a split came to |
+//!
+//! What comes after a record's tape is the same for all formats: [`record`](crate::record).
 //!
 //! # How an element becomes a value
 //!
@@ -60,14 +56,8 @@
 
 mod ahead;
 mod attributes;
-mod bytes;
-mod column;
-mod columns;
 pub mod config;
 mod doctype;
-mod drift;
-pub mod filter;
-pub mod gate;
 pub mod head;
 mod input;
 mod lex;
@@ -76,25 +66,20 @@ pub mod reader;
 mod record;
 mod recover;
 mod replay;
-pub mod report;
 pub(crate) mod scanner;
 pub(crate) mod shape;
-pub mod split;
-pub(crate) mod tape;
-pub(crate) mod template;
-mod text;
-mod trace;
+pub(crate) mod text;
+pub(crate) mod trace;
 
-pub use config::{
-    ConfigError, Limits, OFFSET_COLUMN, OnBadRecord, OnBadValue, RAW_KEY, ROW_TAG_COLUMN, RowTag,
-    XmlConfig, XmlOptions,
+// What all formats share, under the names that it has had here.
+pub use crate::record::{
+    BadReason, BadRecord, Chain, ConfigError, Conflict, Fed, FedState, LeafPredicate, LeafTest,
+    Limits, Literal, OFFSET_COLUMN, OnBadRecord, OnBadValue, OnUnknown, PathCount, RAW_KEY,
+    ROW_TAG_COLUMN, ReadFailure, Split, SplitReport, Start, SyncKind, SyncPoint, verify_chain,
 };
-pub use filter::{LeafPredicate, LeafTest, Literal};
-pub use gate::OnUnknown;
+pub use config::{RowTag, XmlConfig, XmlOptions};
 pub use head::{Head, HeadState};
-pub use reader::{Fed, FedState, ReadFailure, XmlReader};
-pub use report::{BadReason, BadRecord, Conflict, PathCount, SplitReport};
-pub use split::{Chain, Split, Start, SyncKind, SyncPoint, verify_chain};
+pub use reader::XmlReader;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

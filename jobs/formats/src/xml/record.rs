@@ -9,20 +9,19 @@
 
 use memchr::{memchr, memrchr};
 
-use super::BadReason;
 use super::ahead::Ahead;
-use super::bytes::{find_lt, skip_space, stands_at};
-use super::config::{Limits, RECORD_BYTES_LARGEST};
 use super::doctype::Refusal;
 use super::head::Head;
 use super::input::{Input, Stop, or_incomplete, shown};
 use super::lex::Stretch;
 use super::shape::{Kind, NO_NODE, NodeId, ROOT, Shape};
-use super::tape::{Op, Tape};
-use super::template::{Slot, Template};
-use super::text::{Encoded, Special, TextRules};
-use super::trace::Trace;
+use super::text::{Special, TextRules};
+use super::trace::{Slot, Template, Trace};
+use super::{BadReason, Limits};
+use crate::bytes::{find_lt, skip_space, stands_at};
 use crate::charset::SingleByte;
+use crate::record::options::RECORD_BYTES_LARGEST;
+use crate::record::tape::{Encoded, Op, Tape};
 use crate::values::is_space;
 
 /// What a pass came to.
@@ -211,7 +210,7 @@ impl RecordParser {
         let length = self.pass(shape, input)?;
         if self.trace.is_on() {
             let record = input.bytes.get(..length).unwrap_or_default();
-            self.template.learn(&self.trace, record, &self.tape);
+            self.trace.teach(&mut self.template, record, &self.tape);
         }
         Ok(length)
     }

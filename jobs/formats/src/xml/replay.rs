@@ -2,13 +2,13 @@
 
 use memchr::memchr2;
 
-use super::bytes::{find_lt, find_value_end, skip_space};
 use super::input::{Input, Stop};
 use super::record::{Piece, RecordParser};
 use super::shape::{Kind, NO_NODE, NodeId, Shape};
-use super::tape::Op;
-use super::template::{Slot, Template};
-use super::text::Encoded;
+use super::trace::{Slot, Template};
+use crate::bytes::{find_lt, find_value_end, skip_space};
+use crate::record::tape::Encoded;
+use crate::record::tape::Op;
 
 impl RecordParser {
     /// Reads the record that begins with `input`, if all its markup is known: its length, with its tape. `None` says
@@ -37,7 +37,7 @@ impl RecordParser {
     ) -> Option<usize> {
         let (mut slot, mut at) = (template.start(), 0);
         loop {
-            let followed = template.follow(slot, input.bytes, at, &mut self.tape)?;
+            let followed = template.follow(slot, input.bytes, at, &mut self.tape, |()| true)?;
             let Some((next, stands)) = followed.next else {
                 return Some(followed.at);
             };

@@ -1,22 +1,22 @@
 //! From split to records: what stands between records, where each begins and ends, and where the split does.
 //!
 //! Between records there is one state, and no memory: what a byte there means depends on the bytes from it on and on
-//! nothing before. See [`split`](super::split) for why that matters.
+//! nothing before. See [`split`](crate::record::split) for why that matters.
 
 use memchr::memchr;
 
-use super::bytes::count_newlines;
-use super::columns::RecordAt;
 use super::head::{self, Declared, Head, HeadState};
 use super::lex::{self, Doctype, Markup, Stretch};
 use super::record::{Parsed, RecordParser};
 use super::recover::{Passed, Recovery, pass};
 use super::shape::Shape;
-use super::tape::Tape;
 use super::{
     BadReason, BadRecord, Conflict, OnBadRecord, ReadFailure, Split, SplitReport, Start, SyncKind,
     SyncPoint, XmlOptions,
 };
+use crate::bytes::count_newlines;
+use crate::record::columns::RecordAt;
+use crate::record::tape::Tape;
 
 /// How many times `sync_bytes_max` a guess may lead through one comment or the like before it is given up.
 const LOST_AFTER: u64 = 4;
@@ -177,7 +177,7 @@ impl Scanner {
 
     /// The template of the records, for tests.
     #[cfg(test)]
-    pub(crate) fn template(&mut self) -> &mut super::template::Template {
+    pub(crate) fn template(&mut self) -> &mut super::trace::Template {
         &mut self.parser.template
     }
 

@@ -7,21 +7,16 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 
 use arrow::datatypes::{DataType, Fields};
 
-use super::config::{XmlConfig, is_raw, item_field};
 use super::lex::{RowMatcher, local_name};
-use super::{RowTag, XmlOptions};
+use super::{RowTag, XmlConfig, XmlOptions};
 use crate::charset::SingleByte;
-
-/// Index of a [`Node`] in its [`Shape`].
-pub(crate) type NodeId = u32;
-/// No node.
-pub(crate) const NO_NODE: NodeId = u32::MAX;
-/// The record itself.
-pub(crate) const ROOT: NodeId = 0;
+use crate::record::config::{is_raw, item_field};
+use crate::record::names::NameHasher;
+pub(crate) use crate::record::nodes::{NO_NODE, NodeId, Nodes, ROOT};
 
 /// What an element is read as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +84,7 @@ pub(crate) struct Shape {
     /// The node of child elements of the record that the schema lacks, if they have a column.
     wildcard: NodeId,
     /// The node of the column of records that cannot be read. Nothing in a file leads to it.
-    pub(crate) corrupt: NodeId,
+    corrupt: NodeId,
 }
 
 impl Shape {
@@ -99,13 +94,8 @@ impl Shape {
         let options = config.options();
         let mut shape = Self::empty(options, Kind::Struct, false);
         shape.room = usize::MAX;
-        let (schema, output) = (config.schema().fields(), config.output().fields());
-        let own = |name: &str| options.own_columns().iter().any(|own| own.name == name);
-        let fields: Fields = schema
-            .iter()
-            .filter(|field| !own(field.name()))
-            .cloned()
-            .collect();
+        let output = config.output().fields();
+        let fields = config.record().record_fields();
         if options.on_unknown.forbids() {
             shape.add_fields(ROOT, &fields, Some(&fields));
         } else {
@@ -118,7 +108,7 @@ impl Shape {
         if let Some(name) = &options.corrupt_record_column {
             shape.corrupt = shape.own_column(name, Kind::Leaf, wanted(name));
         }
-        for leaf in &config.filter {
+        for leaf in &config.record().filter {
             let mut at = shape.at_path(&leaf.path);
             while at != NO_NODE {
                 shape.node_mut(at).wanted = true;
@@ -236,11 +226,6 @@ impl Shape {
         }
     }
 
-    /// How many nodes there are.
-    pub(crate) fn len(&self) -> usize {
-        self.nodes.len()
-    }
-
     /// The row tags.
     pub(crate) fn rows(&self) -> &RowMatcher {
         &self.rows
@@ -346,19 +331,6 @@ impl Shape {
         id
     }
 
-    /// The path of a node from the record, `/` between names.
-    pub(crate) fn path(&self, id: NodeId) -> String {
-        let mut names = Vec::new();
-        let mut at = id;
-        while at != ROOT && at != NO_NODE {
-            let node = self.node(at);
-            names.push(String::from_utf8_lossy(&node.name).into_owned());
-            at = node.parent;
-        }
-        names.reverse();
-        names.join("/")
-    }
-
     /// The child elements of a node, in no order.
     pub(crate) fn children(&self, id: NodeId) -> impl Iterator<Item = NodeId> + '_ {
         self.node(id).children.values().copied()
@@ -371,20 +343,22 @@ impl Shape {
             .iter()
             .map(|(name, id)| (name.as_ref(), *id))
     }
+}
 
-    /// The node of the column at a path of names from the record; [`NO_NODE`] if there is none.
-    pub(crate) fn at_path(&self, path: &[String]) -> NodeId {
-        let mut at = ROOT;
-        for name in path {
-            if at != NO_NODE {
-                at = self.column(at, name);
-            }
-        }
-        at
+impl Nodes for Shape {
+    fn len(&self) -> usize {
+        self.nodes.len()
     }
 
-    /// The child of a node that has the name of this column of the schema.
-    pub(crate) fn column(&self, parent: NodeId, name: &str) -> NodeId {
+    fn parent(&self, id: NodeId) -> NodeId {
+        self.node(id).parent
+    }
+
+    fn name(&self, id: NodeId) -> &[u8] {
+        &self.node(id).name
+    }
+
+    fn column(&self, parent: NodeId, name: &str) -> NodeId {
         for own in [self.wildcard, self.corrupt] {
             if parent == ROOT && own != NO_NODE && *self.node(own).name == *name.as_bytes() {
                 return own;
@@ -395,6 +369,18 @@ impl Shape {
         value
             .or_else(|| parent.children.get(name.as_bytes()).copied())
             .unwrap_or(NO_NODE)
+    }
+
+    fn corrupt(&self) -> NodeId {
+        if self.corrupt != NO_NODE && self.node(self.corrupt).wanted {
+            self.corrupt
+        } else {
+            NO_NODE
+        }
+    }
+
+    fn joins(&self, id: NodeId) -> bool {
+        self.node(id).kind == Kind::Outer
     }
 }
 
@@ -428,29 +414,4 @@ impl Node {
             attributes: Names::default(),
         }
     }
-}
-
-/// A hash of names: both ends and the length, mixed. Names of one element are few; nothing hangs on its quality.
-#[derive(Debug, Default)]
-pub(crate) struct NameHasher(u64);
-
-impl Hasher for NameHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        const MIX: u64 = 0x9E37_79B9_7F4A_7C15;
-        let mut hash = self.0 ^ (bytes.len() as u64).wrapping_mul(MIX);
-        for chunk in bytes.chunks(8) {
-            let mut word = [0; 8];
-            if let Some(word) = word.get_mut(..chunk.len()) {
-                word.copy_from_slice(chunk);
-            }
-            hash = (hash.rotate_left(5) ^ u64::from_le_bytes(word)).wrapping_mul(MIX);
-        }
-        self.0 = hash ^ (hash >> 29);
-    }
-
-    fn write_usize(&mut self, _length: usize) {}
 }

@@ -2,29 +2,15 @@
 
 use std::sync::Arc;
 
-use super::bytes::find_special;
 use super::config::{is_name_byte, is_name_start};
 use super::doctype::{Entities, Refusal};
+use crate::bytes::find_special;
 use crate::charset::SingleByte;
+use crate::record::tape::Encoded;
 use crate::values::trim;
 
 /// How far ahead to look at once for a byte that calls for a closer look.
 const LOOK_AHEAD_BYTES: usize = 4096;
-
-/// How the bytes of a piece of text become its value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Encoded {
-    /// They are the value.
-    Plain,
-    /// References are replaced, and line ends become line feeds.
-    Escaped,
-    /// As `Escaped`, and literal white space becomes spaces (XML 1.0, 3.3.3).
-    Attribute,
-    /// A CDATA section with carriage returns: line ends become line feeds.
-    Lines,
-    /// They stand decoded in the tape's own buffer, put together from several pieces.
-    Joined,
-}
 
 /// Remembers up to where no `&` and no carriage return stands, so that most pieces of text need no look at all.
 ///

@@ -151,6 +151,11 @@ impl LakeStorage for LocalStorage {
         Ok(found)
     }
 
+    fn pending_path(&self, token: &str) -> Result<String, LakeError> {
+        // The hidden temporary itself.
+        Ok(token.to_owned())
+    }
+
     fn persist(&self, paths: &[&str]) -> Result<(), LakeError> {
         // A new folder's own name lies in its parent: all of them up to the lake's are synced, each once.
         let mut folders = BTreeSet::new();

@@ -54,6 +54,9 @@ pub trait LakeStorage: Debug + Send + Sync {
         1
     }
 
+    /// The path at which the content of what a token stands for can be read before it is completed.
+    fn pending_path(&self, token: &str) -> Result<String, LakeError>;
+
     /// Makes sure that the names of these files survive a power failure.
     fn persist(&self, paths: &[&str]) -> Result<(), LakeError>;
 

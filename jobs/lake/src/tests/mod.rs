@@ -1,6 +1,8 @@
 //! Tests that need several parts of the lake at once.
 
+mod candidate;
 mod commit;
+mod compact;
 mod concurrent;
 mod crash;
 mod faults;

@@ -51,6 +51,7 @@ fn bad_records_come_back_with_file_offset_reason_and_text() {
             inputs: Vec::new(),
             audit: Audit::Coverage,
             job_failed: true,
+            checked: None,
         })
         .unwrap();
     assert!(table.log().unwrap()[0].job_failed);

@@ -8,8 +8,8 @@ use object_store::path::Path;
 
 use super::support::{Row, TestLake, batch, schema, sorted};
 use crate::log::Mode;
-use crate::storage::{LocalStorage, PART_BYTES, S3Storage, conformance};
-use crate::{PartitionedWriter, Table, TableLocation, tables};
+use crate::storage::{LakeStorage, LocalStorage, PART_BYTES, S3Storage, StoredFile, conformance};
+use crate::{PartitionedWriter, Table, TableLocation, tables, tables_begun};
 
 const ROWS: &[Row] = &[(1, Some("a")), (2, Some("b=c")), (3, None)];
 
@@ -17,8 +17,11 @@ const ROWS: &[Row] = &[(1, Some("a")), (2, Some("b=c")), (3, None)];
 fn a_disk_keeps_the_contract() {
     let folder = tempfile::tempdir().unwrap();
     conformance::check(&|name| Arc::new(LocalStorage::new(folder.path().join(name))));
-    let left = std::fs::read_dir(folder.path()).unwrap().count();
-    assert!(left <= 1, "only the lock that guards changes is left");
+    let left = LocalStorage::new(folder.path().to_path_buf())
+        .list("")
+        .unwrap();
+    let is_lock = |file: &StoredFile| file.path.ends_with("/_headworks/.lock");
+    assert!(left.iter().all(is_lock), "{left:?}");
 }
 
 #[test]
@@ -123,6 +126,26 @@ fn old_uploads_that_no_entry_names_are_collected() {
     assert_eq!(old.kept.len(), 3);
     assert_eq!(lake.rows(), sorted(&[ROWS, ROWS].concat()));
     lake.assert_sound();
+}
+
+/// A job that died before a table's first commit: there is no log, and there is something to collect.
+#[test]
+fn what_a_first_job_left_is_found_without_a_log() {
+    let (now, hour) = (SystemTime::now(), Duration::from_secs(3_600));
+    for lake in [TestLake::in_memory(), TestLake::in_bucket()] {
+        assert_eq!(tables_begun(lake.path()).unwrap(), []);
+        lake.write("dead", ROWS);
+        assert_eq!(tables(lake.path()).unwrap(), []);
+        assert_eq!(tables_begun(lake.path()).unwrap(), [lake.location()]);
+        let report = lake.table().gc(now + 2 * hour, hour).unwrap();
+        assert_eq!(report.removed.len(), 3);
+        assert_eq!(tables_begun(lake.path()).unwrap(), []);
+
+        lake.table()
+            .commit(&lake.request("c1", Mode::Append, 0, ROWS))
+            .unwrap();
+        assert_eq!(tables_begun(lake.path()).unwrap(), [lake.location()]);
+    }
 }
 
 /// A process that was overtaken completed an upload that another had taken out meanwhile.

@@ -77,6 +77,8 @@ pub struct WriterConfig {
     pub sorted_by: Vec<SortColumn>,
     /// Whether the files are for a later step of the same job, not for the table: they are never seen by readers.
     pub staged: bool,
+    /// Whether each file is written twice, the second time [to be staged](crate::PendingFile::copy).
+    pub with_copies: bool,
 }
 
 impl WriterConfig {
@@ -96,6 +98,7 @@ impl WriterConfig {
             split_column: None,
             sorted_by: Vec::new(),
             staged: false,
+            with_copies: false,
         }
     }
 

@@ -9,6 +9,7 @@
 
 mod columns;
 mod config;
+mod one;
 mod open_file;
 mod route;
 
@@ -32,6 +33,7 @@ pub use config::{
     ROW_GROUP_BYTES_MAX, ROW_GROUP_ROWS_MAX, SortColumn, TARGET_FILE_BYTES, WriterConfig,
     ZSTD_LEVEL, sanitised_attempt, writer_properties,
 };
+pub(crate) use one::write_one;
 
 /// The number of closed files that one writer syncs at the same time.
 pub const SYNCS_MAX: usize = 4;

@@ -10,7 +10,7 @@ use parquet::arrow::ArrowWriter;
 use super::config::WriterConfig;
 use super::route::Partition;
 use crate::error::LakeError;
-use crate::pending::PendingFile;
+use crate::pending::{PendingCopy, PendingFile};
 use crate::staged::staged_path;
 use crate::stats::from_footer;
 use crate::storage::{LakeStorage, Upload};
@@ -20,6 +20,8 @@ pub(super) struct OpenFile {
     writer: ArrowWriter<Slot>,
     /// The final path, relative to the table's folder.
     path: String,
+    /// That of its copy, if it is written twice.
+    copy_path: Option<String>,
     partition: Arc<Partition>,
     schema: SchemaRef,
     rows: u64,
@@ -31,7 +33,7 @@ pub(super) struct OpenFile {
 
 /// A file that is whole, but perhaps not durable yet.
 pub(super) struct ClosedFile {
-    upload: Box<dyn Upload>,
+    upload: Twice,
     pending: PendingFile,
 }
 
@@ -49,7 +51,14 @@ impl OpenFile {
             (false, "") => format!("{name}.parquet"),
             (false, folder) => format!("{folder}/{name}.parquet"),
         };
-        let upload = storage.create(name, &path)?;
+        let copy_path = config.with_copies.then(|| staged_path(name));
+        let upload = Twice {
+            first: storage.create(name, &path)?,
+            copy: match &copy_path {
+                Some(copy) => Some(storage.create(&format!("{name}-copy"), copy)?),
+                None => None,
+            },
+        };
         let writer = ArrowWriter::try_new(
             Slot(Some(upload)),
             schema.clone(),
@@ -60,6 +69,7 @@ impl OpenFile {
         Ok(OpenFile {
             writer,
             path,
+            copy_path,
             partition,
             schema,
             rows: 0,
@@ -118,6 +128,10 @@ impl OpenFile {
             bytes,
             partition: self.partition.values.clone(),
             stats: from_footer(&footer, &self.schema),
+            copy: self.copy_path.map(|path| PendingCopy {
+                temp: String::new(),
+                path,
+            }),
         };
         Ok(ClosedFile { upload, pending })
     }
@@ -127,16 +141,32 @@ impl ClosedFile {
     /// Waits until the file is durable.
     pub(super) fn sync(self) -> Result<PendingFile, LakeError> {
         let mut pending = self.pending;
-        pending.temp = self.upload.finish()?;
+        pending.temp = self.upload.first.finish()?;
+        if let (Some(copy), Some(upload)) = (&mut pending.copy, self.upload.copy) {
+            copy.temp = upload.finish()?;
+        }
         Ok(pending)
     }
 }
 
+/// A file, and its copy if it has one.
+struct Twice {
+    first: Box<dyn Upload>,
+    copy: Option<Box<dyn Upload>>,
+}
+
+impl Twice {
+    fn buffered_bytes(&self) -> usize {
+        let copy = self.copy.as_ref().map_or(0, |copy| copy.buffered_bytes());
+        self.first.buffered_bytes() + copy
+    }
+}
+
 /// Holds the upload so that it can be taken out of the encoder after the footer is written.
-struct Slot(Option<Box<dyn Upload>>);
+struct Slot(Option<Twice>);
 
 impl Slot {
-    fn upload(&mut self) -> io::Result<&mut Box<dyn Upload>> {
+    fn upload(&mut self) -> io::Result<&mut Twice> {
         self.0
             .as_mut()
             .ok_or_else(|| io::Error::other("the file is closed"))
@@ -145,10 +175,19 @@ impl Slot {
 
 impl Write for Slot {
     fn write(&mut self, content: &[u8]) -> io::Result<usize> {
-        self.upload()?.write(content)
+        let upload = self.upload()?;
+        if let Some(copy) = &mut upload.copy {
+            copy.write_all(content)?;
+        }
+        upload.first.write_all(content)?;
+        Ok(content.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.upload()?.flush()
+        let upload = self.upload()?;
+        if let Some(copy) = &mut upload.copy {
+            copy.flush()?;
+        }
+        upload.first.flush()
     }
 }

@@ -38,11 +38,6 @@ impl Pipe {
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
         self.pieces.recv().await.unwrap_or_else(|| Err(died()))
     }
-
-    /// As [`Pipe::next`], outside a runtime.
-    pub(crate) fn next_blocking(&mut self) -> Result<Option<Bytes>, Failure> {
-        self.pieces.blocking_recv().unwrap_or_else(|| Err(died()))
-    }
 }
 
 /// The end comes as a message: a channel that merely closes is a thread that

@@ -41,18 +41,19 @@ const FILES: [(&str, &str); 9] = [
 type Case<'a> = (&'a str, &'a str, &'a [&'a str]);
 
 /// The lists of allowed keys, which stand in many messages.
-const LISTS: [(&str, &str); 5] = [
+const LISTS: [(&str, &str); 7] = [
     ("JOB_KEYS", "`job`, `lake`, `models`, `sources`, `tuning`"),
     (
         "SOURCE_KEYS",
-        "`attribute_prefix`, `corrupt_record_column`, `date_format`, `encoding`, `exclude_attributes`, `format`, \
-         `ignore_namespaces`, `ignore_surrounding_spaces`, `null_values`, `on_bad_record`, `on_bad_value`, `on_unknown`, \
-         `path`, `raw_bytes_max`, `record_bytes_max`, `row_tag`, `sample_files`, `sample_ratio`, `schema`, \
+        "`attribute_prefix`, `columns`, `comment`, `corrupt_record_column`, `date_format`, `delimiter`, `encoding`, \
+         `escape`, `exclude_attributes`, `format`, `header`, `ignore_namespaces`, `ignore_surrounding_spaces`, `keep`, \
+         `key_column`, `layout`, `null_values`, `on_bad_record`, `on_bad_value`, `on_unknown`, `path`, `quote`, \
+         `raw_bytes_max`, `record_bytes_max`, `records`, `rename`, `row_tag`, `sample_files`, `sample_ratio`, `schema`, \
          `timestamp_format`, `value_tag`, `wildcard_column`",
     ),
     (
         "MODEL_KEYS",
-        "`changed_files`, `compression`, `distribute`, `key`, `mode`, `order_by`, `partition_by`, \
+        "`changed_files`, `checks`, `compression`, `distribute`, `key`, `mode`, `order_by`, `partition_by`, \
          `partition_columns_in_files`, `sort_by`, `sql`, `target_file_size`",
     ),
     (
@@ -60,6 +61,14 @@ const LISTS: [(&str, &str); 5] = [
         "`open_writers_max`, `shuffle_partitions`, `split_size`, `wave_retries_max`, `wave_size`",
     ),
     ("TABLES", "`awards`, `contracts`, `spend`"),
+    (
+        "CHECK_KEYS",
+        "`accepted_values`, `name`, `not_null`, `relationships`, `row_count`, `severity`, `sql`, `unique`",
+    ),
+    (
+        "RULES",
+        "`accepted_values`, `not_null`, `relationships`, `row_count`, `sql`, `unique`",
+    ),
 ];
 
 fn check(cases: &[Case<'_>]) {
@@ -224,28 +233,21 @@ fn wrong_words_and_types() {
             "format: xml",
             "format: xlm",
             &[
-                "job.yaml:5:13: `format` in source `awards` cannot be the text `xlm`; did you mean `xml`? Allowed: `xml`, `parquet`",
-            ],
-        ),
-        (
-            "format: xml",
-            "format: csv",
-            &[
-                "job.yaml:5:13: `format` in source `awards`: `csv` is not supported yet. Allowed: `xml`, `parquet`",
+                "job.yaml:5:13: `format` in source `awards` cannot be the text `xlm`; did you mean `xml`? Allowed: `xml`, `json`, `csv`, `parquet`",
             ],
         ),
         (
             "format: xml",
             "format: 5",
             &[
-                "job.yaml:5:13: `format` in source `awards` cannot be the number `5`. Allowed: `xml`, `parquet`",
+                "job.yaml:5:13: `format` in source `awards` cannot be the number `5`. Allowed: `xml`, `json`, `csv`, `parquet`",
             ],
         ),
         (
             "format: xml",
             "format:",
             &[
-                "job.yaml:5:11: `format` in source `awards` cannot be nothing. Allowed: `xml`, `parquet`",
+                "job.yaml:5:11: `format` in source `awards` cannot be nothing. Allowed: `xml`, `json`, `csv`, `parquet`",
             ],
         ),
         (
@@ -610,6 +612,255 @@ fn names_and_options_that_do_not_go_together() {
     ]);
 }
 
+/// Each in the place of the source's lines 5 to 7.
+#[test]
+fn keys_of_formats() {
+    let json = "format: json\n    path: a";
+    let csv = "format: csv\n    path: a";
+    let keys_of_json = "`corrupt_record_column`, `date_format`, `encoding`, `format`, \
+         `keep`, `key_column`, `layout`, `null_values`, `on_bad_record`, `on_bad_value`, `on_unknown`, `path`, \
+         `raw_bytes_max`, `record_bytes_max`, `records`, `rename`, `sample_files`, `sample_ratio`, `schema`, \
+         `timestamp_format`";
+    let keys_of_csv = "`columns`, `comment`, `corrupt_record_column`, `date_format`, `delimiter`, `encoding`, \
+         `escape`, `format`, `header`, `ignore_surrounding_spaces`, `null_values`, `on_bad_record`, `on_bad_value`, \
+         `on_unknown`, `path`, `quote`, `raw_bytes_max`, `record_bytes_max`, `rename`, `sample_files`, \
+         `sample_ratio`, `schema`, `timestamp_format`";
+    let cases: [(&str, &str, &[&str]); 16] = [
+        (
+            json,
+            "row_tag: a\n    header: true",
+            &[
+                &format!(
+                    "job.yaml:7:5: `row_tag` in source `awards` has no meaning for format `json`. Allowed: {keys_of_json}"
+                ),
+                &format!(
+                    "job.yaml:8:5: `header` in source `awards` has no meaning for format `json`. Allowed: {keys_of_json}"
+                ),
+            ],
+        ),
+        (
+            csv,
+            "records: $.a[*]",
+            &[&format!(
+                "job.yaml:7:5: `records` in source `awards` has no meaning for format `csv`. Allowed: {keys_of_csv}"
+            )],
+        ),
+        (
+            json,
+            "layout: line",
+            &[
+                "job.yaml:7:13: `layout` in source `awards` cannot be the text `line`; did you mean `lines`? Allowed: `auto`, `lines`, `documents`, `array`",
+            ],
+        ),
+        (
+            json,
+            "record: $.a[*]",
+            &[
+                "job.yaml:7:5: unknown key `record` in source `awards`; did you mean `records`? Allowed: SOURCE_KEYS",
+            ],
+        ),
+        (
+            json,
+            "records: a.b",
+            &[
+                "job.yaml:7:14: `records` in source `awards` is `a.b`, which is no path; it begins with `$`, the document, as `$.data.items[*]`",
+            ],
+        ),
+        (
+            json,
+            "key_column: k",
+            &["job.yaml:7:17: `key_column` in source `awards` needs `records`"],
+        ),
+        (
+            json,
+            "key_column: k\n    records: $.a[*]",
+            &[
+                "job.yaml:7:17: `key_column` in source `awards` needs `records` that end in `.*`: only the entries of a map have keys",
+            ],
+        ),
+        (
+            json,
+            "keep: {a: $.a}",
+            &[
+                "job.yaml:7:11: `keep` in source `awards` needs `records`: without it a document is a record, with all its fields",
+            ],
+        ),
+        (
+            json,
+            "records: $.a.*\n    key_column: k\n    keep: {k: $.b, c: d}",
+            &[
+                "job.yaml:8:17: `key_column` in source `awards` is `k`, as another column; each column has a name of its own",
+                "job.yaml:9:11: `c` in `keep` in source `awards` is `d`, which is no path; it begins with `$`, the document, as `$.data.items[*]`",
+            ],
+        ),
+        (
+            json,
+            "keep: [a]",
+            &["job.yaml:7:11: `keep` in source `awards` must be a map, found a list"],
+        ),
+        (
+            json,
+            "rename: {a: x, b: x, c: 5}",
+            &[
+                "job.yaml:7:13: `rename` in source `awards` gives two columns the name `x`; each column has a name of its own",
+                "job.yaml:7:29: `c` in `rename` must be text, found the number `5`; put it in quotes to make it text",
+            ],
+        ),
+        (
+            csv,
+            "header: false",
+            &[
+                "job.yaml:7:13: `header: false` in source `awards` needs `columns`, the names of the columns in their order",
+            ],
+        ),
+        (
+            csv,
+            "columns: [a, b, a]",
+            &[
+                "job.yaml:7:14: `columns` in source `awards` has no meaning without `header: false`; to name columns otherwise than the files do, use `rename`",
+                "job.yaml:7:21: `a` a second time in `columns` of source `awards`; each column has a name of its own",
+            ],
+        ),
+        (
+            csv,
+            "delimiter: '||'\n    quote: \"\\n\"",
+            &[
+                "job.yaml:7:16: `delimiter` in source `awards` is `||`; allowed: one ASCII character, no line end, or `\\t`",
+                "job.yaml:8:12: `quote` in source `awards` is `\\n`; allowed: one ASCII character, no line end, or `\\t`",
+            ],
+        ),
+        (
+            csv,
+            "delimiter: ;\n    comment: ;\n    escape: '\"'",
+            &["job.yaml:8:14: `comment` in source `awards` is the same character as `delimiter`"],
+        ),
+        (
+            csv,
+            "delimiter: ''",
+            &["job.yaml:7:16: `delimiter` in source `awards` is empty"],
+        ),
+    ];
+    let source = "format: xml\n    path: data/*.xml\n    row_tag: award";
+    for (format, keys, messages) in cases {
+        check(&[(source, &format!("{format}\n    {keys}"), messages)]);
+    }
+}
+
+/// Each stands behind `checks:` of model `spend`, from line 14 on.
+#[test]
+fn checks() {
+    let mut cases: Vec<(String, &[&str])> = Vec::new();
+    let mut case = |checks: &str, messages: &'static [&'static str]| {
+        cases.push((format!("sql: spend.sql\n    checks:\n{checks}"), messages));
+    };
+    case(
+        "    - unqiue: a",
+        &[
+            "job.yaml:14:7: unknown key `unqiue` in `checks`; did you mean `unique`? Allowed: CHECK_KEYS",
+        ],
+    );
+    case(
+        "    - severity: warn",
+        &["job.yaml:14:7: a check of model `spend` says one thing: one of RULES; found none"],
+    );
+    case(
+        "    - unique: a\n      not_null: b",
+        &[
+            "job.yaml:14:7: a check of model `spend` says one thing: one of RULES; found `unique`, `not_null`",
+        ],
+    );
+    case(
+        "    - unique: a\n      severity: wrn",
+        &[
+            "job.yaml:15:17: `severity` in `checks` cannot be the text `wrn`; did you mean `warn`? Allowed: `error`, `warn`",
+        ],
+    );
+    case(
+        "    - not_null: []",
+        &["job.yaml:14:17: `not_null` in `checks` is empty; at least one is needed"],
+    );
+    case(
+        "    - not_null: [a, b, a]",
+        &["job.yaml:14:24: `a` a second time in `not_null`; each column may stand once"],
+    );
+    case(
+        "    - accepted_values: {column: a}",
+        &[
+            "job.yaml:14:7: `accepted_values` lacks `values`: the values, as text, numbers or truth values; they are read as the column's type",
+        ],
+    );
+    case(
+        "    - accepted_values: {column: a, values: [x, ~]}",
+        &[
+            "job.yaml:14:48: `values` in `accepted_values` must be text, a number or a truth value, found nothing",
+        ],
+    );
+    case(
+        "    - row_count: {}",
+        &["job.yaml:14:18: `row_count` needs `min`, `max` or both"],
+    );
+    case(
+        "    - row_count: {min: 7, max: 5}",
+        &["job.yaml:14:18: `row_count` asks for at least 7 and at most 5 rows"],
+    );
+    case(
+        "    - row_count: {min: -1}",
+        &[
+            "job.yaml:14:24: `min` in `row_count` must be a whole number, at least 0, found the number `-1`",
+        ],
+    );
+    case(
+        "    - row_count: {max: 18446744073709551616}",
+        &[
+            "job.yaml:14:24: `max` in `row_count` must be a whole number, at least 0, found the number `18446744073709551616`",
+        ],
+    );
+    case(
+        "    - {unique: a, name: x}\n    - {unique: b, name: x}",
+        &[
+            "job.yaml:15:25: a second check of model `spend` is called `x`; each has a name of its own",
+        ],
+    );
+    case(
+        "    - relationships: {column: a, to: awards, field: b}",
+        &[
+            "job.yaml:14:38: a check of model `spend` reads `awards`, which is a source; allowed: the model itself, other models, and tables of the lake",
+        ],
+    );
+    case(
+        "    - relationships: {column: a, to: _q/x, field: b}",
+        &["job.yaml:14:38: `_q/x` cannot be a table of the lake"],
+    );
+    case(
+        "    - sql: SELECT * FROM awards",
+        &[
+            "job.yaml:14:26: a check of model `spend` reads `awards`, which is a source; allowed: the model itself, other models, and tables of the lake",
+        ],
+    );
+    case(
+        "    - sql: DELETE FROM spend",
+        &["job.yaml:14:12: the SQL of a model must be one SELECT or WITH query, found `DELETE`"],
+    );
+    case(
+        "    - sql: none.sql",
+        &[
+            "job.yaml:14:12: SQL file `none.sql` of model `spend`: there is no such file. Allowed: the path of a file, or a query",
+        ],
+    );
+    let cases: Vec<Case<'_>> = cases
+        .iter()
+        .map(|(job, messages)| ("sql: spend.sql", job.as_str(), *messages))
+        .collect();
+    check(&cases);
+    check(&[(
+        "sql: contracts.sql",
+        "sql: contracts.sql\n    checks: [{relationships: {column: a, to: spend, field: b}}]",
+        &[
+            "job.yaml:9:3: models read each other in a circle, by their queries or their checks: `contracts` -> `spend` -> `contracts`; allowed: no circles",
+        ],
+    )]);
+}
+
 #[test]
 fn a_mode_and_the_keys_that_it_needs() {
     check(&[
@@ -685,7 +936,7 @@ fn sql_and_its_tables() {
             "sql: contracts.sql",
             "sql: SELECT * FROM spend",
             &[
-                "job.yaml:9:3: models read each other in a circle: `contracts` -> `spend` -> `contracts`; allowed: no circles",
+                "job.yaml:9:3: models read each other in a circle, by their queries or their checks: `contracts` -> `spend` -> `contracts`; allowed: no circles",
             ],
         ),
         (

@@ -2,8 +2,9 @@
 
 use super::Folder;
 use crate::{
-    ByteSize, ChangedFiles, Compression, Distribute, Format, JobSpec, JobSpecError, OnBadRecord,
-    OnBadValue, OnUnknown, SortColumn, Source, WriteMode, explain, load,
+    ByteSize, ChangedFiles, CheckRule, CheckSpec, Compression, Distribute, Format, JobSpec,
+    JobSpecError, Layout, OnBadRecord, OnBadValue, OnUnknown, Severity, SortColumn, Source,
+    TextFile, WriteMode, explain, load,
 };
 
 /// Every key of every type, none at its default.
@@ -37,6 +38,23 @@ sources:
   agencies:
     format: parquet
     path: agencies.parquet
+  days:
+    format: json
+    path: days/*.json
+    layout: documents
+    records: '$[\"Time Series (Daily)\"].*'
+    key_column: date
+    keep: {symbol: '$[\"Meta Data\"][\"2. Symbol\"]'}
+    rename: {1. open: open, 4. close: close}
+  people:
+    format: csv
+    path: people.txt
+    header: false
+    columns: [id, name]
+    delimiter: \"\\t\"
+    quote: \"'\"
+    escape: '\\'
+    comment: '#'
 models:
   spend:
     sql: |
@@ -53,6 +71,17 @@ models:
     compression: snappy
     distribute: none
     partition_columns_in_files: true
+    checks:
+      - not_null: [fiscal_year, agency_id]
+      - unique: piid
+        severity: warn
+      - accepted_values: {column: status, values: [open, 7, 1.50, true, '']}
+        name: known status
+      - relationships: {column: parent, to: CONTRACTS, field: piid}
+      - relationships: {column: budget_id, to: budget, field: id}
+      - row_count: {min: 1, max: 5000000000}
+      - sql: SELECT * FROM Contracts JOIN budget USING (x)
+      - sql: sql/check.sql
   agencies_now:
     sql: SELECT * FROM agencies
     mode: upsert
@@ -67,7 +96,10 @@ tuning:
 ";
 
 fn full() -> (Folder, JobSpec) {
-    let folder = Folder::with(&[("sql/contracts.sql", "SELECT * FROM Awards;\n")]);
+    let folder = Folder::with(&[
+        ("sql/contracts.sql", "SELECT * FROM Awards;\n"),
+        ("sql/check.sql", "SELECT 1 FROM contracts WHERE false"),
+    ]);
     let job = folder.parse(FULL, &[]).unwrap();
     (folder, job)
 }
@@ -106,7 +138,7 @@ fn every_key_is_read_and_every_path_is_absolute() {
         (
             awards.exclude_attributes,
             awards.ignore_namespaces,
-            awards.ignore_surrounding_spaces
+            awards.ignores_surrounding_spaces()
         ),
         (true, false, false)
     );
@@ -143,6 +175,33 @@ fn every_key_is_read_and_every_path_is_absolute() {
         job.source("agencies").unwrap().options,
         Source::new(Format::Parquet, vec![under("agencies.parquet")])
     );
+
+    let days = &job.source("days").unwrap().options;
+    assert_eq!(days.layout, Layout::Documents);
+    assert_eq!(
+        (days.records.as_deref(), days.key_column.as_deref()),
+        (Some("$[\"Time Series (Daily)\"].*"), Some("date"))
+    );
+    assert_eq!(days.keep["symbol"], "$[\"Meta Data\"][\"2. Symbol\"]");
+    assert_eq!(
+        days.rename.iter().collect::<Vec<_>>(),
+        [
+            (&"1. open".to_owned(), &"open".to_owned()),
+            (&"4. close".to_owned(), &"close".to_owned())
+        ]
+    );
+    let people = &job.source("people").unwrap().options;
+    assert_eq!(
+        (people.header, &people.columns[..]),
+        (false, &["id".to_owned(), "name".to_owned()][..])
+    );
+    let characters = [&people.delimiter, &people.quote];
+    let characters = characters
+        .into_iter()
+        .chain(&people.escape)
+        .chain(&people.comment);
+    let characters: Vec<_> = characters.map(|text| Source::csv_character(text)).collect();
+    assert_eq!(characters, [Some('\t'), Some('\''), Some('\\'), Some('#')]);
 
     let order: Vec<&str> = job.models.iter().map(|model| model.name.as_str()).collect();
     assert_eq!(
@@ -215,12 +274,118 @@ fn every_key_is_read_and_every_path_is_absolute() {
 }
 
 #[test]
+fn checks_have_names_and_say_which_tables_they_read() {
+    let (_folder, job) = full();
+    let contracts = job.model("contracts").unwrap();
+    assert!(
+        contracts.options.checks.is_empty(),
+        "they stand in one place"
+    );
+    assert_eq!(contracts.check_tables(), ["budget"]);
+    let texts = |texts: &[&str]| -> Vec<String> { texts.iter().map(|t| (*t).to_owned()).collect() };
+    let check = |name: &str, severity, rule, reads: &[&str]| CheckSpec {
+        name: name.to_owned(),
+        severity,
+        rule,
+        reads: texts(reads),
+    };
+    let related = |column: &str, to: &str, field: &str| CheckRule::Relationships {
+        column: column.to_owned(),
+        to: to.to_owned(),
+        field: field.to_owned(),
+    };
+    let sql = |path: &str, text: &str| CheckRule::Sql {
+        sql: TextFile {
+            path: path.to_owned(),
+            text: text.to_owned(),
+        },
+    };
+    let expected = [
+        check(
+            "not_null(fiscal_year, agency_id)",
+            Severity::Error,
+            CheckRule::NotNull {
+                columns: texts(&["fiscal_year", "agency_id"]),
+            },
+            &[],
+        ),
+        check(
+            "unique(piid)",
+            Severity::Warn,
+            CheckRule::Unique {
+                columns: texts(&["piid"]),
+            },
+            &[],
+        ),
+        check(
+            "known status",
+            Severity::Error,
+            CheckRule::AcceptedValues {
+                column: "status".to_owned(),
+                values: texts(&["open", "7", "1.50", "true", ""]),
+            },
+            &[],
+        ),
+        check(
+            "relationships(parent to CONTRACTS.piid)",
+            Severity::Error,
+            related("parent", "contracts", "piid"),
+            &[],
+        ),
+        check(
+            "relationships(budget_id to budget.id)",
+            Severity::Error,
+            related("budget_id", "budget", "id"),
+            &["budget"],
+        ),
+        check(
+            "row_count",
+            Severity::Error,
+            CheckRule::RowCount {
+                min: Some(1),
+                max: Some(5_000_000_000),
+            },
+            &[],
+        ),
+        check(
+            "sql",
+            Severity::Error,
+            sql("job.yaml", "SELECT * FROM Contracts JOIN budget USING (x)"),
+            &["budget"],
+        ),
+        check(
+            "sql 2",
+            Severity::Error,
+            sql("sql/check.sql", "SELECT 1 FROM contracts WHERE false"),
+            &[],
+        ),
+    ];
+    assert_eq!(contracts.checks, expected);
+}
+
+/// Guards against: a model checked against another that is committed only after it.
+#[test]
+fn a_model_runs_after_those_that_its_checks_read() {
+    let folder = Folder::with(&[]);
+    let job = "job: j\nlake: l\nsources: {s: {format: xml, path: a.xml, row_tag: r}}\nmodels:\n  a:\n    sql: SELECT 1 FROM s\n    checks:\n    - relationships: {column: x, to: B, field: x}\n  b: {sql: SELECT 1 FROM s}\n";
+    let job = folder.parse(job, &[]).unwrap();
+    let order: Vec<&str> = job.models.iter().map(|model| model.name.as_str()).collect();
+    assert_eq!(order, ["b", "a"]);
+    assert_eq!(job.models[1].checks[0].reads, ["b"]);
+    assert_eq!(job.models[1].reads_models, Vec::<String>::new());
+}
+
+#[test]
 fn the_full_job_has_every_key_of_every_type() {
     let schema: serde_json::Value = serde_json::from_str(&crate::json_schema()).unwrap();
     let types = [
         &schema,
         &schema["$defs"]["Source"],
         &schema["$defs"]["Model"],
+        &schema["$defs"]["Check"],
+        &schema["$defs"]["AcceptedValues"],
+        &schema["$defs"]["Relationships"],
+        &schema["$defs"]["RowCount"],
         &schema["$defs"]["Tuning"],
     ];
     for key in types
@@ -254,6 +419,19 @@ fn what_is_left_out_has_its_documented_default() {
         ),
         ("64MB".into(), "4KB".into())
     );
+    for (format, spaces) in [
+        (Format::Xml, true),
+        (Format::Json, false),
+        (Format::Csv, false),
+    ] {
+        let source = Source::new(format, Vec::new());
+        assert_eq!(source.ignores_surrounding_spaces(), spaces);
+        assert_eq!(
+            (source.delimiter.as_str(), source.quote.as_str()),
+            (",", "\"")
+        );
+        assert_eq!((source.layout, source.header), (Layout::Auto, true));
+    }
     let model = &job.models[0].options;
     assert_eq!(*model, crate::Model::new("SELECT 1 FROM s"));
     assert_eq!(
@@ -289,6 +467,7 @@ fn the_message_round_trips_and_other_versions_are_told_apart() {
 fn overrides_replace_values_and_start_from_the_working_folder() {
     let folder = Folder::with(&[
         ("jobs/sql/contracts.sql", "SELECT * FROM awards"),
+        ("jobs/sql/check.sql", "SELECT 1"),
         ("other.sql", "SELECT 2"),
     ]);
     let overrides = [
@@ -353,8 +532,10 @@ job fpds, lake s3://bucket/prefix
 sources
   awards: /f/data/**/*.xml, /data/*.xml.gz, s3://bucket/in/; xml; rows award, ns1:IDV; schema inferred from a share of 0.25 of the records of 3 files; bad records: keep; bad values: null; unknown names: discard_row
   agencies: /f/agencies.parquet; parquet
+  days: /f/days/*.json; json; rows $[\"Time Series (Daily)\"].*; schema inferred from all files; bad records: quarantine; bad values: quarantine; read by no model
+  people: /f/people.txt; csv; schema inferred from all files; bad records: quarantine; bad values: quarantine; read by no model
 models, in order
-  1. contracts: sql/contracts.sql reads awards; append (changed files: replace); partitioned by fiscal_year, agency_id (not shuffled); sorted by agency_id, signed desc; files of 64MiB, snappy
+  1. contracts: sql/contracts.sql reads awards; append (changed files: replace); partitioned by fiscal_year, agency_id (not shuffled); sorted by agency_id, signed desc; files of 64MiB, snappy; checked: not_null(fiscal_year, agency_id), unique(piid) (warns only), known status, relationships(parent to CONTRACTS.piid), relationships(budget_id to budget.id), row_count, sql, sql 2
   2. spend: job.yaml reads agencies, contracts; overwrite; files of 128MB, zstd
   3. agencies_now: job.yaml reads agencies; upsert by agency_id (the last by changed, version desc); files of 128MB, zstd
 ";
@@ -388,7 +569,10 @@ fn the_job_file_type_reads_the_same_file_as_json() {
 
 #[test]
 fn a_damaged_job_file_is_refused_or_read_but_never_panics() {
-    let folder = Folder::with(&[("sql/contracts.sql", "SELECT * FROM Awards;\n")]);
+    let folder = Folder::with(&[
+        ("sql/contracts.sql", "SELECT * FROM Awards;\n"),
+        ("sql/check.sql", "SELECT 1"),
+    ]);
     let damage = [
         ":", "-", "[", "}", "'", "\"", "|", "*", "&", "!", "${", "\t", "#", "ü", "\r\n", "\0", "",
     ];

@@ -1,6 +1,7 @@
 //! What the tests share: programs, processes, a folder of their own, and an independent look at the lake.
 
 pub(crate) mod cluster;
+pub(crate) mod compare;
 pub(crate) mod data;
 pub(crate) mod lake;
 pub(crate) mod place;

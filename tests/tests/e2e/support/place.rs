@@ -1,11 +1,14 @@
 //! A folder of a test's own, and the client run in it.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
+use headworks_tests::seaweed::SeaweedFs;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -17,8 +20,11 @@ const RUN_WITHIN: Duration = Duration::from_secs(300);
 
 /// A folder that vanishes with the test.
 pub(crate) struct Place {
+    // Ends before the folder goes that it works in.
+    s3: OnceLock<SeaweedFs>,
     folder: TempDir,
     runs: AtomicU32,
+    variables: Mutex<BTreeMap<String, String>>,
 }
 
 /// How a run of the client ended.
@@ -44,7 +50,15 @@ impl Place {
         Self {
             folder: tempfile::tempdir().unwrap(),
             runs: AtomicU32::new(0),
+            variables: Mutex::default(),
+            s3: OnceLock::new(),
         }
+    }
+
+    /// The S3 server of this place, started when it is first asked for: commands that are made from then on know it.
+    pub(crate) fn s3(&self) -> &SeaweedFs {
+        self.s3
+            .get_or_init(|| SeaweedFs::start(&self.path("seaweed")).unwrap())
     }
 
     /// A path in it.
@@ -69,7 +83,17 @@ impl Place {
     pub(crate) fn command(&self, name: &str) -> Command {
         let mut command = command(&program(name), self.folder.path());
         command.current_dir(self.folder.path());
+        if let Some(s3) = self.s3.get() {
+            command.envs(s3.environment());
+        }
+        command.envs(self.variables.lock().unwrap().iter());
         command
+    }
+
+    /// Sets a variable in the environment of the commands that are made from then on.
+    pub(crate) fn set_variable(&self, name: &str, value: impl Into<String>) {
+        let mut variables = self.variables.lock().unwrap();
+        variables.insert(name.to_owned(), value.into());
     }
 
     /// A number that no other run here has.
@@ -189,7 +213,16 @@ pub(crate) fn model<'a>(job: &'a Value, table: &str) -> &'a Value {
 #[track_caller]
 pub(crate) fn counts(job: &Value) -> [u64; 5] {
     assert_eq!(job["sources"].as_array().unwrap().len(), 1, "{job}");
-    let source = &job["sources"][0];
+    let name = job["sources"][0]["name"].as_str().unwrap();
+    counts_of(job, name)
+}
+
+/// The same counts of one of several sources.
+#[track_caller]
+pub(crate) fn counts_of(job: &Value, name: &str) -> [u64; 5] {
+    let sources = job["sources"].as_array().unwrap();
+    let source = sources.iter().find(|source| source["name"] == name);
+    let source = source.unwrap_or_else(|| panic!("no source {name} in {job}"));
     ["read", "written", "filtered", "dropped", "quarantined"]
         .map(|count| source[count].as_u64().unwrap())
 }

@@ -35,7 +35,8 @@ pub(crate) fn command(program: &Path, home: &Path) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         let known = name.to_string_lossy();
-        if known.starts_with("HEADWORKS_") && known != "HEADWORKS_CACHE" {
+        let ours = known.starts_with("HEADWORKS_") && known != "HEADWORKS_CACHE";
+        if ours || known.starts_with("AWS_") {
             command.env_remove(name);
         }
     }

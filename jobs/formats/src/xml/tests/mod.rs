@@ -24,3 +24,5 @@ mod splits;
 mod targets;
 mod template;
 mod tricky;
+
+pub(crate) use real::real_data;
