@@ -186,6 +186,7 @@ mod tests {
             },
             reads_sources: Vec::new(),
             reads_models: Vec::new(),
+            checks: Vec::new(),
         };
         Written::over(&model, &BTreeMap::new(), table).lines()
     }
