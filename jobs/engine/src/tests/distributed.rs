@@ -67,6 +67,7 @@ pub(super) fn commit(
         files,
         inputs: Vec::new(),
         audit: Audit::Coverage,
+        checked: None,
         job_failed: false,
         checked: None,
     };
