@@ -69,7 +69,6 @@ pub(super) fn commit(
         audit: Audit::Coverage,
         checked: None,
         job_failed: false,
-        checked: None,
     };
     table.commit(&wanted).unwrap().version
 }
