@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::SchemaRef;
 use headworks_formats::SplitReport;
+use headworks_lake::schema::SchemaRef;
 use headworks_lake::{LakeError, PendingFile, Snapshot, WriteOutcome};
 use headworks_sources::{InputFile, SourceSchema, SplitSpec};
 use headworks_spec::{Format, ModelSpec, SourceSpec};

@@ -257,12 +257,13 @@ fn csv_without_a_header_is_joined_with_a_look_up_table_in_parquet() {
         (&json!(2), &json!(0))
     );
 
-    place.write("data.txt", "# exported\n1;A;10\n2;B;20\n3;C;30\n4;A;40\n");
-    let job = "job: joined\nlake: ./lake\nsources:\n  facts:\n    format: csv\n    path: data.txt\n    header: false\n    \
+    place.write("data.0.txt", "# exported\n1;A;10\n2;B;20\n3;C;30\n4;A;40\n");
+    let job = "job: joined\nlake: ./lake\nsources:\n  facts:\n    format: csv\n    path: data.*.txt\n    header: false\n    \
                columns: [id, code, amount]\n    delimiter: ;\n    comment: '#'\n  codes:\n    format: parquet\n    \
-               path: codes.parquet\nmodels:\n  out:\n    sql: SELECT facts.*, label FROM facts JOIN codes USING (code)\n  \
-               copy:\n    sql: SELECT * FROM codes\n";
-    let job = place.run(&place.write("joined.yaml", job), &[]).done();
+               path: codes.parquet\nmodels:\n  out:\n    sql: SELECT facts.*, label FROM facts JOIN codes USING (code)\n    \
+               mode: append\n  copy:\n    sql: SELECT * FROM codes\n";
+    let file = place.write("joined.yaml", job);
+    let job = place.run(&file, &[]).done();
     let sources = job["sources"].as_array().unwrap();
     let facts = sources.iter().find(|s| s["name"] == "facts").unwrap();
     assert_eq!(
@@ -275,6 +276,17 @@ fn csv_without_a_header_is_joined_with_a_look_up_table_in_parquet() {
         [json!({"label": "first", "n": 2, "amount": 50}), json!({"label": "second", "n": 1, "amount": 20})]
     );
     assert_eq!(lake.audit()["copy"]["rows"], 2);
+
+    // The look-up table is read whole each time; it is no input that has been taken in.
+    let version = |job: &serde_json::Value| job["models"][0]["version"].clone();
+    let again = place.run(&file, &[]).done();
+    assert_eq!(version(&again), version(&job), "nothing is new");
+    place.write("data.1.txt", "5;B;50\n");
+    place.run(&file, &[]).done();
+    assert_eq!(
+        lake.query("select label, count(*) as n, sum(amount)::bigint as amount from out group by 1 order by 1"),
+        [json!({"label": "first", "n": 2, "amount": 50}), json!({"label": "second", "n": 2, "amount": 70})]
+    );
 }
 
 #[test]

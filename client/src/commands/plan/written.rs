@@ -58,7 +58,8 @@ impl Written {
         let mode = model.options.mode;
         let takes = match (mode, table) {
             (WriteMode::Append, Some(table)) => {
-                let files = read.iter();
+                // A look-up table is read whole each time.
+                let files = read.iter().filter(|(_, source)| source.has_records());
                 let inputs = files.map(|(name, source)| (name.clone(), source.files.clone()));
                 Some(would_take_in(model, &inputs.collect(), table))
             }
@@ -82,7 +83,10 @@ impl Written {
         mut sources: BTreeMap<String, SettledSource>,
     ) -> BTreeMap<String, SettledSource> {
         if let Some(Ok(takes)) = &self.takes {
-            for (name, source) in &mut sources {
+            let records = sources
+                .iter_mut()
+                .filter(|(_, source)| source.has_records());
+            for (name, source) in records {
                 source.files = takes.inputs.get(name).cloned().unwrap_or_default();
             }
         }
