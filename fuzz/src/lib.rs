@@ -4,7 +4,9 @@
 
 #![allow(dead_code)]
 
-use headworks_formats::{infer, schema_file, values, xml};
+use headworks_formats::*;
+
+mod json_tests;
 
 #[path = "../../jobs/formats/src/xml/tests/cutting.rs"]
 mod cutting;
@@ -20,6 +22,7 @@ mod targets;
 /// # Panics
 /// If there is none.
 pub fn target(name: &str) -> fn(&[u8]) {
-    let found = targets::TARGETS.iter().find(|(target, _)| *target == name);
+    let mut all = targets::TARGETS.iter().chain(json_tests::targets::TARGETS);
+    let found = all.find(|(target, _)| *target == name);
     found.expect("a target of that name").1
 }

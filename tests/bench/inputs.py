@@ -10,24 +10,31 @@ from pathlib import Path
 BENCH = Path(__file__).resolve().parent
 SEED = 20_261
 SMALL_BYTES = 2_000_000
+SMALL_FILES = 15_000
+AMOUNT = "dollarValues.obligatedAmount"
 
 
 @dataclass
 class Input:
-    """A file or a folder, with its known answers. Spark is given globs, literal tags and a sample for its schema."""
+    """A file or a folder, with its known answers."""
     path: Path
-    row_tag: str
-    schema: Path
     bytes: int
     rows: int
-    sum_obligated: str
-    spark_path: str
-    spark_row_tag: str
-    spark_sample: str
+    # How `headworks convert` is told to read it.
+    options: list[str]
+    # A schema file, for the rows that give one.
+    schema: Path | None = None
+    # An exact column, and what its values sum to: `dollarValues.obligatedAmount`.
+    summed: str | None = None
+    sum: str | None = None
+    # What Spark is given of XML: a glob, a literal tag, and a sample for its schema.
+    spark_path: str = ""
+    spark_row_tag: str = ""
+    spark_sample: str = ""
 
     def warm(self) -> None:
         """Reads it once: both sides then find it in the page cache."""
-        files = [self.path] if self.path.is_file() else self.path.glob("**/*.xml")
+        files = [self.path] if self.path.is_file() else (path for path in self.path.glob("**/*") if path.is_file())
         for path in files:
             with open(path, "rb") as file:
                 while file.read(1 << 22):
@@ -36,19 +43,40 @@ class Input:
 
 def flat(bench, size: int) -> Input:
     """One file of about `size` bytes, without namespaces, of 41 fields a record."""
-    path, truth = generate(bench.datagen, bench.work / f"flat-{size}", size)
-    small, _ = generate(bench.datagen, bench.work / "flat-small", SMALL_BYTES)
-    return Input(path, "award", BENCH / "flat.schema.yaml", truth["xml_bytes"], truth["records"],
-                 truth["sum_obligated"], str(path), "award", str(small))
+    path, truth = generate(bench, f"flat-{size}", "fpds", "--shape", "flat", "--bytes", size)
+    small, _ = generate(bench, "flat-small", "fpds", "--shape", "flat", "--bytes", SMALL_BYTES)
+    return Input(path / "awards.xml", truth["xml_bytes"], truth["records"], ["--row-tag", "award"],
+                 BENCH / "flat.schema.yaml", AMOUNT, truth["sum_obligated"], str(path / "awards.xml"), "award",
+                 str(small / "awards.xml"))
 
 
-def generate(datagen: Path, folder: Path, size: int) -> tuple[Path, dict]:
-    """The flat file, made once, with its truth."""
+def generate(bench, name: str, *options: object) -> tuple[Path, dict]:
+    """A folder of generated data, made once, with its truth."""
+    folder = bench.work / name
     truth = folder / "truth.json"
     if not truth.exists():
-        subprocess.run([datagen, "fpds", "--shape", "flat", "--bytes", str(size), "--seed", str(SEED),
-                        "-o", folder], check=True, stdout=sys.stderr)
-    return folder / "awards.xml", json.loads(truth.read_text())
+        command = [bench.datagen, *map(str, options), "--seed", str(SEED), "-o", folder]
+        subprocess.run(command, check=True, stdout=sys.stderr)
+    return folder, json.loads(truth.read_text())
+
+
+def events(bench, size: int) -> Input:
+    """One file of newline-delimited JSON of about `size` bytes, 18 fields a record."""
+    folder, truth = generate(bench, f"events-{size}", "events", "--bytes", size)
+    return Input(folder / "events.ndjson", truth["bytes"], truth["records"], [], None, "amount", truth["sum_amount"])
+
+
+def small_files(bench) -> Input:
+    """15,000 files of one JSON record each, in nested folders."""
+    folder, truth = generate(bench, "small-files", "songs", "--songs", SMALL_FILES, "--days", 0, "--pretty-one-in", 0)
+    return Input(folder / "song_data", truth["bytes"], truth["records"], ["--format", "json"])
+
+
+def star(bench, size: int) -> Input:
+    """Events of about `size` bytes, and the tables that they refer to. Its rows are those that are left when every
+    event counts once."""
+    folder, truth = generate(bench, f"star-{size}", "events", "--bytes", size, "--dimensions")
+    return Input(folder, truth["bytes"], truth["events"], [], None, "revenue", truth["revenue"])
 
 
 def feed(bench) -> Input:
@@ -59,7 +87,7 @@ def feed(bench) -> Input:
         # All pages, so that nothing is unknown to it.
         subprocess.run([bench.headworks, "schema", pages, "--row-tag", "IDV", "-O", schema], check=True,
                        stdout=sys.stderr)
-    return Input(pages, "IDV", schema, expected["bytes"], expected["by_type"]["IDV"],
+    return Input(pages, expected["bytes"], expected["by_type"]["IDV"], ["--row-tag", "IDV"], schema, AMOUNT,
                  expected["sum_obligatedAmount_by_type"]["IDV"], f"{pages}/*/*.xml", "ns1:IDV", f"{pages}/*/*.xml")
 
 

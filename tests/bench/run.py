@@ -25,6 +25,8 @@ from outputs import check_rows, check_sum, remove  # noqa: E402
 from python_env import python_with, run_under  # noqa: E402
 
 GB = 1_000_000_000
+# Two million events.
+EVENTS_BYTES = 988_000_000
 
 
 class Bench:
@@ -37,8 +39,8 @@ class Bench:
 
     def convert(self, data: Input, destination: Path, threads: int = 2, infer: bool = False) -> Measured:
         schema = [] if infer else ["--schema", str(data.schema)]
-        return run([str(self.headworks), "convert", str(data.path), str(destination), "--row-tag", data.row_tag,
-                    *schema, "--threads", str(threads), "-o", "json"])
+        return run([str(self.headworks), "convert", str(data.path), str(destination), *data.options, *schema,
+                    "--threads", str(threads), "-o", "json"])
 
 
 @dataclass
@@ -51,10 +53,26 @@ class Row:
     java: bool = False
     bytes: int = GB
     pairs: int = 3
+    # Checks one side's output: the path, the data, whose it is.
+    check: Callable[[Path, Input, str], None] = lambda path, data, whose: check_rows(path, data.rows, whose)
+    # What of our output holds the summed column.
+    summed_in: str = ""
 
 
 def flat(bench: Bench) -> Input:
     return inputs.flat(bench, bench.bytes)
+
+
+def events(bench: Bench) -> Input:
+    return inputs.events(bench, bench.bytes)
+
+
+def small_files(bench: Bench) -> Input:
+    return inputs.small_files(bench)
+
+
+def star(bench: Bench) -> Input:
+    return inputs.star(bench, bench.bytes)
 
 
 def spark(mode: str) -> Callable[[Bench, Input, Path], Measured]:
@@ -62,6 +80,30 @@ def spark(mode: str) -> Callable[[Bench, Input, Path], Measured]:
         return timed_inside(run([str(python_with("pyspark")), str(BENCH / "peers/spark_xml.py"), str(data.spark_path),
                                  str(destination), data.spark_row_tag, str(data.spark_sample), "2", mode]))
     return peer
+
+
+def python_peer(script: str, package: str, pattern: str = "",
+                environment: dict[str, str] | None = None) -> Callable[[Bench, Input, Path], Measured]:
+    """A peer in Python, with two threads. `pattern` picks the files of a folder."""
+    def peer(_bench: Bench, data: Input, destination: Path) -> Measured:
+        source = f"{data.path}{pattern}"
+        return timed_inside(run([str(python_with(package)), str(BENCH / "peers" / script), source, str(destination),
+                                 "2"], environment))
+    return peer
+
+
+def polars(pattern: str = "") -> Callable[[Bench, Input, Path], Measured]:
+    return python_peer("polars_json.py", "polars", pattern, {"POLARS_MAX_THREADS": "2"})
+
+
+def our_star(bench: Bench, data: Input, destination: Path) -> Measured:
+    """A whole job: both tables of `star/job.yaml`."""
+    return run([str(bench.headworks), "run", str(BENCH / "star/job.yaml"), "--set", f"lake={destination}", "--cores",
+                "2", "-o", "json", "-q", "--state-dir", str(bench.work / "state")], {"STAR_DATA": str(data.path)})
+
+
+def check_star(path: Path, data: Input, whose: str) -> None:
+    check_rows(path / "purchases_and_views", data.rows, whose)
 
 
 def xml2arrow(bench: Bench, data: Input, destination: Path) -> Measured:
@@ -96,6 +138,16 @@ ROWS = {
     "xml-feed-one-file": Row(inputs.feed, ours(), pages_in_one_file, pairs=5),
     "xml-two-threads": Row(flat, ours(threads=2), ours(threads=1), pairs=5),
     "xml-memory": Row(flat, ours(), a_tenth, bytes=10 * GB, pairs=1),
+    "json-polars": Row(events, ours(infer=True), polars(), ("polars",), bytes=EVENTS_BYTES, pairs=5),
+    "json-duckdb": Row(events, ours(infer=True), python_peer("duckdb_json.py", "duckdb"), ("duckdb",),
+                       bytes=EVENTS_BYTES, pairs=5),
+    "json-spark": Row(events, ours(infer=True), python_peer("spark_json.py", "pyspark"), ("pyspark",), java=True,
+                      bytes=EVENTS_BYTES),
+    "json-small-files-polars": Row(small_files, ours(infer=True), polars("/**/*.json"), ("polars",), pairs=5),
+    "json-small-files-spark": Row(small_files, ours(infer=True), python_peer("spark_json.py", "pyspark"), ("pyspark",),
+                                  java=True),
+    "star-spark": Row(star, our_star, python_peer("spark_star.py", "pyspark"), ("pyspark",), java=True,
+                      check=check_star, summed_in="daily_sales"),
 }
 
 
@@ -134,13 +186,13 @@ def main() -> None:
     for number in range(arguments.pairs or row.pairs):
         our_output, peer_output = bench.work / "ours.parquet", bench.work / "peer.parquet"
         our_runs.append(row.ours(bench, data, our_output))
-        check_rows(our_output, data.rows, "Headworks")
+        row.check(our_output, data, "Headworks")
         if number == 0:
-            check_sum(our_output, data)
+            check_sum(our_output / row.summed_in if row.summed_in else our_output, data)
         remove(our_output)
         peer_runs.append(row.peer(bench, data, peer_output))
         if row.peer is not a_tenth:
-            check_rows(peer_output, data.rows, "the peer")
+            row.check(peer_output, data, "the peer")
         remove(peer_output)
         print(f"pair {number + 1}: {our_runs[-1].seconds:.2f} s, peer {peer_runs[-1].seconds:.2f} s", file=sys.stderr)
     print(json.dumps({

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::SchemaRef;
 use headworks_formats::SplitReport;
-use headworks_lake::{PendingFile, Snapshot, WriteOutcome};
+use headworks_lake::schema::SchemaRef;
+use headworks_lake::{LakeError, PendingFile, Snapshot, WriteOutcome};
 use headworks_sources::{InputFile, SourceSchema, SplitSpec};
 use headworks_spec::{Format, ModelSpec, SourceSpec};
 use serde::{Deserialize, Serialize};
@@ -56,6 +56,19 @@ pub struct MergeInput {
     pub staged: Vec<PendingFile>,
     /// Their schema.
     pub schema: SchemaRef,
+}
+
+impl MergeInput {
+    /// The columns of the table after the merge: those that it has, and those of the new rows.
+    ///
+    /// # Errors
+    /// `LakeError::Invalid` names a column whose types do not go together.
+    pub fn table_schema(&self) -> Result<SchemaRef, LakeError> {
+        match &self.current {
+            Some(current) => headworks_lake::schema::merge(&current.schema, &self.schema),
+            None => Ok(Arc::clone(&self.schema)),
+        }
+    }
 }
 
 /// What a wave of an upsert does once the model's rows are staged.
@@ -119,6 +132,25 @@ pub struct ModelPlan {
     pub waves: Vec<Wave>,
     /// The plan as text, for `headworks plan`.
     pub explain: String,
+    /// The stages of its first wave, in the order in which they can run.
+    #[serde(default)]
+    pub stages: Vec<PlannedStage>,
+    /// For an upsert, those of the wave that merges its rows with the table's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merge_stages: Vec<PlannedStage>,
+}
+
+/// A part of a plan that runs without a shuffle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedStage {
+    /// Its number, from 1.
+    pub stage: u32,
+    /// How many tasks run it.
+    pub tasks: u32,
+    /// The stages whose rows it reads.
+    pub reads: Vec<u32>,
+    /// Its plan as text.
+    pub plan: String,
 }
 
 /// Bounded work that runs as one job of the engine.
@@ -173,8 +205,10 @@ pub struct ScannedSplit {
     /// The parser's account.
     pub report: SplitReport,
     /// Quarantine files that hold this split's bad records, not yet visible.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quarantine: Vec<PendingFile>,
     /// The first bad record: its line, its byte and what is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_bad: Option<String>,
 }
 

@@ -64,6 +64,35 @@ pub(crate) fn find_value_end(bytes: &[u8], from: usize, quote: u8) -> Option<usi
     rest.iter().position(ends).map(|i| at + i)
 }
 
+/// The first byte at or after `from` that ends a string of JSON or calls for a closer look at it: a quote, a backslash,
+/// or a control character.
+#[inline(always)]
+pub(crate) fn find_string_end(bytes: &[u8], from: usize) -> Option<usize> {
+    let zero_bytes = |word: u64| word.wrapping_sub(LOW_BITS) & !word & HIGH_BITS;
+    let mut at = from;
+    for _ in 0..WORDS_MAX {
+        let Some(word) = word(bytes, at) else {
+            break;
+        };
+        // As in `find_lt`: of each search the lowest hit is right, and so is the lowest of all.
+        let control = word.wrapping_sub(LOW_BITS * 0x20) & !word & HIGH_BITS;
+        let found = zero_bytes(word ^ (LOW_BITS * b'"' as u64))
+            | zero_bytes(word ^ (LOW_BITS * b'\\' as u64))
+            | control;
+        if found != 0 {
+            return Some(at + (found.trailing_zeros() / 8) as usize);
+        }
+        at += 8;
+    }
+    find_string_end_far(bytes, at)
+}
+
+#[inline(never)]
+fn find_string_end_far(bytes: &[u8], from: usize) -> Option<usize> {
+    let ends = |byte| u8::from(byte == b'"') | u8::from(byte == b'\\') | u8::from(byte < 0x20);
+    find_in_blocks(bytes.get(from..)?, ends).map(|i| from + i)
+}
+
 #[inline(never)]
 fn find_lt_far(bytes: &[u8], from: usize) -> Option<usize> {
     find_in_blocks(bytes.get(from..)?, |byte| u8::from(byte == b'<')).map(|i| from + i)
@@ -124,6 +153,25 @@ pub(crate) fn skip_space(bytes: &[u8], from: usize) -> usize {
     at
 }
 
+/// The first byte at or after `from` that is no digit.
+#[inline(always)]
+pub(crate) fn skip_digits(bytes: &[u8], from: usize) -> usize {
+    let mut at = from;
+    while let Some(word) = word(bytes, at) {
+        // A digit's low seven bits are at most 9 after this, and so are no other byte's without its high bit.
+        let value = word ^ (LOW_BITS * b'0' as u64);
+        let other = (((value & !HIGH_BITS) + LOW_BITS * 0x76) | value) & HIGH_BITS;
+        if other != 0 {
+            return at + (other.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    while bytes.get(at).is_some_and(u8::is_ascii_digit) {
+        at += 1;
+    }
+    at
+}
+
 /// Whether `prefix` stands at `from`.
 #[inline(always)]
 pub(crate) fn stands_at(bytes: &[u8], from: usize, prefix: &[u8]) -> bool {
@@ -155,7 +203,7 @@ mod tests {
     fn they_agree_with_the_obvious_ways() {
         let mut random = fastrand::Rng::with_seed(5);
         for _ in 0..20_000 {
-            let letters: &[u8] = b"<;= \n\x00\x80\xBCab&\r\"'\x1F\x9F\xA2";
+            let letters: &[u8] = b"<;= \n\x00\x80\xBCab&\r\"'\x1F\x9F\xA2\\\xDC/:09\xB0\xB9";
             let length = random.usize(..200);
             let common = random.u8(1..40);
             let mut bytes = vec![b'a'; length];
@@ -177,6 +225,11 @@ mod tests {
                     rest.iter().position(ends).map(|i| from + i)
                 );
             }
+            let ends = |b: &u8| matches!(*b, b'"' | b'\\') || *b < b' ';
+            assert_eq!(
+                find_string_end(&bytes, from),
+                rest.iter().position(ends).map(|i| from + i)
+            );
             let special = rest.iter().position(|b| matches!(b, b'&' | b'\r'));
             assert_eq!(find_special(rest), special);
             assert_eq!(
@@ -185,6 +238,14 @@ mod tests {
             );
             let space = rest.iter().take_while(|b| is_space(**b)).count();
             assert_eq!(skip_space(&bytes, from), from + space);
+            let mut digits = bytes.clone();
+            for byte in &mut digits {
+                if random.u8(..8) > 0 {
+                    *byte = b'0' + random.u8(..10);
+                }
+            }
+            let count = digits[from..].iter().take_while(|b| b.is_ascii_digit());
+            assert_eq!(skip_digits(&digits, from), from + count.count());
             let mut prefix = rest[..random.usize(..=rest.len())].to_vec();
             assert!(stands_at(&bytes, from, &prefix));
             if !prefix.is_empty() {

@@ -317,26 +317,44 @@ pub struct EncodingError {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Transcoder {
-    decoder: encoding_rs::Decoder,
-    encoding: &'static Encoding,
+    decoder: Decoder,
+    encoding: &'static str,
     /// Bytes taken in before.
     taken: u64,
     /// The last few of them, of UTF-16.
     tail: Vec<u8>,
 }
 
+/// What turns bytes into text.
+enum Decoder {
+    Table(SingleByte),
+    Stream(encoding_rs::Decoder),
+}
+
 impl Transcoder {
     /// One that stands at a file's start; `None` if the charset is one that readers read as it is.
     pub fn new(charset: Charset) -> Option<Self> {
         match charset {
-            Charset::Transcode(MultiByte(encoding)) => Some(Self {
-                decoder: encoding.new_decoder_with_bom_removal(),
-                encoding,
-                taken: 0,
-                tail: Vec::new(),
-            }),
+            Charset::Transcode(_) => Self::into_utf8(charset),
             _ => None,
         }
+    }
+
+    /// The same for readers that read UTF-8 alone; `None` if the charset is that.
+    pub(crate) fn into_utf8(charset: Charset) -> Option<Self> {
+        let decoder = match charset {
+            Charset::Utf8 => return None,
+            Charset::SingleByte(table) => Decoder::Table(table),
+            Charset::Transcode(MultiByte(encoding)) => {
+                Decoder::Stream(encoding.new_decoder_with_bom_removal())
+            }
+        };
+        Some(Self {
+            decoder,
+            encoding: charset.name(),
+            taken: 0,
+            tail: Vec::new(),
+        })
     }
 
     /// Takes in the next bytes, `last` if the file ends with them, and gives back their text.
@@ -356,14 +374,32 @@ impl Transcoder {
         last: bool,
         text: &mut String,
     ) -> Result<(), EncodingError> {
+        let encoding = self.encoding;
+        let decoder = match &mut self.decoder {
+            Decoder::Stream(decoder) => decoder,
+            Decoder::Table(table) => {
+                let invalid = table.first_invalid(source);
+                let valid = source.get(..invalid.unwrap_or(source.len()));
+                let mut utf8 = Vec::new();
+                table.decode(valid.unwrap_or(source), &mut utf8);
+                text.push_str(&String::from_utf8_lossy(&utf8));
+                let taken = self.taken;
+                self.taken += source.len() as u64;
+                return invalid.map_or(Ok(()), |at| {
+                    Err(EncodingError {
+                        at: taken + at as u64,
+                        encoding,
+                        what: "what stands here is not",
+                    })
+                });
+            }
+        };
         let before = text.len();
         let mut rest = source;
         let error = loop {
             // Half as much again is enough for most; a character needs at most 4 bytes.
             text.reserve(rest.len() + rest.len() / 2 + 16);
-            let (result, read) = self
-                .decoder
-                .decode_to_string_without_replacement(rest, text, last);
+            let (result, read) = decoder.decode_to_string_without_replacement(rest, text, last);
             rest = rest.get(read..).unwrap_or_default();
             match result {
                 DecoderResult::InputEmpty => break None,
@@ -376,7 +412,6 @@ impl Transcoder {
         };
         let foreign = self.foreign(source, text.get(before..).unwrap_or_default());
         self.taken += source.len() as u64;
-        let encoding = self.encoding.name();
         match (foreign, error) {
             (Some((at, what)), _) => Err(EncodingError { at, encoding, what }),
             (None, Some(at)) => Err(EncodingError {
@@ -393,8 +428,8 @@ impl Transcoder {
     fn foreign(&mut self, source: &[u8], text: &str) -> Option<(u64, &'static str)> {
         const DECLARATION: &[u8] = b"<?xml";
         let reversed: [u8; 2] = match self.encoding {
-            encoding if encoding == encoding_rs::UTF_16LE => [0xFE, 0xFF],
-            encoding if encoding == encoding_rs::UTF_16BE => [0xFF, 0xFE],
+            encoding if encoding == encoding_rs::UTF_16LE.name() => [0xFE, 0xFF],
+            encoding if encoding == encoding_rs::UTF_16BE.name() => [0xFF, 0xFE],
             _ => return None,
         };
         if memmem::find(text.as_bytes(), REVERSED_MARK).is_some() {
@@ -433,7 +468,7 @@ const REVERSED_MARK: &[u8] = "\u{FFFE}".as_bytes();
 impl fmt::Debug for Transcoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Transcoder")
-            .field("encoding", &self.encoding.name())
+            .field("encoding", &self.encoding)
             .field("taken", &self.taken)
             .finish_non_exhaustive()
     }

@@ -13,9 +13,11 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    BadRecord, ConfigError, Fed, Head, HeadState, InferOptions, Inferrer, LeafPredicate, Limits,
-    OFFSET_COLUMN, OnBadRecord, OnBadValue, OnUnknown, ROW_TAG_COLUMN, ReadFailure, SchemaError,
-    Split, SplitReport, Transcoder, TypeTree, XmlConfig, XmlOptions, XmlReader,
+    BadRecord, ConfigError, CsvConfig, CsvHead, CsvHeadState, CsvInferrer, CsvOptions, CsvReader,
+    Fed, Head, HeadState, InferOptions, Inferrer, JsonConfig, JsonHead, JsonHeadState,
+    JsonInferrer, JsonOptions, JsonReader, LeafPredicate, Limits, OFFSET_COLUMN, OnBadRecord,
+    OnBadValue, OnUnknown, ROW_TAG_COLUMN, ReadFailure, SchemaError, Split, SplitReport,
+    Transcoder, TypeTree, XmlConfig, XmlOptions, XmlReader,
 };
 
 /// Does the same with what a value of any variant holds.
@@ -23,6 +25,8 @@ macro_rules! each {
     ($value:expr, $inner:ident => $does:expr) => {
         match $value {
             Self::Xml($inner) => $does,
+            Self::Json($inner) => $does,
+            Self::Csv($inner) => $does,
         }
     };
 }
@@ -33,6 +37,10 @@ macro_rules! each {
 pub enum FormatOptions {
     /// XML.
     Xml(XmlOptions),
+    /// JSON.
+    Json(JsonOptions),
+    /// CSV.
+    Csv(CsvOptions),
 }
 
 impl FormatOptions {
@@ -40,6 +48,8 @@ impl FormatOptions {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Xml(_) => "xml",
+            Self::Json(_) => "json",
+            Self::Csv(_) => "csv",
         }
     }
 
@@ -71,8 +81,8 @@ impl FormatOptions {
     /// The columns that the reader fills beside the record's own.
     pub fn meta_columns(&self) -> Vec<Field> {
         let mut columns = vec![Field::new(OFFSET_COLUMN, DataType::Int64, false)];
-        match self {
-            Self::Xml(_) => columns.push(Field::new(ROW_TAG_COLUMN, DataType::Utf8, false)),
+        if let Self::Xml(_) = self {
+            columns.push(Field::new(ROW_TAG_COLUMN, DataType::Utf8, false));
         }
         columns
     }
@@ -101,17 +111,24 @@ impl FormatOptions {
     /// Looks at the first bytes of a file, of which there are no more if `eof`.
     ///
     /// # Errors
-    /// [`ReadFailure::Encoding`]: an encoding that is not known or not read, or signs that contradict one another.
+    /// [`ReadFailure::Encoding`]: an encoding that is not known or not read, or signs that contradict one another;
+    /// [`ReadFailure::Header`]: a header of names that cannot be columns.
     pub fn look(&self, first: &[u8], eof: bool) -> Result<FormatHeadState, ReadFailure> {
-        match self {
-            Self::Xml(options) => {
-                let state = Head::look(first, eof, options.encoding.as_deref())?;
-                Ok(match state {
-                    HeadState::NeedMore(at_least) => FormatHeadState::NeedMore(at_least),
-                    HeadState::Known(head) => FormatHeadState::Known(FormatHead::Xml(head)),
-                })
-            }
-        }
+        use FormatHeadState::{Known, NeedMore};
+        Ok(match self {
+            Self::Xml(options) => match Head::look(first, eof, options.encoding.as_deref())? {
+                HeadState::NeedMore(at_least) => NeedMore(at_least),
+                HeadState::Known(head) => Known(FormatHead::Xml(head)),
+            },
+            Self::Json(options) => match JsonHead::look(first, eof, options)? {
+                JsonHeadState::NeedMore(at_least) => NeedMore(at_least),
+                JsonHeadState::Known(head) => Known(FormatHead::Json(head)),
+            },
+            Self::Csv(options) => match CsvHead::look(first, eof, options)? {
+                CsvHeadState::NeedMore(at_least) => NeedMore(at_least),
+                CsvHeadState::Known(head) => Known(FormatHead::Csv(head)),
+            },
+        })
     }
 }
 
@@ -129,6 +146,10 @@ pub enum FormatHeadState {
 pub enum FormatHead {
     /// XML: encoding and entities.
     Xml(Head),
+    /// JSON: encoding and layout.
+    Json(JsonHead),
+    /// CSV: encoding, line ends and names of columns.
+    Csv(CsvHead),
 }
 
 impl FormatHead {
@@ -136,6 +157,8 @@ impl FormatHead {
     pub fn can_be_split(&self) -> bool {
         match self {
             Self::Xml(head) => head.charset().can_be_split(),
+            Self::Json(head) => head.can_be_split(),
+            Self::Csv(head) => head.can_be_split(),
         }
     }
 
@@ -143,6 +166,8 @@ impl FormatHead {
     pub fn transcoder(&self) -> Option<Transcoder> {
         match self {
             Self::Xml(head) => Transcoder::new(head.charset()),
+            Self::Json(head) => head.transcoder(),
+            Self::Csv(head) => Transcoder::new(head.charset()),
         }
     }
 }
@@ -152,6 +177,10 @@ impl FormatHead {
 pub enum FormatConfig {
     /// XML.
     Xml(Arc<XmlConfig>),
+    /// JSON.
+    Json(Arc<JsonConfig>),
+    /// CSV.
+    Csv(Arc<CsvConfig>),
 }
 
 impl FormatConfig {
@@ -165,12 +194,20 @@ impl FormatConfig {
         output: SchemaRef,
         filter: Vec<LeafPredicate>,
     ) -> Result<Self, ConfigError> {
-        match options {
+        Ok(match options {
             FormatOptions::Xml(options) => {
-                let config = XmlConfig::new(options, schema, output)?.with_filter(filter)?;
-                Ok(Self::Xml(Arc::new(config)))
+                let config = XmlConfig::new(options, schema, output)?;
+                Self::Xml(Arc::new(config.with_filter(filter)?))
             }
-        }
+            FormatOptions::Json(options) => {
+                let config = JsonConfig::new(options, schema, output)?;
+                Self::Json(Arc::new(config.with_filter(filter)?))
+            }
+            FormatOptions::Csv(options) => {
+                let config = CsvConfig::new(options, schema, output)?;
+                Self::Csv(Arc::new(config.with_filter(filter)?))
+            }
+        })
     }
 
     /// The schema of the batches.
@@ -184,6 +221,10 @@ impl FormatConfig {
 pub enum FormatReader {
     /// XML.
     Xml(Box<XmlReader>),
+    /// JSON.
+    Json(Box<JsonReader>),
+    /// CSV.
+    Csv(Box<CsvReader>),
 }
 
 impl FormatReader {
@@ -193,14 +234,23 @@ impl FormatReader {
             FormatConfig::Xml(config) => {
                 Self::Xml(Box::new(XmlReader::new(Arc::clone(config), split)))
             }
+            FormatConfig::Json(config) => {
+                Self::Json(Box::new(JsonReader::new(Arc::clone(config), split)))
+            }
+            FormatConfig::Csv(config) => {
+                Self::Csv(Box::new(CsvReader::new(Arc::clone(config), split)))
+            }
         }
     }
 
-    /// Says how the file begins of which the split is a part, before the first bytes are presented. A head of another
-    /// format says nothing.
+    /// Says how the file begins of which the split is a part, before the first bytes are presented. The head must be of
+    /// the same format.
     pub fn set_head(&mut self, head: &FormatHead) {
         match (self, head) {
             (Self::Xml(reader), FormatHead::Xml(head)) => reader.set_head(head.clone()),
+            (Self::Json(reader), FormatHead::Json(head)) => reader.set_head(*head),
+            (Self::Csv(reader), FormatHead::Csv(head)) => reader.set_head(head.clone()),
+            _ => debug_assert!(false, "a head of another format"),
         }
     }
 
@@ -251,6 +301,10 @@ impl FormatReader {
 pub enum FormatInferrer {
     /// XML.
     Xml(Box<Inferrer>),
+    /// JSON.
+    Json(Box<JsonInferrer>),
+    /// CSV.
+    Csv(Box<CsvInferrer>),
 }
 
 impl FormatInferrer {
@@ -260,6 +314,13 @@ impl FormatInferrer {
             FormatOptions::Xml(options) => {
                 Self::Xml(Box::new(Inferrer::new(Arc::new(options.clone()), split)))
             }
+            FormatOptions::Json(options) => Self::Json(Box::new(JsonInferrer::new(
+                Arc::new(options.clone()),
+                split,
+            ))),
+            FormatOptions::Csv(options) => {
+                Self::Csv(Box::new(CsvInferrer::new(Arc::new(options.clone()), split)))
+            }
         }
     }
 
@@ -267,6 +328,9 @@ impl FormatInferrer {
     pub fn set_head(&mut self, head: &FormatHead) {
         match (self, head) {
             (Self::Xml(inferrer), FormatHead::Xml(head)) => inferrer.set_head(head.clone()),
+            (Self::Json(inferrer), FormatHead::Json(head)) => inferrer.set_head(*head),
+            (Self::Csv(inferrer), FormatHead::Csv(head)) => inferrer.set_head(head.clone()),
+            _ => debug_assert!(false, "a head of another format"),
         }
     }
 
@@ -301,62 +365,94 @@ impl FormatInferrer {
 
 #[cfg(test)]
 mod tests {
+    use arrow::array::AsArray;
+
     use super::*;
     use crate::FedState;
 
-    const FILE: &[u8] =
-        b"<?xml version='1.0' encoding='ISO-8859-1'?><rs><r><a>\xE9</a></r><r><a>e</a></r></rs>";
+    /// The same two records in each format.
+    fn files() -> [(FormatOptions, &'static [u8], &'static str); 3] {
+        let xml = XmlOptions::new(&["r"]).unwrap();
+        [
+            (
+                FormatOptions::Xml(xml),
+                b"<?xml version='1.0' encoding='ISO-8859-1'?><rs><r><a>\xE9</a></r><r><a>e</a></r></rs>",
+                "xml",
+            ),
+            (
+                FormatOptions::Json(JsonOptions::default()),
+                "{\"a\": \"\u{E9}\"}\n{\"a\": \"e\"}\n".as_bytes(),
+                "json",
+            ),
+            (FormatOptions::Csv(CsvOptions::default()), "a\n\u{E9}\ne\n".as_bytes(), "csv"),
+        ]
+    }
 
     /// Through the enums a file is inferred and read as it is by the format's own types.
     #[test]
     fn calls_reach_the_format() {
-        let options = FormatOptions::Xml(XmlOptions::new(&["r"]).unwrap());
-        assert_eq!(options.word(), "xml");
-        let FormatHeadState::Known(head) = options.look(FILE, true).unwrap() else {
-            panic!("the whole file tells");
-        };
-        assert!(head.can_be_split() && head.transcoder().is_none());
+        for (options, file, word) in files() {
+            assert_eq!(options.word(), word);
+            let FormatHeadState::Known(head) = options.look(file, true).unwrap() else {
+                panic!("the whole file tells");
+            };
+            assert!(head.can_be_split() && head.transcoder().is_none(), "{word}");
 
-        let mut inferrer = FormatInferrer::new(&options, Split::whole());
-        inferrer.set_head(&head);
-        assert_eq!(inferrer.feed(FILE, true).unwrap().state, FedState::Done);
-        assert_eq!(inferrer.report().emitted, 2);
-        let schema = Arc::new(options.schema_of(&inferrer.finish()).unwrap());
+            let mut inferrer = FormatInferrer::new(&options, Split::whole());
+            inferrer.set_head(&head);
+            assert_eq!(inferrer.feed(file, true).unwrap().state, FedState::Done);
+            assert_eq!(inferrer.report().emitted, 2, "{word}");
+            let schema = Arc::new(options.schema_of(&inferrer.finish()).unwrap());
 
-        let output = Schema::new(
-            [
-                schema.fields().iter().map(|f| f.as_ref().clone()).collect(),
-                options.meta_columns(),
-            ]
-            .concat(),
-        );
-        let config = FormatConfig::new(options, schema, Arc::new(output), Vec::new()).unwrap();
-        let mut reader = FormatReader::new(&config, Split::whole());
-        reader.set_head(&head);
-        assert_eq!(reader.feed(FILE, true).unwrap().state, FedState::Done);
-        assert_eq!(reader.pending_rows(), 2);
-        let batch = reader.take_batch().unwrap().unwrap();
-        assert_eq!(batch.schema(), *config.output());
-        assert_eq!(batch.num_columns(), 3);
-        assert!(reader.take_bad().is_empty());
-        assert_eq!(reader.report().emitted, 2);
+            let own = schema.fields().iter().map(|f| f.as_ref().clone()).collect();
+            let output = Schema::new([own, options.meta_columns()].concat());
+            assert_eq!(output.fields().len(), if word == "xml" { 3 } else { 2 });
+            let config = FormatConfig::new(options, schema, Arc::new(output), Vec::new()).unwrap();
+            let mut reader = FormatReader::new(&config, Split::whole());
+            reader.set_head(&head);
+            assert_eq!(reader.feed(file, true).unwrap().state, FedState::Done);
+            assert_eq!(
+                (reader.pending_rows(), reader.position()),
+                (2, file.len() as u64)
+            );
+            let batch = reader.take_batch().unwrap().unwrap();
+            assert_eq!(batch.schema(), *config.output());
+            let texts = batch.column(0).as_string::<i32>();
+            assert_eq!((texts.value(0), texts.value(1)), ("\u{E9}", "e"), "{word}");
+            assert!(reader.take_bad().is_empty());
+            assert_eq!(reader.report().emitted, 2);
+
+            // The same file again: rows and counts of a pack.
+            reader.next_split(Split::whole());
+            reader.set_head(&head);
+            assert_eq!(reader.feed(file, true).unwrap().state, FedState::Done);
+            assert_eq!(
+                (reader.pending_rows(), reader.report().emitted),
+                (2, 2),
+                "{word}"
+            );
+        }
     }
 
     /// A head that asks for more bytes, and one of a file that is turned into UTF-8 first.
     #[test]
     fn heads() {
-        let options = FormatOptions::Xml(XmlOptions::new(&["r"]).unwrap());
-        assert!(matches!(
-            options.look(b"<", false),
-            Ok(FormatHeadState::NeedMore(_))
-        ));
-        let wide: Vec<u8> = "\u{FEFF}<r/>"
-            .encode_utf16()
-            .flat_map(u16::to_le_bytes)
-            .collect();
-        let FormatHeadState::Known(head) = options.look(&wide, true).unwrap() else {
-            panic!("the whole file tells");
-        };
-        assert!(!head.can_be_split() && head.transcoder().is_some());
+        for (options, _, word) in files() {
+            assert!(
+                matches!(options.look(b"<", false), Ok(FormatHeadState::NeedMore(_))),
+                "{word}"
+            );
+            let wide: Vec<u8> = "\u{FEFF}{}\n"
+                .encode_utf16()
+                .flat_map(u16::to_le_bytes)
+                .collect();
+            let FormatHeadState::Known(head) = options.look(&wide, true).unwrap() else {
+                panic!("the whole file tells");
+            };
+            assert!(
+                !head.can_be_split() && head.transcoder().is_some(),
+                "{word}"
+            );
+        }
     }
 }

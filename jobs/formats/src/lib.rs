@@ -1,4 +1,4 @@
-//! Bytes to Arrow: XML, and the inference of schemas. Pure: no I/O.
+//! Bytes to Arrow: XML, JSON, CSV, and the inference of schemas. Pure: no I/O.
 //!
 //! A parser here is a state machine: the caller presents bytes, the parser says how many of them it has used and what
 //! it has made of them. It opens no file, reads no clock and holds no thread, so the same bytes give the same rows
@@ -8,6 +8,8 @@
 //! - [`record`]: what the readers of all formats share, from a record's values to Arrow, splits and reports.
 //! - [`xml`]: [`XmlReader`] turns one split of one XML file into record batches, bad records and a [`SplitReport`];
 //!   [`verify_chain`] proves that the splits of a file fit together.
+//! - [`json`]: [`JsonReader`] does the same for JSON.
+//! - [`csv`]: [`CsvReader`] and [`CsvInferrer`] do the same for CSV.
 //! - [`infer`]: [`Inferrer`] learns a [`TypeTree`] from the same splits, and trees of many splits merge into a schema.
 //! - [`format`]: the same calls over every format, for whoever does not care which one a file has.
 //! - [`charset`]: encodings other than UTF-8, and how a file is turned into it.
@@ -18,8 +20,10 @@
 
 mod bytes;
 pub mod charset;
+pub mod csv;
 pub mod format;
 pub mod infer;
+pub mod json;
 pub mod record;
 pub mod schema_file;
 pub mod values;
@@ -27,10 +31,14 @@ pub mod xml;
 pub mod xsd;
 
 pub use charset::{Charset, EncodingError, Transcoder};
+pub use csv::{CsvConfig, CsvHead, CsvHeadState, CsvInferrer, CsvOptions, CsvReader};
 pub use format::{
     FormatConfig, FormatHead, FormatHeadState, FormatInferrer, FormatOptions, FormatReader,
 };
 pub use infer::{InferOptions, Inferrer, SampleRatio, SchemaError, TypeTree, evolve};
+pub use json::{
+    JsonConfig, JsonHead, JsonHeadState, JsonInferrer, JsonOptions, JsonPath, JsonReader, Layout,
+};
 pub use record::{
     BadReason, BadRecord, Chain, ConfigError, Conflict, Fed, FedState, LeafPredicate, LeafTest,
     Limits, Literal, OFFSET_COLUMN, OnBadRecord, OnBadValue, OnUnknown, RAW_KEY, ROW_TAG_COLUMN,

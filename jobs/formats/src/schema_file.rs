@@ -13,6 +13,9 @@
 //!     list:
 //!       fields:
 //!         street: text
+//!   grid:                # an array of arrays, in JSON
+//!     list:
+//!       list: int64
 //! ```
 //!
 //! The order of the fields is that of the columns. Every field may be NULL. The words for types:
@@ -20,7 +23,7 @@
 //! | Word | Arrow | Takes |
 //! | --- | --- | --- |
 //! | `text` | Utf8 | anything; child elements are not part of it |
-//! | `xml` | Utf8, field metadata `headworks.raw` = `true` | what stands between an element's tags, as it stands |
+//! | `xml`, or `raw` | Utf8, field metadata `headworks.raw` = `true` | what stands between an element's tags, or where a value of JSON does, as it stands |
 //! | `int64` | Int64 | `-12` |
 //! | `decimal(p,s)` | Decimal128, p up to 38 | `-12.50`, exactly |
 //! | `float64` | Float64 | `-1.25e-3` |
@@ -256,7 +259,7 @@ fn read_fields(node: &Spanned<Node>) -> Result<Vec<Field>, SchemaFileError> {
 }
 
 fn read_field(name: &str, node: &Spanned<Node>) -> Result<Field, SchemaFileError> {
-    if matches!(&node.value, Node::Word(word) if word == "xml") {
+    if matches!(&node.value, Node::Word(word) if word == "xml" || word == "raw") {
         let raw = HashMap::from([(RAW_KEY.to_string(), "true".to_string())]);
         return Ok(Field::new(name, DataType::Utf8, true).with_metadata(raw));
     }
@@ -277,12 +280,6 @@ fn read_type(node: &Spanned<Node>) -> Result<DataType, SchemaFileError> {
             }
             [(key, item)] if key.value == "list" => {
                 let field = read_field(Field::LIST_FIELD_DEFAULT_NAME, item)?;
-                if matches!(field.data_type(), DataType::List(_)) {
-                    return Err(wrong(
-                        item,
-                        "a list holds no lists: its items are occurrences of one element",
-                    ));
-                }
                 Ok(DataType::List(field.into()))
             }
             [] => Err(wrong(node, format!("a type is missing; allowed: {WORDS}"))),
@@ -404,6 +401,8 @@ mod tests {
         all.push(scalar("lx", DataType::List(item.into())));
         all.push(scalar("s", inner.clone()));
         all.push(scalar("l", list(DataType::Utf8)));
+        all.push(scalar("ll", list(list(DataType::Int64))));
+        all.push(scalar("lls", list(list(inner.clone()))));
         all.push(scalar(
             "ls",
             list(DataType::Struct(vec![scalar("deep", list(inner))].into())),
@@ -466,12 +465,6 @@ mod tests {
                 3,
                 5,
                 "`type` stands where a type is expected",
-            ),
-            (
-                "fields:\n  a:\n    list:\n      list: text\n",
-                4,
-                7,
-                "a list holds no lists",
             ),
             ("feilds:\n  a: text\n", 1, 1, "unknown key `feilds`"),
             ("text\n", 1, 1, "begins with `fields:`"),

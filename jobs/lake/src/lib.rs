@@ -62,7 +62,7 @@ pub use error::LakeError;
 pub use gc::GcReport;
 pub use history::{History, NotReplaceable, Replacement};
 pub use ledger::{Audit, AuditFailure, InputCounts, InputEntry};
-pub use location::{HEADWORKS_FOLDER, QUARANTINE_FOLDER, TableLocation, tables};
+pub use location::{HEADWORKS_FOLDER, QUARANTINE_FOLDER, TableLocation, tables, tables_begun};
 pub use log::{LOG_V, LogEntry, Mode, iso8601};
 pub use manifest::{Manifest, ManifestEntry, ManifestMeta};
 pub use overlap::KeyRange;

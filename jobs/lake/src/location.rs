@@ -114,6 +114,10 @@ impl TableLocation {
         }
     }
 
+    fn is_quarantine(&self) -> bool {
+        self.table.starts_with(QUARANTINE_FOLDER)
+    }
+
     fn has_log(&self) -> Result<bool, LakeError> {
         if is_url(&self.lake) {
             has_log(&self.folder())
@@ -128,25 +132,52 @@ impl TableLocation {
 /// # Errors
 /// [`LakeError::Storage`] when the lake's folder cannot be listed. A lake that does not exist has no tables.
 pub fn tables(lake: &str) -> Result<Vec<TableLocation>, LakeError> {
-    let root = absolute(lake)?;
-    let mut found = Vec::new();
-    for name in folders(&root)? {
-        if let Ok(location) = TableLocation::new(&root, &name) {
-            found.push(location);
-        }
-    }
-    for name in folders(&format!("{root}/{QUARANTINE_FOLDER}"))? {
-        if let Ok(location) = TableLocation::quarantine(&root, &name) {
-            found.push(location);
-        }
-    }
-    let mut tables = Vec::with_capacity(found.len());
-    for location in found {
+    let mut tables = Vec::new();
+    for location in candidates(lake)? {
         if location.has_log()? {
             tables.push(location);
         }
     }
     Ok(tables)
+}
+
+/// The same, and the tables that have no log yet but files that were started: a job that died before its first commit
+/// leaves such a one for [`Table::gc`](crate::Table::gc).
+///
+/// # Errors
+/// As [`tables`].
+pub fn tables_begun(lake: &str) -> Result<Vec<TableLocation>, LakeError> {
+    let mut begun = candidates(lake)?;
+    if is_url(lake) {
+        let root = absolute(lake)?;
+        // An upload that nobody has completed is in no listing of folders.
+        for upload in S3Storage::new(&root).unfinished()? {
+            let mut parts = upload.place.split('/');
+            let location = match (parts.next(), parts.next()) {
+                (Some(QUARANTINE_FOLDER), Some(source)) => TableLocation::quarantine(&root, source),
+                (Some(table), Some(_)) => TableLocation::new(&root, table),
+                _ => continue,
+            };
+            begun.extend(location.ok().filter(|location| !begun.contains(location)));
+        }
+        begun.sort_by(|a, b| (a.is_quarantine(), &a.table).cmp(&(b.is_quarantine(), &b.table)));
+    } else {
+        begun.retain(|location| location.root().join(HEADWORKS_FOLDER).is_dir());
+    }
+    Ok(begun)
+}
+
+/// The folders of a lake that may be tables.
+fn candidates(lake: &str) -> Result<Vec<TableLocation>, LakeError> {
+    let root = absolute(lake)?;
+    let mut found = Vec::new();
+    for name in folders(&root)? {
+        found.extend(TableLocation::new(&root, &name).ok());
+    }
+    for name in folders(&format!("{root}/{QUARANTINE_FOLDER}"))? {
+        found.extend(TableLocation::quarantine(&root, &name).ok());
+    }
+    Ok(found)
 }
 
 fn folders(root: &str) -> Result<Vec<String>, LakeError> {

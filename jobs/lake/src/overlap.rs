@@ -123,7 +123,7 @@ mod tests {
             partition: Default::default(),
             stats: [("k".to_owned(), stats(min, max))].into_iter().collect(),
             added_in: 1,
-            schema: std::sync::Arc::new(arrow::datatypes::Schema::empty()),
+            schema: Arc::new(arrow::datatypes::Schema::empty()),
         }
     }
 

@@ -7,12 +7,13 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, TimeUnit};
 use serde::{Deserialize, Serialize};
 
 use crate::error::LakeError;
 
 pub use crate::evolve::{adapt, merge, widened};
+pub use arrow::datatypes::SchemaRef;
 
 /// The depth of nesting that a schema may have.
 pub const SCHEMA_DEPTH_MAX: usize = 64;

@@ -9,7 +9,7 @@ use crate::error::LakeError;
 use crate::location::TableLocation;
 use crate::log::{LogEntry, read_log};
 use crate::pending::PendingFile;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, fold};
 use crate::staged::is_staged;
 use crate::storage::{LakeStorage, StoredFile, for_each};
 
@@ -62,6 +62,15 @@ impl Table {
     /// [`LakeError::Storage`] when the disk refuses; [`LakeError::Corrupt`] when a file is not what the log says.
     pub fn snapshot(&self) -> Result<Option<Snapshot>, LakeError> {
         Ok(self.settle()?.map(|settled| settled.snapshot))
+    }
+
+    /// The current version as the log has it; `None` when the table does not exist. Nothing is finished, so a file of
+    /// an unsettled commit may not have its name yet.
+    ///
+    /// # Errors
+    /// As [`Table::snapshot`].
+    pub fn peek(&self) -> Result<Option<Snapshot>, LakeError> {
+        fold(&self.log()?)
     }
 
     /// All commits, oldest first, as they stand in the log; nothing is finished.

@@ -16,6 +16,9 @@ pub const OPEN_COST_BYTES: u64 = 64 * 1024;
 /// several, so that the last ones to end keep few slots idle.
 pub const TASKS_PER_SLOT: u64 = 4;
 
+/// A wave holds no more splits than these and one pack: each makes a report, which is held until the wave is judged.
+pub const WAVE_SPLITS_MAX: usize = 100_000;
+
 /// Sizes that [`cut`] works with.
 #[derive(Debug, Clone, Copy)]
 pub struct CutOptions {
@@ -31,15 +34,15 @@ pub struct CutOptions {
 /// offset, with ids and pack numbers that count from 0 in each wave.
 #[must_use]
 pub fn cut(files: &[InputFile], options: CutOptions) -> Vec<Vec<SplitSpec>> {
-    let total: u64 = files.iter().map(|f| f.size.max(1)).sum();
     let target = options.split_bytes.unwrap_or_else(|| {
-        let tasks = (options.slots.max(1) * TASKS_PER_SLOT).max(1);
-        total
-            .min(options.wave_bytes)
-            .div_ceil(tasks)
-            .clamp(SPLIT_BYTES_MIN, SPLIT_BYTES_MAX)
+        let bytes = files.iter().map(|f| f.size.max(1)).sum();
+        share(bytes, bytes, options)
     });
     let target = target.max(1);
+    let pack_target = match options.split_bytes {
+        Some(size) => size.saturating_add(OPEN_COST_BYTES),
+        None => pack_target(files, options).max(target + OPEN_COST_BYTES),
+    };
 
     let mut waves: Vec<Vec<SplitSpec>> = Vec::new();
     let mut wave: Vec<SplitSpec> = Vec::new();
@@ -47,10 +50,10 @@ pub fn cut(files: &[InputFile], options: CutOptions) -> Vec<Vec<SplitSpec>> {
     for (start, end, file) in ranges(files, target) {
         let bytes = end - start;
         let cost = bytes + OPEN_COST_BYTES;
-        if pack_cost > 0 && pack_cost + cost > target + OPEN_COST_BYTES {
+        if pack_cost > 0 && pack_cost + cost > pack_target {
             pack += 1;
             pack_cost = 0;
-            if wave_bytes + bytes > options.wave_bytes {
+            if wave_bytes + bytes > options.wave_bytes || wave.len() >= WAVE_SPLITS_MAX {
                 waves.push(std::mem::take(&mut wave));
                 wave_bytes = 0;
                 pack = 0;
@@ -73,6 +76,24 @@ pub fn cut(files: &[InputFile], options: CutOptions) -> Vec<Vec<SplitSpec>> {
         waves.push(wave);
     }
     waves
+}
+
+/// A task's share of `cost`, of which a wave has the part that its bytes are of all `bytes`.
+fn share(cost: u64, bytes: u64, options: CutOptions) -> u64 {
+    let tasks = (options.slots.max(1) * TASKS_PER_SLOT).max(1);
+    let (whole, part) = (bytes.max(1), bytes.min(options.wave_bytes));
+    let of_wave = u128::from(cost) * u128::from(part) / u128::from(whole);
+    let of_wave = u64::try_from(of_wave).unwrap_or(u64::MAX);
+    of_wave
+        .div_ceil(tasks)
+        .clamp(SPLIT_BYTES_MIN, SPLIT_BYTES_MAX)
+}
+
+/// What a pack may cost: of thousands of files that hold next to nothing, opening them is all that a task does.
+fn pack_target(files: &[InputFile], options: CutOptions) -> u64 {
+    let bytes: u64 = files.iter().map(|f| f.size).sum();
+    let opening = OPEN_COST_BYTES.saturating_mul(files.len() as u64);
+    share(bytes.saturating_add(opening), bytes, options)
 }
 
 /// Byte ranges of about equal size, at most `target` bytes each; a file that
@@ -189,6 +210,27 @@ mod tests {
         );
         let tasks = waves[0].iter().map(|s| s.pack).max().unwrap() + 1;
         assert!((8..=14).contains(&tasks), "{tasks} tasks");
+    }
+
+    /// A task costs some milliseconds, which thousands of them would add up to seconds.
+    #[test]
+    fn tiny_files_make_no_more_tasks_than_large_ones() {
+        let files: Vec<_> = (0..15_000)
+            .map(|i| file(&format!("{i:05}.json"), 300))
+            .collect();
+        for (wave_bytes, waves) in [(8192 * MB, 1), (2 * MB, 2)] {
+            let options = CutOptions {
+                split_bytes: None,
+                wave_bytes,
+                slots: 2,
+            };
+            let cut = cut(&files, options);
+            assert_eq!(cut.len(), waves);
+            for wave in &cut {
+                let tasks = wave.last().unwrap().pack + 1;
+                assert!((7..=9).contains(&tasks), "{tasks} tasks");
+            }
+        }
     }
 
     #[test]

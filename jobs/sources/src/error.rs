@@ -5,6 +5,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use datafusion::error::DataFusionError;
+use headworks_stores::{Class, class_of, is_url};
 use serde::{Deserialize, Serialize};
 
 /// What is at fault, and so what to do next.
@@ -149,39 +150,36 @@ impl TaskError {
 #[must_use]
 pub fn storage_error(path: &str, error: object_store::Error) -> DataFusionError {
     use object_store::Error as E;
-    match error {
-        E::NotFound { .. } => TaskError::new(
-            ErrorClass::Input,
-            format!(
-                "{path}: is gone; it was there when the job listed its files: run the job again"
-            ),
-        )
-        .into_datafusion(),
-        E::PermissionDenied { .. } | E::Unauthenticated { .. } => TaskError::new(
-            ErrorClass::Input,
-            format!(
-                "{path}: may not be read; give the user that runs the executor the right to read it"
-            ),
-        )
-        .into_datafusion(),
-        other => {
-            // The local store wraps `std::io::Error`s of every kind in `Generic`.
-            let mut source: Option<&(dyn std::error::Error + 'static)> = Some(&other);
-            while let Some(e) = source {
-                if let Some(io) = e.downcast_ref::<std::io::Error>()
-                    && io.kind() == std::io::ErrorKind::PermissionDenied
-                {
-                    return TaskError::new(
-                        ErrorClass::Input,
-                        format!("{path}: may not be read; give the user that runs the executor the right to read it"),
-                    )
-                    .into_datafusion();
-                }
-                source = e.source();
-            }
-            DataFusionError::IoError(std::io::Error::other(format!("{path}: {other}")))
+    let input =
+        |what: &str| TaskError::new(ErrorClass::Input, format!("{path}: {what}")).into_datafusion();
+    let is_object = is_url(path);
+    match (&error, class_of(&error)) {
+        (E::NotFound { .. }, _) => {
+            input("is gone; it was there when the job listed its files: run the job again")
         }
+        (_, class @ (Class::Denied | Class::Refused)) if is_object => {
+            input(&format!("cannot be read: {error}; {}", class.next_step()))
+        }
+        (E::PermissionDenied { .. } | E::Unauthenticated { .. }, _) => input(NOT_ALLOWED),
+        _ if !is_object && is_not_allowed(&error) => input(NOT_ALLOWED),
+        _ => DataFusionError::IoError(std::io::Error::other(format!("{path}: {error}"))),
     }
+}
+
+const NOT_ALLOWED: &str =
+    "may not be read; give the user that runs the executor the right to read it";
+
+/// The local store wraps `std::io::Error`s of every kind in `Generic`.
+fn is_not_allowed(error: &object_store::Error) -> bool {
+    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = source {
+        let io = error.downcast_ref::<std::io::Error>();
+        if io.is_some_and(|io| io.kind() == std::io::ErrorKind::PermissionDenied) {
+            return true;
+        }
+        source = error.source();
+    }
+    false
 }
 
 #[cfg(test)]
@@ -201,5 +199,33 @@ mod tests {
         assert_eq!(TaskError::find_in(&flattened), Some(error));
         assert_eq!(TaskError::find_in("no such thing"), None);
         assert_eq!(TaskError::find_in("hw-error:%%%"), None);
+    }
+
+    #[test]
+    fn what_passes_is_tried_again_and_what_does_not_says_what_to_do() {
+        use object_store::Error as E;
+        let denied = || E::PermissionDenied {
+            path: "x".into(),
+            source: "403".into(),
+        };
+        let busy = || E::Generic {
+            store: "S3",
+            source: Box::new(std::io::Error::other("reset")),
+        };
+        let input = |path: &str, error: E| {
+            let text = storage_error(path, error).to_string();
+            TaskError::find_in(&text).map(|found| found.message)
+        };
+        let message = input("s3://b/x", denied()).unwrap();
+        assert!(message.contains("credentials of this node"), "{message}");
+        let message = input("/data/x", denied()).unwrap();
+        assert!(
+            message.contains("the user that runs the executor"),
+            "{message}"
+        );
+        for path in ["s3://b/x", "/data/x"] {
+            let error = storage_error(path, busy());
+            assert!(matches!(error, DataFusionError::IoError(_)), "{error}");
+        }
     }
 }

@@ -62,6 +62,10 @@ pub async fn infer(
     let runtime = Handle::current();
     let threads = (0..work.threads).map(|_| {
         let (work, runtime) = (Arc::clone(&work), runtime.clone());
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this thread is for blocking, and no task of the runtime's"
+        )]
         tokio::task::spawn_blocking(move || runtime.block_on(work.take_part()))
     });
     for thread in threads.collect::<Vec<_>>() {

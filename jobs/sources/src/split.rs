@@ -59,6 +59,7 @@ pub struct SplitSpec {
     /// Where the reader begins, if an earlier attempt proved that a guess at
     /// `start` was wrong: content outside any record lies at this offset.
     /// May lie at or behind `end`; the split then holds no record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known_start: Option<u64>,
     /// Splits with the same number form one task of the scan.
     pub pack: u32,

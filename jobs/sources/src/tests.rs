@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::prelude::SessionContext;
-use headworks_formats::{FormatOptions, XmlOptions};
+use headworks_formats::{CsvOptions, FormatOptions, JsonOptions, XmlOptions};
+use object_store::ObjectStoreExt;
 
 use crate::archive::tests::{File, archive};
 use crate::cut::{CutOptions, cut};
@@ -12,6 +13,7 @@ use crate::decompress::Compression;
 use crate::decompress::tests::compress;
 use crate::heads::mark_whole;
 use crate::infer::infer;
+use crate::places;
 use crate::{
     InputFile, Rename, ScanSpec, SourceError, SourceSchema, SourceTable, discover, why_one_task,
 };
@@ -84,16 +86,27 @@ async fn listed(path: &Path) -> Vec<InputFile> {
 
 /// The schema of a file, and its rows through SQL, cut into splits of 2,000 bytes.
 async fn read(files: &[InputFile]) -> (String, Vec<String>) {
-    let options = options();
+    let sql = "SELECT concat(_id, '|', name, '|', amount, '|', _hw_file) AS r FROM s ORDER BY _id, _hw_file";
+    read_as(files, options(), Rename::default(), sql).await
+}
+
+/// The schema of files, and one column of text through SQL, cut into splits of 2,000 bytes.
+async fn read_as(
+    files: &[InputFile],
+    options: FormatOptions,
+    rename: Rename,
+    sql: &str,
+) -> (String, Vec<String>) {
     let tree = infer(files, &options, None).await.unwrap();
     let schema = options.schema_of(&tree).unwrap();
+    let schema = rename.schema_of_columns("s", &schema).unwrap();
     let schema = SourceSchema::from_arrow(&Arc::new(schema)).unwrap();
     let yaml = schema.yaml().to_owned();
     let scan = ScanSpec {
         source: "s".into(),
         options,
         schema,
-        rename: Rename::default(),
+        rename,
         known_starts: Default::default(),
         members: Default::default(),
         filter: Vec::new(),
@@ -110,7 +123,10 @@ async fn read(files: &[InputFile]) -> (String, Vec<String>) {
     let table = SourceTable::try_new(scan, splits.concat()).unwrap();
     let ctx = SessionContext::new();
     ctx.register_table("s", Arc::new(table)).unwrap();
-    let sql = "SELECT concat(_id, '|', name, '|', amount, '|', _hw_file) AS r FROM s ORDER BY _id, _hw_file";
+    if let Ok(opened) = headworks_stores::open(&files[0].path) {
+        let url = places::store_url("s", std::iter::once(files[0].path.as_str())).unwrap();
+        ctx.register_object_store(url.as_ref(), opened.store);
+    }
     let batches = ctx.sql(sql).await.unwrap().collect().await.unwrap();
     let rows = batches.iter().flat_map(|batch| {
         let rows = datafusion::arrow::compute::cast(
@@ -154,6 +170,65 @@ async fn the_same_rows_however_they_are_stored() {
     }
     schemas.dedup();
     assert_eq!(schemas.len(), 1);
+}
+
+/// Records in lines of JSON, or in CSV.
+fn lines(header: &str, record: impl Fn(usize) -> String) -> String {
+    let records = (0..RECORDS).map(|i| record(i) + "\n");
+    std::iter::once(header.to_owned()).chain(records).collect()
+}
+
+/// On a disk and in a bucket, under columns' names that are not those in the files, which a filter meets too.
+#[tokio::test]
+async fn json_and_csv_wherever_they_lie() {
+    let bucket = headworks_stores::memory::mount("sources-read");
+    let json = lines("", |i| {
+        format!("{{\"ID\": {i}, \"name\": \"caf\u{E9} {i}\", \"amount\": {i}.50}}")
+    });
+    let csv = lines("name,ID,amount\n", |i| format!("caf\u{E9} {i},{i},{i}.50"));
+    let formats = [
+        (FormatOptions::Json(JsonOptions::default()), json),
+        (FormatOptions::Csv(CsvOptions::default()), csv),
+    ];
+    for (options, text) in formats {
+        let word = options.word();
+        let dir = tempfile::tempdir().unwrap();
+        let stored = [
+            (format!("a.{word}"), text.as_bytes().to_vec(), true),
+            (
+                format!("b.{word}.gz"),
+                compress(Compression::Gzip, text.as_bytes()),
+                false,
+            ),
+            (format!("c.{word}"), utf16(&text), false),
+        ];
+        let mut found = Vec::new();
+        for (name, bytes, can_be_cut) in stored {
+            std::fs::write(dir.path().join(&name), &bytes).unwrap();
+            let key = object_store::path::Path::parse(format!("{word}/{name}")).unwrap();
+            bucket.store.put(&key, bytes.into()).await.unwrap();
+            let places = [
+                format!("{}/{name}", dir.path().display()),
+                format!("s3://sources-read/{word}/{name}"),
+            ];
+            for place in places {
+                let mut files = discover("s", std::slice::from_ref(&place)).await.unwrap();
+                mark_whole(&mut files, 0, &options).await.unwrap();
+                assert_eq!(why_one_task(&files[0]).is_none(), can_be_cut, "{place}");
+                let rename = Rename::new([("ID".to_owned(), "id".to_owned())]);
+                let sql = "SELECT concat(id, '|', name, '|', amount) AS r FROM s WHERE id >= 100 ORDER BY id";
+                let (schema, rows) = read_as(&files, options.clone(), rename, sql).await;
+                let expected: Vec<String> = (100..RECORDS)
+                    .map(|i| format!("{i}|caf\u{E9} {i}|{i}.50"))
+                    .collect();
+                assert_eq!(rows, expected, "{place}");
+                assert!(schema.contains("  id: int64\n"), "{schema}");
+                found.push(schema);
+            }
+        }
+        found.dedup();
+        assert_eq!(found.len(), 1, "{found:?}");
+    }
 }
 
 /// A UTF-16 file that nobody looked at is one split as long as it is small.

@@ -8,11 +8,10 @@ use crate::yaml::{Key, Kind, Node};
 /// The keys that every source may have.
 const EVERY_KEYS: [&str; 2] = ["format", "path"];
 /// The keys of sources that are read record by record.
-const RECORD_KEYS: [&str; 15] = [
+const RECORD_KEYS: [&str; 14] = [
     "corrupt_record_column",
     "date_format",
     "encoding",
-    "ignore_surrounding_spaces",
     "null_values",
     "on_bad_record",
     "on_bad_value",
@@ -25,21 +24,23 @@ const RECORD_KEYS: [&str; 15] = [
     "schema",
     "timestamp_format",
 ];
-const XML_KEYS: [&str; 6] = [
+const XML_KEYS: [&str; 7] = [
     "attribute_prefix",
     "exclude_attributes",
     "ignore_namespaces",
+    "ignore_surrounding_spaces",
     "row_tag",
     "value_tag",
     "wildcard_column",
 ];
-const JSON_KEYS: [&str; 5] = ["keep", "key_column", "layout", "records", "value_tag"];
-const CSV_KEYS: [&str; 6] = [
+const JSON_KEYS: [&str; 4] = ["keep", "key_column", "layout", "records"];
+const CSV_KEYS: [&str; 7] = [
     "columns",
     "comment",
     "delimiter",
     "escape",
     "header",
+    "ignore_surrounding_spaces",
     "quote",
 ];
 

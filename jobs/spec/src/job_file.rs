@@ -103,7 +103,7 @@ pub struct Source {
     /// For `xml`: whether columns have the local names of elements and attributes, or those of the file, prefix and all.
     #[serde(default = "yes")]
     pub ignore_namespaces: bool,
-    /// Whether white space around a value is left out. Without it, it is in `xml` alone.
+    /// For `xml` and `csv`: whether white space around a value is left out. Without it, it is in `xml` and not in `csv`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ignore_surrounding_spaces: Option<bool>,
     /// A list of values that mean NULL, in columns of any type, such as `[NA, '-']`.
@@ -124,8 +124,7 @@ pub struct Source {
     /// For `xml`: what the names of columns made from attributes begin with.
     #[serde(default = "attribute_prefix")]
     pub attribute_prefix: String,
-    /// The name of the column that holds the text of an element which has attributes or children too; in `json`, the
-    /// value that stands where other records have an object.
+    /// For `xml`: the name of the column that holds the text of an element which has attributes or children too.
     #[serde(default = "value_tag")]
     #[schemars(length(min = 1))]
     pub value_tag: String,

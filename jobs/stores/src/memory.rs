@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use async_trait::async_trait;
 use object_store::memory::InMemory;
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path;
-use object_store::{MultipartId, PutPayload, PutResult, Result};
+use object_store::{MultipartId, ObjectStoreExt, PutPayload, PutResult, Result};
 use parking_lot::Mutex;
 
 use crate::bucket::{Bucket, mount as mount_bucket};
@@ -21,6 +22,7 @@ pub fn mount(name: &str) -> Arc<Bucket> {
     let uploads = Arc::new(MemoryUploads {
         bucket: name.to_owned(),
         objects: Arc::clone(&objects),
+        begun: AtomicU64::new(0),
         open: Mutex::new(BTreeMap::new()),
     });
     let bucket = Arc::new(Bucket {
@@ -33,51 +35,59 @@ pub fn mount(name: &str) -> Arc<Bucket> {
     bucket
 }
 
-/// [`InMemory`], with a list of what is open.
+/// The multipart uploads of a bucket. [`InMemory`]'s own want their parts in order, and are in no list.
 struct MemoryUploads {
     bucket: String,
     objects: Arc<InMemory>,
+    begun: AtomicU64,
+    /// By key and id.
     open: Mutex<BTreeMap<(String, String), Open>>,
 }
 
 struct Open {
     begun: SystemTime,
-    /// The bytes of each part.
-    parts: BTreeMap<usize, u64>,
+    parts: BTreeMap<usize, PutPayload>,
 }
 
-impl MemoryUploads {
-    /// S3 says `NoSuchUpload` for an upload that is completed or aborted.
-    fn check(&self, path: &Path, id: &str) -> Result<()> {
-        if self
-            .open
-            .lock()
-            .contains_key(&(path.to_string(), id.to_owned()))
-        {
-            return Ok(());
-        }
-        Err(object_store::Error::NotFound {
-            path: path.to_string(),
-            source: "NoSuchUpload".into(),
-        })
+impl Open {
+    fn bytes(&self) -> u64 {
+        let parts = self.parts.values();
+        parts.map(|part| part.content_length() as u64).sum()
     }
+}
 
-    fn forget(&self, path: &Path, id: &str) {
-        self.open.lock().remove(&(path.to_string(), id.to_owned()));
+/// What S3 says of an upload that is completed or aborted.
+fn no_such_upload(path: &Path) -> object_store::Error {
+    object_store::Error::NotFound {
+        path: path.to_string(),
+        source: "NoSuchUpload".into(),
+    }
+}
+
+fn invalid_part(path: &Path) -> object_store::Error {
+    object_store::Error::Generic {
+        store: "memory",
+        source: format!("InvalidPart: {path}").into(),
+    }
+}
+
+fn part_id(index: usize, part: &PutPayload) -> PartId {
+    PartId {
+        content_id: format!("{index}-{}", part.content_length()),
     }
 }
 
 #[async_trait]
 impl MultipartStore for MemoryUploads {
     async fn create_multipart(&self, path: &Path) -> Result<MultipartId> {
-        let id = self.objects.create_multipart(path).await?;
-        let begun = Open {
+        let id = self.begun.fetch_add(1, Ordering::Relaxed).to_string();
+        let upload = Open {
             begun: SystemTime::now(),
             parts: BTreeMap::new(),
         };
         self.open
             .lock()
-            .insert((path.to_string(), id.clone()), begun);
+            .insert((path.to_string(), id.clone()), upload);
         Ok(id)
     }
 
@@ -88,12 +98,12 @@ impl MultipartStore for MemoryUploads {
         part_idx: usize,
         data: PutPayload,
     ) -> Result<PartId> {
-        self.check(path, id)?;
-        let bytes = data.content_length() as u64;
-        let part = self.objects.put_part(path, id, part_idx, data).await?;
-        if let Some(open) = self.open.lock().get_mut(&(path.to_string(), id.clone())) {
-            open.parts.insert(part_idx, bytes);
-        }
+        let mut open = self.open.lock();
+        let upload = open
+            .get_mut(&(path.to_string(), id.clone()))
+            .ok_or_else(|| no_such_upload(path))?;
+        let part = part_id(part_idx, &data);
+        upload.parts.insert(part_idx, data);
         Ok(part)
     }
 
@@ -103,17 +113,31 @@ impl MultipartStore for MemoryUploads {
         id: &MultipartId,
         parts: Vec<PartId>,
     ) -> Result<PutResult> {
-        self.check(path, id)?;
-        let done = self.objects.complete_multipart(path, id, parts).await?;
-        self.forget(path, id);
+        let key = (path.to_string(), id.clone());
+        let content: PutPayload = {
+            let open = self.open.lock();
+            let upload = open.get(&key).ok_or_else(|| no_such_upload(path))?;
+            let sent = upload
+                .parts
+                .iter()
+                .map(|(index, part)| part_id(*index, part).content_id);
+            if !sent.eq(parts.iter().map(|part| part.content_id.clone())) {
+                return Err(invalid_part(path));
+            }
+            upload
+                .parts
+                .values()
+                .flat_map(|part| part.iter().cloned())
+                .collect()
+        };
+        let done = self.objects.put(path, content).await?;
+        self.open.lock().remove(&key);
         Ok(done)
     }
 
     async fn abort_multipart(&self, path: &Path, id: &MultipartId) -> Result<()> {
-        self.check(path, id)?;
-        self.objects.abort_multipart(path, id).await?;
-        self.forget(path, id);
-        Ok(())
+        let gone = self.open.lock().remove(&(path.to_string(), id.clone()));
+        gone.map(drop).ok_or_else(|| no_such_upload(path))
     }
 }
 
@@ -134,7 +158,7 @@ impl Uploads for MemoryUploads {
     async fn bytes(&self, key: &str, id: &str) -> Result<Option<u64>, StoreError> {
         let open = self.open.lock();
         let found = open.get(&(key.to_owned(), id.to_owned()));
-        Ok(found.map(|open| open.parts.values().sum()))
+        Ok(found.map(Open::bytes))
     }
 
     async fn abort(&self, key: &str, id: &str) -> Result<(), StoreError> {
@@ -154,8 +178,6 @@ impl Uploads for MemoryUploads {
 
 #[cfg(test)]
 mod tests {
-    use object_store::ObjectStoreExt;
-
     use super::*;
 
     #[tokio::test]
@@ -170,18 +192,21 @@ mod tests {
             .unwrap();
         assert_eq!(bucket.uploads.list("t/").await.unwrap().len(), 2);
         assert!(bucket.uploads.list("u/").await.unwrap().is_empty());
-        let part = bucket
-            .multipart
-            .put_part(&path, &kept, 0, PutPayload::from_static(b"x"))
-            .await
-            .unwrap();
+        // Parts come in any order.
+        let mut parts = Vec::new();
+        for (index, content) in [(1, "yz"), (0, "x")] {
+            let part = bucket
+                .multipart
+                .put_part(&path, &kept, index, content.into());
+            parts.insert(0, part.await.unwrap());
+        }
         assert!(
             bucket.store.head(&path).await.is_err(),
             "nothing is visible before"
         );
         bucket
             .multipart
-            .complete_multipart(&path, &kept, vec![part])
+            .complete_multipart(&path, &kept, parts)
             .await
             .unwrap();
         assert_eq!(
@@ -192,6 +217,14 @@ mod tests {
         bucket.uploads.abort("t/b", &given_up).await.unwrap();
         bucket.uploads.abort("t/b", &given_up).await.unwrap();
         assert!(bucket.uploads.list("").await.unwrap().is_empty());
-        assert_eq!(bucket.store.head(&path).await.unwrap().size, 1);
+        let content = bucket
+            .store
+            .get(&path)
+            .await
+            .unwrap()
+            .bytes()
+            .await
+            .unwrap();
+        assert_eq!(content, "xyz");
     }
 }

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use futures::FutureExt;
 use headworks_engine::api::{CheckRequest, Engine, ModelRequest, Wave, WaveOutcome, WaveProgress};
 use headworks_lake::PendingFile;
+use headworks_lake::schema::SchemaEntry;
 use headworks_proto::v1;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior};
@@ -335,10 +336,21 @@ impl Driver {
         check_acts::run_check(context, self.wave_context(), work, asked, attempt)
     }
 
-    /// The schema of the model in hand, as its plan has it.
+    /// The schema of the rows that the model in hand writes.
     fn planned_schema(&self) -> serde_json::Value {
-        let plan = self.state.run.as_ref().map(|run| run.plan.schema.clone());
-        plan.unwrap_or_default()
+        let merge = self.request.as_ref().and_then(|r| r.merge.as_ref());
+        match merge {
+            // Files of a merge have all columns of the table; a merge that ran has found them to go together.
+            Some(merge) => merge
+                .table_schema()
+                .and_then(|schema| SchemaEntry::from_arrow(&schema))
+                .map(|entry| serde_json::json!(entry))
+                .unwrap_or_default(),
+            None => {
+                let run = self.state.run.as_ref();
+                run.map(|run| run.plan.schema.clone()).unwrap_or_default()
+            }
+        }
     }
 
     fn stage(&self, files: Vec<PendingFile>) -> Option<Act> {

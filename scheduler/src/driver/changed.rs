@@ -25,6 +25,38 @@ pub(super) struct Taken {
     pub(super) replaces: Vec<String>,
 }
 
+/// What a model would take in if it ran now, for those who plan it; the rules are those by which it runs.
+#[derive(Debug, Default)]
+pub struct TakesIn {
+    /// The files of each source that it would read.
+    pub inputs: BTreeMap<String, Vec<InputFile>>,
+    /// How many files it would leave out, since the table has them.
+    pub left_out: usize,
+    /// The files of the table that would go with what has changed, by path.
+    pub replaces: Vec<String>,
+    /// What the user would hear.
+    pub warnings: Vec<String>,
+}
+
+/// What an append would take in of `inputs`, the files of each source.
+///
+/// # Errors
+/// In words, why it would fail.
+pub fn would_take_in(
+    model: &ModelSpec,
+    inputs: &BTreeMap<String, Vec<InputFile>>,
+    table: &Snapshot,
+) -> Result<TakesIn, String> {
+    let mut warnings = Warnings::default();
+    let taken = choose(model, inputs, table, &mut warnings).map_err(|(_, error)| error)?;
+    Ok(TakesIn {
+        inputs: taken.inputs,
+        left_out: taken.left_out,
+        replaces: taken.replaces,
+        warnings: warnings.lines(),
+    })
+}
+
 /// Chooses among `inputs`, the files of each source.
 ///
 /// # Errors

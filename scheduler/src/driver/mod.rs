@@ -39,6 +39,7 @@ pub use action::{Action, CommitWork, ModelWork, Record};
 pub(crate) use actor::now_ms;
 pub use actor::{Command, DriverContext, DriverOptions, Faults, drive};
 pub use audit::{AuditFailure, FileAccount};
+pub use changed::{TakesIn, would_take_in};
 pub use event::Event;
 pub use progress::{Counts, Progress};
 pub(crate) use quarantine::kept_files;

@@ -40,6 +40,10 @@ pub(super) fn opened(
         }
     }
     let mut replaces = Vec::new();
+    // A look-up table is read whole each time: it is no input that could have been taken in.
+    let (mut inputs, lookups): (BTreeMap<_, _>, BTreeMap<_, _>) = inputs
+        .into_iter()
+        .partition(|(source, _)| is_counted(state, source));
     if let (WriteMode::Append, false, Some(table)) = (spec.options.mode, inputs.is_empty(), table) {
         let is_joined = inputs.len() > 1 || !spec.reads_models.is_empty();
         let taken = match changed::choose(spec, &inputs, table, &mut state.warnings) {
@@ -65,6 +69,7 @@ pub(super) fn opened(
         }
         (inputs, replaces) = (taken.inputs, taken.replaces);
     }
+    inputs.extend(lookups);
     let is_new = |source: &String, path: &str| {
         !state
             .quarantined_files

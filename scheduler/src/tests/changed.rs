@@ -9,7 +9,7 @@ use headworks_spec::{ChangedFiles, ModelSpec, WriteMode};
 use super::desk::Desk;
 use super::engine::FakeEngine;
 use super::jobs::Bench;
-use super::world::{World, append, model, table};
+use super::world::{World, append, model, overwrite, table};
 use crate::driver::{Action, ErrorClass, Outcome};
 
 fn appending(changed_files: ChangedFiles) -> ModelSpec {
@@ -160,12 +160,14 @@ async fn a_join_is_replaced_when_all_of_its_files_are_read_again() {
     let mut engine = FakeEngine::new(World::new(&[250]));
     Arc::get_mut(&mut engine).unwrap().row_wise = false;
     let bench = Bench::new(&engine);
-    let mut joined = model("a", WriteMode::Append, &["s", "t"], &[]);
+    let mut joined = model("a", WriteMode::Append, &["s"], &["b"]);
     joined.options.changed_files = ChangedFiles::Replace;
-    let view = bench.run(vec![joined.clone()]).await;
+    let run = || bench.run(vec![overwrite("b"), joined.clone()]);
+    let view = run().await;
     assert_eq!(view.state(), v1::JobState::Done, "{}", view.error);
     resize(&engine, "f0.xml", 410);
-    let view = bench.run(vec![joined]).await;
+    let view = run().await;
     assert_eq!(view.state(), v1::JobState::Done, "{}", view.error);
     assert_eq!(log_of(&bench)[1].remove.len(), 1);
+    assert_eq!(bench.rows("a"), Some(30));
 }

@@ -1,7 +1,6 @@
 //! An upsert's way from its staged rows to its commit.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use headworks_engine::api::{MergeStep, WaveDiscard, WaveOutcome, WaveResult};
 use headworks_lake::Audit;
@@ -144,7 +143,7 @@ fn a_merge_whose_rows_do_not_add_up_is_no_commit() {
     let spoils: [(Spoil, &str); 5] = [
         (
             |r| r.merged.staged -= 1,
-            "19 staged rows went into the merge, but 18 were counted",
+            "18 staged rows went into the merge, but 17 were counted",
         ),
         (
             |r| r.merged.current += 1,
@@ -152,13 +151,13 @@ fn a_merge_whose_rows_do_not_add_up_is_no_commit() {
         ),
         (
             |r| r.rows -= 1,
-            "24 rows came out of it, by the writers' count, but 23 were counted",
+            "23 rows came out of it, by the writers' count, but 22 were counted",
         ),
         (
             |r| r.files.clear(),
-            "24 rows came out of it, by the data files', but 0 were counted",
+            "23 rows came out of it, by the data files', but 0 were counted",
         ),
-        (|r| r.merged.kept += 1, "25 rows came out of it"),
+        (|r| r.merged.kept += 1, "24 rows came out of it"),
     ];
     for (spoil, said) in spoils {
         let world = World::new(&[250]);
@@ -332,9 +331,8 @@ async fn an_upsert_that_was_overtaken_lands_on_the_newer_version() {
     engine.go.notify_one();
     let view = bench.wait(&slow).await;
     assert_eq!(view.state(), v1::JobState::Done, "{}", view.error);
-    assert_eq!((view.models[0].version, bench.rows("a")), (3, Some(19)));
+    assert_eq!((view.models[0].version, bench.rows("a")), (3, Some(18)));
     assert!(is_anew(&bench, &slow));
-    let _ = Arc::clone(&engine);
 }
 
 fn is_anew(bench: &Bench, job_id: &str) -> bool {

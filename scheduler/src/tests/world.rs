@@ -206,6 +206,8 @@ impl World {
             schema,
             waves,
             explain: "fake".into(),
+            stages: Vec::new(),
+            merge_stages: Vec::new(),
         }
     }
 

@@ -5,17 +5,13 @@ schema: it is inferred from SAMPLE beforehand, so that the timed part parses and
 infer: it is inferred from SOURCE, in the time that is measured.
 """
 import json
-import os
 import sys
 import time
 
-from pyspark.sql import SparkSession
+import spark_session
 
 source, destination, row_tag, sample, threads, mode = sys.argv[1:]
-memory_gb = min(12, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2 ** 31)
-session = (SparkSession.builder.master(f"local[{threads}]").config("spark.driver.memory", f"{memory_gb}g")
-           .config("spark.ui.enabled", "false").getOrCreate())
-session.sparkContext.setLogLevel("ERROR")
+session = spark_session.start(threads)
 reader = session.read.format("xml").option("rowTag", row_tag)
 if mode == "schema":
     reader = reader.schema(reader.load(sample).schema)

@@ -185,7 +185,7 @@ impl Record {
         let mut rng = self.rest.clone();
         out.extend_from_slice(b"{\"event_id\":\"");
         // The number makes it unique; the rest looks like an identity.
-        push_hex(out, rng.u64(), 8);
+        push_hex(out, rng.u64(), 4);
         push_hex(out, self.number, 12);
         text_follows(out, "type", self.kind.name());
         out.extend_from_slice(b"\",\"ts\":\"");
@@ -236,7 +236,7 @@ impl Record {
             (_, Some(product)) => {
                 out.extend_from_slice(b"\"https://shop.example/p/");
                 push_number(out, product, 5);
-                out.extend_from_slice(b"?from=list&at=");
+                out.extend_from_slice(b"?at=");
                 push_number(out, rng.below(100), 1);
                 out.push(b'"');
             }

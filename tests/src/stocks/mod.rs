@@ -20,7 +20,7 @@ use crate::rng::Rng;
 use crate::text::{Day, push_date, push_number};
 use truth::TruthBuilder;
 
-const FIRST_DAY: Day = Day::of(2025, 11, 3);
+const FIRST_DAY: Day = Day::of(2025, 11, 17);
 const SYMBOLS: [&str; 8] = [
     "AAPL", "AMZN", "BRK.B", "IBM", "JPM", "MSFT", "TSLA", "VOW3.DEX",
 ];

@@ -38,7 +38,8 @@ fn quarantined(place: &Place) -> Vec<(String, u64, u64, String)> {
             let file = text(&row["file"]);
             let name = file.rsplit('/').next().unwrap().to_owned();
             let number = |key: &str| row[key].as_u64().unwrap();
-            (name, number("line"), number("offset"), text(&row["raw"]))
+            let raw = text(&row["raw"]).trim_end().to_owned();
+            (name, number("line"), number("offset"), raw)
         })
         .collect()
 }
@@ -256,12 +257,13 @@ fn csv_without_a_header_is_joined_with_a_look_up_table_in_parquet() {
         (&json!(2), &json!(0))
     );
 
-    place.write("data.txt", "# exported\n1;A;10\n2;B;20\n3;C;30\n4;A;40\n");
-    let job = "job: joined\nlake: ./lake\nsources:\n  facts:\n    format: csv\n    path: data.txt\n    header: false\n    \
+    place.write("data.0.txt", "# exported\n1;A;10\n2;B;20\n3;C;30\n4;A;40\n");
+    let job = "job: joined\nlake: ./lake\nsources:\n  facts:\n    format: csv\n    path: data.*.txt\n    header: false\n    \
                columns: [id, code, amount]\n    delimiter: ;\n    comment: '#'\n  codes:\n    format: parquet\n    \
-               path: codes.parquet\nmodels:\n  out:\n    sql: SELECT facts.*, label FROM facts JOIN codes USING (code)\n  \
-               copy:\n    sql: SELECT * FROM codes\n";
-    let job = place.run(&place.write("joined.yaml", job), &[]).done();
+               path: codes.parquet\nmodels:\n  out:\n    sql: SELECT facts.*, label FROM facts JOIN codes USING (code)\n    \
+               mode: append\n  copy:\n    sql: SELECT * FROM codes\n";
+    let file = place.write("joined.yaml", job);
+    let job = place.run(&file, &[]).done();
     let sources = job["sources"].as_array().unwrap();
     let facts = sources.iter().find(|s| s["name"] == "facts").unwrap();
     assert_eq!(
@@ -274,6 +276,17 @@ fn csv_without_a_header_is_joined_with_a_look_up_table_in_parquet() {
         [json!({"label": "first", "n": 2, "amount": 50}), json!({"label": "second", "n": 1, "amount": 20})]
     );
     assert_eq!(lake.audit()["copy"]["rows"], 2);
+
+    // The look-up table is read whole each time; it is no input that has been taken in.
+    let version = |job: &serde_json::Value| job["models"][0]["version"].clone();
+    let again = place.run(&file, &[]).done();
+    assert_eq!(version(&again), version(&job), "nothing is new");
+    place.write("data.1.txt", "5;B;50\n");
+    place.run(&file, &[]).done();
+    assert_eq!(
+        lake.query("select label, count(*) as n, sum(amount)::bigint as amount from out group by 1 order by 1"),
+        [json!({"label": "first", "n": 2, "amount": 50}), json!({"label": "second", "n": 2, "amount": 70})]
+    );
 }
 
 #[test]
@@ -291,13 +304,96 @@ fn convert_guesses_the_format_and_keeps_bad_records_beside_its_result() {
         assert_eq!(counts["read"], read, "{name}");
         assert_eq!(counts["rows"], read - 1, "{name}");
         assert_eq!(counts["quarantined"], 1, "{name}");
-        assert!(place.path(&format!("{name}.quarantine")).exists(), "{name}");
+        assert!(
+            place.path(&format!("{name}.parquet.quarantine")).exists(),
+            "{name}"
+        );
     }
     let schema = place.headworks(&["schema", "b.csv"]).expect(0).stdout;
     assert!(schema.contains("  id: int64\n  x: int64\n"), "{schema}");
     place
         .headworks(&["convert", "a.xml", "out"])
         .says(2, &["--row-tag"]);
+}
+
+/// Files in a bucket: listed by a pattern over keys, read in ranges, named by their URLs in whatever is said of them.
+#[test]
+fn sources_in_a_bucket() {
+    let place = Place::new();
+    let s3 = place.s3();
+    s3.make_bucket("raw").unwrap();
+    let mut lines = events(0, 40_000);
+    let at = lines.match_indices('\n').nth(29_999).unwrap().0 + 1;
+    lines.insert_str(at, "{broken\n");
+    place.write("raw/in/2024/a b#1.json", &lines);
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(events(40_000, 500).as_bytes()).unwrap();
+    place.write("raw/in/2024/02/c.json.gz", gzip.finish().unwrap());
+    place.write("raw/in/_left_out.json", "{");
+    place.write("raw/in/other.csv", "x\n1\n");
+    place.write("codes.csv", "code,label\n00,zero\n07,seven\n");
+    let codes = place.path("raw/codes/codes.parquet");
+    std::fs::create_dir_all(codes.parent().unwrap()).unwrap();
+    let convert = place.headworks(&["convert", "codes.csv", codes.to_str().unwrap(), "-q"]);
+    convert.expect(0);
+    s3.put(&place.path("raw"), "s3://raw").unwrap();
+
+    let job = "job: bucket\nlake: ./lake\nsources:\n  rows:\n    format: json\n    path: s3://raw/in/**/*.json*\n  \
+               codes:\n    format: parquet\n    path: s3://raw/codes/\nmodels:\n  out:\n    sql: SELECT *, _hw_file AS \
+               file FROM rows\n  coded:\n    sql: SELECT id, label FROM rows JOIN codes USING (code)\ntuning:\n  \
+               split_size: 500KB\n";
+    let job = place
+        .run(&place.write("bucket.yaml", job), &["--executors", "2"])
+        .done();
+    let source = job["sources"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|s| s["name"] == "rows")
+        .unwrap();
+    assert_eq!(
+        (&source["files"], &source["quarantined"]),
+        (&json!(2), &json!(1)),
+        "{source}"
+    );
+    let lake = place.lake("lake");
+    assert_eq!(
+        lake.query("select file, count(distinct id) as n from out group by 1 order by 1"),
+        [
+            json!({"file": "s3://raw/in/2024/02/c.json.gz", "n": 500}),
+            json!({"file": "s3://raw/in/2024/a b#1.json", "n": 40_000}),
+        ]
+    );
+    assert_eq!(
+        lake.query("select label, count(*) as n from coded group by 1 order by 1"),
+        [
+            json!({"label": "seven", "n": 4050}),
+            json!({"label": "zero", "n": 4050})
+        ]
+    );
+    let bad = lake.row("select file, line, \"offset\" from quarantine_rows");
+    assert_eq!(
+        bad,
+        json!({"file": "s3://raw/in/2024/a b#1.json", "line": 30_001, "offset": at})
+    );
+
+    let out = place.path("other.parquet");
+    let convert = [
+        "convert",
+        "s3://raw/in/other.csv",
+        out.to_str().unwrap(),
+        "-o",
+        "json",
+    ];
+    assert_eq!(place.headworks(&convert).expect(0).json()["rows"], 1);
+    let missing = ["schema", "s3://raw/in/*.xml", "--row-tag", "a"];
+    place
+        .headworks(&missing)
+        .says(2, &["no file matches s3://raw/in/*.xml"]);
+    let missing = ["schema", "s3://none/in/a.json"];
+    place
+        .headworks(&missing)
+        .says(1, &["s3://none/in/a.json", "none"]);
 }
 
 /// Small files in nested folders are packed into few tasks.

@@ -10,10 +10,12 @@
 mod support;
 
 mod bad_input;
+mod buckets;
 mod checks;
 mod cluster;
 mod formats;
 mod loss;
+mod modes;
 mod pipelines;
 mod real_feed;
 mod restarts;

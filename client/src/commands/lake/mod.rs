@@ -6,7 +6,7 @@ mod log;
 mod show;
 mod verify;
 
-use headworks_lake::{LakeError, QUARANTINE_FOLDER, Table, TableLocation, tables};
+use headworks_lake::{LakeError, QUARANTINE_FOLDER, Table, TableLocation, tables, tables_begun};
 
 use crate::cli::Lake;
 use crate::context::Context;
@@ -31,7 +31,7 @@ pub(crate) async fn run(context: &Context, args: Lake) -> Result<Exit, Failure> 
             let opened = open(&table.lake.lake, &table.table)?;
             compact::run(&context, &opened, target_size.bytes())
         }
-        Lake::Gc { older_than, lake } => gc::run(&context, &all(&lake.lake)?, older_than),
+        Lake::Gc { older_than, lake } => gc::run(&context, &begun(&lake.lake)?, older_than),
     });
     done.await.unwrap_or_else(|e| {
         Err(Failure::failed(format!(
@@ -50,7 +50,15 @@ fn some(lake: &str, table: Option<&str>) -> Result<Vec<Table>, Failure> {
 
 /// The tables of a lake that is there, those of the quarantine last.
 fn all(lake: &str) -> Result<Vec<Table>, Failure> {
-    let found = tables(lake).map_err(failure)?;
+    opened(lake, tables(lake).map_err(failure)?)
+}
+
+/// The same, with those that no job has committed to yet.
+fn begun(lake: &str) -> Result<Vec<Table>, Failure> {
+    opened(lake, tables_begun(lake).map_err(failure)?)
+}
+
+fn opened(lake: &str, found: Vec<TableLocation>) -> Result<Vec<Table>, Failure> {
     let on_disk = !headworks_stores::is_url(lake);
     if found.is_empty() && on_disk && !std::path::Path::new(lake).is_dir() {
         return Err(Failure::usage(format!(

@@ -2,6 +2,7 @@
 //! would. Files are listed and schemas inferred; nothing is written.
 
 mod render;
+mod written;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::connect::{ask_engine, engine_failure};
 use crate::context::Context;
 use crate::errors::{Exit, Failure};
 use crate::output;
+use written::Written;
 
 /// The id that a planned job has: it is never journaled, no file bears it.
 const PLANNED_JOB_ID: &str = "plan";
@@ -28,7 +30,7 @@ struct Planned {
     spec: JobSpec,
     sources: BTreeMap<String, SettledSource>,
     /// In the order in which they would run.
-    models: Vec<ModelPlan>,
+    models: Vec<(ModelPlan, Written)>,
 }
 
 /// Prints the plan of a job.
@@ -59,11 +61,13 @@ async fn plan(engine: Arc<dyn Engine>, spec: JobSpec) -> Result<Planned, Failure
     // Tables that models of this job would write, as they would be: no file of them is there yet.
     let mut tables: BTreeMap<String, Arc<Snapshot>> = BTreeMap::new();
     for model in &spec.models {
+        let read = pick(&sources, &model.reads_sources);
+        let written = Written::of(&spec, model, &read).await?;
         let request = ModelRequest {
             job_id: PLANNED_JOB_ID.to_owned(),
             lake: spec.lake.clone(),
             model: model.clone(),
-            sources: pick(&sources, &model.reads_sources),
+            sources: written.reads(read),
             tables: pick(&tables, &model.reads_models),
             tuning: spec.tuning.clone(),
             quarantines: Vec::new(),
@@ -74,7 +78,7 @@ async fn plan(engine: Arc<dyn Engine>, spec: JobSpec) -> Result<Planned, Failure
             .await
             .map_err(engine_failure)?;
         tables.insert(model.name.clone(), Arc::new(empty_table(model, &plan)?));
-        models.push(plan);
+        models.push((plan, written));
     }
     Ok(Planned {
         spec,

@@ -1,11 +1,12 @@
 //! A planned job as text and as JSON.
 
-use headworks_engine::api::{ModelPlan, SettledSource, Wave};
+use headworks_engine::api::{ModelPlan, PlannedStage, SettledSource, Wave};
 use headworks_sources::{InputFile, SplitSpec, why_one_task};
-use headworks_spec::{ModelSpec, explain};
+use headworks_spec::{ModelSpec, WriteMode, explain};
 use serde::Serialize;
 
 use super::Planned;
+use super::written::WrittenJson;
 use crate::output::job::{JSON_VERSION, counted};
 use crate::output::table::{Align, Table};
 use crate::output::units::{bytes, count};
@@ -20,9 +21,9 @@ pub(super) fn text(planned: &Planned) -> String {
         out.push('\n');
         out.push_str(&source_text(name, source));
     }
-    for (model, plan) in planned.spec.models.iter().zip(&planned.models) {
+    for (model, (plan, written)) in planned.spec.models.iter().zip(&planned.models) {
         out.push('\n');
-        out.push_str(&model_text(model, plan));
+        out.push_str(&model_text(model, plan, &written.lines()));
     }
     out
 }
@@ -75,7 +76,7 @@ fn files_text(files: &[InputFile]) -> String {
     table.render()
 }
 
-fn model_text(model: &ModelSpec, plan: &ModelPlan) -> String {
+fn model_text(model: &ModelSpec, plan: &ModelPlan, written: &[String]) -> String {
     let kind = if plan.row_wise {
         "row by row"
     } else {
@@ -86,6 +87,9 @@ fn model_text(model: &ModelSpec, plan: &ModelPlan) -> String {
         model.name,
         counted(plan.waves.len() as u64, "wave", "waves")
     );
+    for line in written {
+        out.push_str(&format!("  {line}\n"));
+    }
     let mut waves = Table::new(&[
         ("WAVE", Align::Right),
         ("SOURCE", Align::Left),
@@ -108,8 +112,30 @@ fn model_text(model: &ModelSpec, plan: &ModelPlan) -> String {
     if !waves.is_empty() {
         out.push_str(&indented(&waves.render()));
     }
-    out.push_str("  plan\n");
-    out.push_str(&indented(&indented(&plan.explain)));
+    out.push_str(&stages_text("stages", &plan.stages));
+    out.push_str(&stages_text(
+        "stages of the merge with the table",
+        &plan.merge_stages,
+    ));
+    out
+}
+
+/// Each stage with its plan; between them rows go over the network.
+fn stages_text(title: &str, stages: &[PlannedStage]) -> String {
+    if stages.is_empty() {
+        return String::new();
+    }
+    let mut out = format!("  {title}\n");
+    for stage in stages {
+        let reads: Vec<String> = stage.reads.iter().map(ToString::to_string).collect();
+        let reads = match reads.is_empty() {
+            true => String::new(),
+            false => format!(", over the rows of stage {}", reads.join(" and ")),
+        };
+        let tasks = counted(u64::from(stage.tasks), "task", "tasks");
+        out.push_str(&format!("    stage {}: {tasks}{reads}\n", stage.stage));
+        out.push_str(&indented(&indented(&indented(&stage.plan))));
+    }
     out
 }
 
@@ -155,7 +181,17 @@ struct ModelJson<'a> {
     table: &'a str,
     row_wise: bool,
     schema: &'a serde_json::Value,
+    mode: WriteMode,
+    reads: Vec<&'a str>,
+    partition_by: &'a [String],
+    sort_by: &'a [String],
+    key: &'a [String],
+    order_by: &'a [String],
+    target_file_size: String,
+    table_now: WrittenJson<'a>,
     waves: &'a [Wave],
+    stages: &'a [PlannedStage],
+    merge_stages: &'a [PlannedStage],
     explain: &'a str,
 }
 
@@ -180,11 +216,26 @@ pub(super) fn json(planned: &Planned) -> PlanJson<'_> {
             .models
             .iter()
             .zip(&planned.models)
-            .map(|(model, plan)| ModelJson {
+            .map(|(model, (plan, written))| ModelJson {
                 table: &model.name,
                 row_wise: plan.row_wise,
                 schema: &plan.schema,
+                mode: model.options.mode,
+                reads: model
+                    .reads_sources
+                    .iter()
+                    .chain(&model.reads_models)
+                    .map(String::as_str)
+                    .collect(),
+                partition_by: &model.options.partition_by,
+                sort_by: &model.options.sort_by,
+                key: &model.options.key,
+                order_by: &model.options.order_by,
+                target_file_size: model.options.target_file_size.to_string(),
+                table_now: written.json(),
                 waves: &plan.waves,
+                stages: &plan.stages,
+                merge_stages: &plan.merge_stages,
                 explain: &plan.explain,
             })
             .collect(),
@@ -243,7 +294,22 @@ FILE         SIZE  READ BY ONE TASK
                 bytes: 8_000_000,
                 merge: None,
             }],
-            explain: "LakeWriteExec\n  SourceScan".into(),
+            explain: "LakeWriteExec\n  RepartitionExec\n    SourceScan".into(),
+            stages: vec![
+                PlannedStage {
+                    stage: 1,
+                    tasks: 2,
+                    reads: vec![],
+                    plan: "SourceScan".into(),
+                },
+                PlannedStage {
+                    stage: 2,
+                    tasks: 4,
+                    reads: vec![1],
+                    plan: "LakeWriteExec\n  UnresolvedShuffleExec".into(),
+                },
+            ],
+            merge_stages: vec![],
         };
         let model = ModelSpec {
             name: "contracts".into(),
@@ -257,14 +323,18 @@ FILE         SIZE  READ BY ONE TASK
             checks: Vec::new(),
         };
         assert_eq!(
-            model_text(&model, &plan),
+            model_text(&model, &plan, &["table: a new one".to_owned()]),
             "\
 model contracts: row by row, 1 wave
+  table: a new one
   WAVE  SOURCE  SPLITS  TASKS  SIZE
      0  awards       2      2  8 MB
-  plan
-    LakeWriteExec
+  stages
+    stage 1: 2 tasks
       SourceScan
+    stage 2: 4 tasks, over the rows of stage 1
+      LakeWriteExec
+        UnresolvedShuffleExec
 "
         );
     }

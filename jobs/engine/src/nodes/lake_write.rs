@@ -4,7 +4,7 @@
 use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::error::DataFusionError;
-use datafusion::physical_expr::EquivalenceProperties;
+use datafusion::physical_expr::{EquivalenceProperties, OrderingRequirements};
 use datafusion::physical_plan::Partitioning;
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use futures::StreamExt;
@@ -13,6 +13,7 @@ use headworks_lake::{Compression, PartitionedWriter, SortColumn, TableLocation, 
 use serde::{Deserialize, Serialize};
 
 use super::scan_report::lake_error;
+use super::sorted::required;
 use super::unary::prelude::*;
 use crate::api::TaskReport;
 use crate::report::{Point, TaskId, TaskServices};
@@ -40,6 +41,23 @@ pub struct WriteSpec {
     pub staged: bool,
     /// Whether each file is written twice, so that checks can read it before the commit.
     pub with_copies: bool,
+}
+
+impl WriteSpec {
+    /// How the rows come sorted: partition by partition, so that a file once closed is not begun again.
+    #[must_use]
+    pub fn input_order(&self) -> Vec<SortColumn> {
+        if self.sorted_by.is_empty() {
+            return Vec::new();
+        }
+        let folders = self.partition_by.iter().map(|name| SortColumn {
+            name: name.clone(),
+            descending: false,
+        });
+        let within = self.sorted_by.iter();
+        let within = within.filter(|column| !self.partition_by.contains(&column.name));
+        folders.chain(within.cloned()).collect()
+    }
 }
 
 /// Writes its input; yields one row for each partition: the writer's name and
@@ -99,6 +117,10 @@ impl DisplayAs for LakeWriteExec {
 
 impl ExecutionPlan for LakeWriteExec {
     unary_node!("LakeWriteExec", no expressions);
+
+    fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
+        vec![required(&self.spec.input_order(), &self.input.schema())]
+    }
 
     fn execute(
         &self,

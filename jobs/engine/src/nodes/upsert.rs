@@ -15,7 +15,7 @@ use datafusion::arrow::compute::{SortOptions, cast, concat_batches, take_record_
 use datafusion::arrow::datatypes::{DataType, Int8Type, Schema, SchemaRef};
 use datafusion::arrow::row::{OwnedRow, RowConverter, SortField};
 use datafusion::error::DataFusionError;
-use datafusion::physical_expr::EquivalenceProperties;
+use datafusion::physical_expr::{EquivalenceProperties, OrderingRequirements};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::{ExecutionPlanProperties, Partitioning};
 use futures::StreamExt;
@@ -24,6 +24,7 @@ use headworks_lake::SortColumn;
 use headworks_sources::{ErrorClass, TaskError};
 use serde::{Deserialize, Serialize};
 
+use super::sorted::required;
 use super::unary::index_of;
 use super::unary::prelude::*;
 use crate::api::{MergeCounts, TaskReport};
@@ -47,6 +48,22 @@ pub struct UpsertSpec {
     pub folder_texts: Vec<String>,
     /// The columns by which, of rows with one key, the last stays.
     pub order_by: Vec<SortColumn>,
+}
+
+impl UpsertSpec {
+    /// How the input is sorted: by key, the query's rows first.
+    #[must_use]
+    pub fn input_order(&self) -> Vec<SortColumn> {
+        let keys = self.key.iter().map(|name| SortColumn {
+            name: name.clone(),
+            descending: false,
+        });
+        let querys_first = SortColumn {
+            name: ORIGIN_COLUMN.to_owned(),
+            descending: true,
+        };
+        keys.chain([querys_first]).collect()
+    }
 }
 
 /// Merges the two kinds of rows of its input; reports how many there were of each.
@@ -100,6 +117,10 @@ impl DisplayAs for UpsertExec {
 
 impl ExecutionPlan for UpsertExec {
     unary_node!("UpsertExec", no expressions);
+
+    fn required_input_ordering(&self) -> Vec<Option<OrderingRequirements>> {
+        vec![required(&self.spec.input_order(), &self.input.schema())]
+    }
 
     fn execute(
         &self,

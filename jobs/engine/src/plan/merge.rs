@@ -16,7 +16,10 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, cast, lit};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::{SessionContext, ident};
-use headworks_lake::{DataFile, KeyRange, PendingFile, Snapshot, SortColumn, TableLocation};
+use headworks_lake::schema::SchemaEntry;
+use headworks_lake::{DataFile, KeyRange, PendingFile, Snapshot, TableLocation};
+
+use serde::Deserialize;
 
 use super::output;
 use super::{LakeTable, check, physical, plain, shuffle_partitions};
@@ -52,6 +55,31 @@ pub(super) async fn plan(
     Ok((ctx, physical))
 }
 
+/// The plan of a merge as long as nothing is known of its rows: for those who want to see it.
+///
+/// # Errors
+/// As [`plan`].
+pub(super) async fn outline(
+    request: &ModelRequest,
+    schema: &serde_json::Value,
+    slots: u32,
+) -> std::result::Result<(SessionContext, Arc<dyn ExecutionPlan>), EngineError> {
+    let schema = SchemaEntry::deserialize(schema)
+        .map_err(|e| e.to_string())
+        .and_then(|entry| entry.to_arrow().map_err(|e| e.to_string()))
+        .map_err(EngineError::Engine)?;
+    let mut request = request.clone();
+    request.merge = Some(MergeInput {
+        current: None,
+        staged: Vec::new(),
+        schema,
+    });
+    let step = MergeStep::Rewrite {
+        files: BTreeSet::new(),
+    };
+    plan(&request, &step, slots).await
+}
+
 /// An upsert's two kinds of rows.
 struct Merge<'a> {
     request: &'a ModelRequest,
@@ -69,11 +97,9 @@ impl<'a> Merge<'a> {
         })?;
         let location = TableLocation::new(&request.lake, name)
             .map_err(|e| EngineError::Configuration(e.to_string()))?;
-        let schema = match &input.current {
-            Some(current) => headworks_lake::schema::merge(&current.schema, &input.schema)
-                .map_err(|e| EngineError::Configuration(format!("model `{name}`: {e}")))?,
-            None => Arc::clone(&input.schema),
-        };
+        let schema = input
+            .table_schema()
+            .map_err(|e| EngineError::Configuration(format!("model `{name}`: {e}")))?;
         Ok(Self {
             request,
             location,
@@ -88,8 +114,8 @@ impl<'a> Merge<'a> {
 
     /// The staged rows, as a table.
     fn staged(&self) -> Arc<dyn TableProvider> {
-        let staged = |file| staged_file(file, &self.input.schema);
-        let files = self.input.staged.iter().map(staged);
+        let files = self.input.staged.iter();
+        let files = files.map(|file| staged_file(file, &self.input.schema));
         let snapshot = Snapshot {
             version: 0,
             schema: Arc::clone(&self.input.schema),
@@ -201,18 +227,6 @@ impl<'a> Merge<'a> {
             let current = ctx.read_table(self.current(current, files.clone()))?;
             rows = rows.union(self.with_origin(current, FROM_TABLE)?)?;
         }
-        let together =
-            physical::shuffle_by(physical_plan(rows).await?, self.key(), partitions as usize)?;
-        let by_key = self.key().iter().map(|name| SortColumn {
-            name: name.clone(),
-            descending: false,
-        });
-        let querys_first = SortColumn {
-            name: ORIGIN_COLUMN.to_owned(),
-            descending: true,
-        };
-        let columns: Vec<SortColumn> = by_key.chain([querys_first]).collect();
-        let sorted = physical::sort_within(together, &columns)?;
         let options = &self.request.model.options;
         let is_folder_text = |name: &&String| {
             let field = self.schema.field_with_name(name);
@@ -226,6 +240,9 @@ impl<'a> Merge<'a> {
             folder_texts: self.key().iter().filter(is_folder_text).cloned().collect(),
             order_by: output::sort_columns(&options.order_by),
         };
+        let rows = physical_plan(rows).await?;
+        let together = physical::shuffle_by(rows, self.key(), partitions as usize)?;
+        let sorted = physical::sort_within(together, &spec.input_order())?;
         Ok(Arc::new(UpsertExec::new(sorted, Arc::new(spec))))
     }
 }

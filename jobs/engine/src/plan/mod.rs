@@ -11,6 +11,7 @@ mod output;
 mod physical;
 mod rowwise;
 mod settle;
+mod stages;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -50,15 +51,31 @@ pub async fn plan_model(request: &ModelRequest, slots: u32) -> Result<ModelPlan,
     let planned = Planned::new(request, &empty, slots).await?;
     let request = &with_small_heads(request).await?;
     let waves = cut_waves(request, planned.row_wise, slots);
-    let explained = match waves.first() {
-        Some(wave) => Planned::new(request, &wave.splits, slots).await?.physical,
-        None => planned.physical,
+    let (row_wise, schema) = (planned.row_wise, planned.schema.clone());
+    let first = match waves.first() {
+        Some(wave) => Planned::new(request, &wave.splits, slots).await?,
+        None => planned,
     };
+    let in_model = |e: DataFusionError| {
+        EngineError::Engine(format!("model `{}`: {}", request.model.name, plain(&e)))
+    };
+    let merge_stages = match request.model.options.mode {
+        WriteMode::Upsert => {
+            let (ctx, merged) = merge::outline(request, &first.schema, slots).await?;
+            stages::cut(&ctx, merged).map_err(in_model)?
+        }
+        _ => Vec::new(),
+    };
+    let explain = displayable(first.physical.as_ref())
+        .indent(false)
+        .to_string();
     Ok(ModelPlan {
-        row_wise: planned.row_wise,
-        schema: planned.schema,
+        row_wise,
+        schema,
         waves,
-        explain: displayable(explained.as_ref()).indent(false).to_string(),
+        explain,
+        stages: stages::cut(&first.ctx, first.physical).map_err(in_model)?,
+        merge_stages,
     })
 }
 

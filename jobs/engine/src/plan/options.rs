@@ -1,8 +1,10 @@
 //! The parsers' options, from the job file's words.
 
+use headworks_formats::json::Layout;
 use headworks_formats::values::Pattern;
 use headworks_formats::{
-    FormatOptions, OnBadRecord, OnBadValue, OnUnknown, SampleRatio, XmlOptions,
+    CsvOptions, FormatOptions, JsonOptions, JsonPath, OnBadRecord, OnBadValue, OnUnknown,
+    SampleRatio, XmlOptions,
 };
 use headworks_sources::Rename;
 use headworks_spec::{Format, Source, SourceSpec};
@@ -21,9 +23,8 @@ fn fault(spec: &SourceSpec, what: &dyn std::fmt::Display) -> EngineError {
 pub(super) fn format_options(spec: &SourceSpec) -> Result<Option<FormatOptions>, EngineError> {
     let options = match spec.options.format {
         Format::Xml => FormatOptions::Xml(xml_options(spec)?),
-        Format::Json | Format::Csv => {
-            return Err(fault(spec, &"JSON and CSV cannot be read yet"));
-        }
+        Format::Json => FormatOptions::Json(json_options(spec)?),
+        Format::Csv => FormatOptions::Csv(csv_options(spec)?),
         Format::Parquet => return Ok(None),
     };
     options.validate().map_err(|e| fault(spec, &e))?;
@@ -117,5 +118,50 @@ fn xml_options(spec: &SourceSpec) -> Result<XmlOptions, EngineError> {
     options.ignore_namespaces = own.ignore_namespaces;
     options.trim = own.ignores_surrounding_spaces();
     options.wildcard_column.clone_from(&own.wildcard_column);
+    Ok(options)
+}
+
+fn json_options(spec: &SourceSpec) -> Result<JsonOptions, EngineError> {
+    let own = &spec.options;
+    let path = |text: &String| JsonPath::parse(text).map_err(|e| fault(spec, &e));
+    let mut options = JsonOptions::default();
+    fill!(options, spec);
+    options.layout = match own.layout {
+        headworks_spec::Layout::Auto => Layout::Auto,
+        headworks_spec::Layout::Lines => Layout::Lines,
+        headworks_spec::Layout::Documents => Layout::Documents,
+        headworks_spec::Layout::Array => Layout::Array,
+    };
+    options.records = own.records.as_ref().map(path).transpose()?;
+    options.key_column.clone_from(&own.key_column);
+    for (column, text) in &own.keep {
+        options.keep.insert(column.clone(), path(text)?);
+    }
+    Ok(options)
+}
+
+fn csv_options(spec: &SourceSpec) -> Result<CsvOptions, EngineError> {
+    let own = &spec.options;
+    let character = |option: &str, text: &String| {
+        let one = Source::csv_character(text);
+        one.ok_or_else(|| {
+            fault(
+                spec,
+                &format!("{option} `{text}` is not one ASCII character"),
+            )
+        })
+    };
+    let mut options = CsvOptions::default();
+    fill!(options, spec);
+    options.header = own.header;
+    options.columns.clone_from(&own.columns);
+    options.delimiter = character("delimiter", &own.delimiter)?;
+    let quote = Some(&own.quote).filter(|quote| !quote.is_empty());
+    options.quote = quote.map(|text| character("quote", text)).transpose()?;
+    let escape = own.escape.as_ref();
+    options.escape = escape.map(|text| character("escape", text)).transpose()?;
+    let comment = own.comment.as_ref();
+    options.comment = comment.map(|text| character("comment", text)).transpose()?;
+    options.ignore_surrounding_spaces = own.ignores_surrounding_spaces();
     Ok(options)
 }

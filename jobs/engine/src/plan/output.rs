@@ -79,24 +79,13 @@ pub(super) fn write(
     } else {
         plan
     };
-    let sorted_by = sort_columns(&options.sort_by);
-    let plan = if sorted_by.is_empty() {
-        plan
-    } else {
-        // Partition by partition, so that a file once closed is not begun again.
-        let folders = options.partition_by.iter().map(|name| SortColumn {
-            name: name.clone(),
-            descending: false,
-        });
-        let columns: Vec<SortColumn> = folders.chain(sorted_by.iter().cloned()).collect();
-        physical::sort_within(plan, &columns).map_err(failed)?
-    };
     let spec = WriteSpec {
         partition_by: options.partition_by.clone(),
         partition_columns_in_files: options.partition_columns_in_files,
-        sorted_by,
+        sorted_by: sort_columns(&options.sort_by),
         ..plain_spec(request, row_wise)?
     };
+    let plan = physical::sort_within(plan, &spec.input_order()).map_err(failed)?;
     Ok(physical::write(plan, spec))
 }
 

@@ -3,13 +3,11 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::compute::SortOptions;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
 use datafusion::datasource::physical_plan::FileScanConfigBuilder;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::Result;
 use datafusion::physical_expr::expressions::Column;
-use datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
 use datafusion::physical_plan::filter::FilterExec;
 use datafusion::physical_plan::projection::{ProjectionExec, ProjectionExpr};
 use datafusion::physical_plan::repartition::RepartitionExec;
@@ -24,7 +22,7 @@ use headworks_sources::SPLIT_COLUMN;
 
 use crate::nodes::{
     LakeWriteExec, LedgerFilterExec, ScanReportExec, UnnestReportExec, UnnestSide, WriteSpec,
-    source_of,
+    ordering, source_of,
 };
 
 /// Hands filters that stand right above a scan down to the parser, as far as it
@@ -137,18 +135,7 @@ pub(super) fn sort_within(
     plan: Arc<dyn ExecutionPlan>,
     columns: &[SortColumn],
 ) -> Result<Arc<dyn ExecutionPlan>> {
-    let schema = plan.schema();
-    let mut exprs = Vec::with_capacity(columns.len());
-    for column in columns {
-        let index = schema.index_of(&column.name)?;
-        let options = SortOptions {
-            descending: column.descending,
-            nulls_first: !column.descending,
-        };
-        let expr = Arc::new(Column::new(&column.name, index));
-        exprs.push(PhysicalSortExpr::new(expr, options));
-    }
-    Ok(match LexOrdering::new(exprs) {
+    Ok(match ordering(columns, &plan.schema())? {
         Some(ordering) => Arc::new(SortExec::new(ordering, plan).with_preserve_partitioning(true)),
         None => plan,
     })

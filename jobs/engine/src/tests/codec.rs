@@ -1,16 +1,19 @@
 //! Round trips of plans through the codec.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use datafusion::arrow::datatypes::{DataType, Field, Schema};
 use datafusion::physical_plan::{ExecutionPlan, displayable};
 use datafusion_proto::physical_plan::AsExecutionPlan;
 use datafusion_proto::protobuf::PhysicalPlanNode;
+use headworks_lake::{DataFile, Snapshot};
 use headworks_sources::Member;
 use headworks_sources::archive::Method;
 use prost::Message;
 
 use super::world::{Setup, World};
+use crate::api::{MergeInput, MergeStep, Wave};
 use crate::codec::HeadworksCodec;
 use crate::nodes::source_of;
 use crate::plan::wave_plan;
@@ -86,6 +89,73 @@ async fn plans_survive_the_wire() {
             members,
             std::slice::from_ref(&member),
             "{sql}: and its place in an archive"
+        );
+    }
+}
+
+/// The plans of an upsert's merge, which read nothing but Parquet.
+#[tokio::test(flavor = "multi_thread")]
+async fn merges_survive_the_wire() {
+    let world = World::new(Setup::default()).await;
+    let codec = HeadworksCodec::default();
+    let mut request = (*world.request("SELECT id, k FROM src", 2).await).clone();
+    let options = &mut request.model.options;
+    options.mode = headworks_spec::WriteMode::Upsert;
+    options.key = vec!["id".into()];
+    options.order_by = vec!["k desc".into()];
+    options.partition_by = vec!["k".into()];
+    options.sort_by = vec!["id desc".into()];
+    let fields = ["id", "k"].map(|name| Field::new(name, DataType::Int64, true));
+    let schema = Arc::new(Schema::new(fields.to_vec()));
+    let file = DataFile {
+        path: "k=1/a.parquet".into(),
+        rows: 3,
+        bytes: 300,
+        partition: [("k".to_owned(), Some("1".to_owned()))]
+            .into_iter()
+            .collect(),
+        stats: Default::default(),
+        added_in: 1,
+        schema: Arc::clone(&schema),
+    };
+    let current = Snapshot {
+        version: 1,
+        schema: Arc::clone(&schema),
+        partition_by: vec!["k".into()],
+        partition_columns_in_files: false,
+        files: vec![file],
+        inputs: Default::default(),
+        history: Default::default(),
+    };
+    request.merge = Some(MergeInput {
+        current: Some(Arc::new(current)),
+        staged: Vec::new(),
+        schema,
+    });
+    let files = BTreeSet::from([0]);
+    for step in [MergeStep::Find, MergeStep::Rewrite { files }] {
+        let wave = Wave {
+            index: 0,
+            splits: BTreeMap::new(),
+            bytes: 0,
+            merge: Some(step),
+        };
+        let (ctx, physical) = wave_plan(&request, &wave, 2).await.unwrap();
+        let bytes = PhysicalPlanNode::try_from_physical_plan(Arc::clone(&physical), &codec)
+            .unwrap()
+            .encode_to_vec();
+        let node = PhysicalPlanNode::decode(bytes.as_slice()).unwrap();
+        let back = node
+            .try_into_physical_plan(&ctx.task_ctx(), &codec)
+            .unwrap();
+        assert_eq!(text(&back), text(&physical));
+        assert_eq!(back.schema(), physical.schema());
+        let wanted =
+            |plan: &Arc<dyn ExecutionPlan>| format!("{:?}", plan.required_input_ordering());
+        assert_eq!(
+            wanted(&back),
+            wanted(&physical),
+            "the order of rows is asked for"
         );
     }
 }

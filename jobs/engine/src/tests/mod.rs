@@ -3,7 +3,9 @@
 mod buckets;
 mod checks;
 mod codec;
+mod distributed;
 mod guards;
 mod planning;
 mod slices;
+mod upserts;
 mod world;

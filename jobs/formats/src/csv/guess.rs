@@ -1,10 +1,10 @@
 //! Where the first record of a split in mid-file begins: a guess, but a good one.
 //!
 //! The first line end of the split ends a record if it does not stand between quotes, and its bytes do not say whether
-//! it does. There are two cases: the split begins outside quotes, or between them. In each the rest of the record at
-//! hand is passed over, and the records that then follow are looked at: on the wrong assumption text is read as markup
-//! and markup as text, so that they have stray quotes and odd numbers of fields. The case that gives the better records
-//! is taken; where both are as good, that outside quotes.
+//! it does. There are three cases: the split begins in a field without quotes, between quotes, or where a field begins.
+//! In each the rest of the record at hand is passed over, and the records that then follow are looked at: on the wrong
+//! assumption text is read as markup and markup as text, so that they have stray quotes and odd numbers of fields. The
+//! case that gives the best records is taken; of those as good, the first.
 //!
 //! Nothing depends on the guess being right but time: see [`split`](crate::record::split).
 
@@ -35,24 +35,29 @@ pub(super) fn line_start(parser: &mut RecordParser, rest: &[u8], eof: bool) -> G
         }
         let view = rest.get(..enough).unwrap_or(rest);
         let eof = eof && view.len() == rest.len();
-        let outside = Case::of(parser, view, eof, Begins::Bare);
-        let between = match parser.dialect.quote {
-            Some(_) => Case::of(parser, view, eof, Begins::Quotes),
-            None => None,
-        };
-        match (outside, between) {
-            (Some(outside), Some(between)) if between.score() > outside.score() => {
-                return between.guess;
+        let mut cases = vec![Begins::Bare];
+        if parser.dialect.quote.is_some() {
+            cases.extend([Begins::Quotes, Begins::Field]);
+        }
+        let mut best: Option<Case> = None;
+        for begins in cases {
+            let case = Case::of(parser, view, eof, begins);
+            let score = |case: &Option<Case>| case.as_ref().map_or(0, Case::score);
+            // One whose record goes on beyond the view is as good as one that is followed by nothing good.
+            if (case.is_some() && best.is_none() && begins == Begins::Bare)
+                || score(&case) > score(&best)
+            {
+                best = case;
             }
-            (Some(outside), _) => return outside.guess,
-            // Quotes that reach over all that is in view are most likely those between two fields' texts.
-            (None, Some(between)) if between.score() > 0 => return between.guess,
-            (None, _) => enough *= 2,
+        }
+        match best {
+            Some(case) => return case.guess,
+            None => enough *= 2,
         }
     }
 }
 
-/// One of the two cases.
+/// One of the cases.
 struct Case {
     guess: Guess,
     good: i32,

@@ -7,8 +7,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::options::{CsvOptions, Dialect};
-use super::record::{Begins, Fault, Form, Parsed, RecordParser, Skipped, unescape};
+use super::fault::Fault;
+use super::options::CsvOptions;
+use super::record::{Begins, Form, Parsed, RecordParser, Skipped, unescape};
 use crate::ReadFailure;
 use crate::charset::{Charset, Named, Transcoder};
 
@@ -137,7 +138,9 @@ impl CsvHead {
                 Skipped::Line(length) | Skipped::Part(length) => at += length,
                 Skipped::Comment(length) if eof => at += length,
                 Skipped::Comment(_) if at + rest.len() < HEAD_BYTES_MAX => return Ok(false),
-                Skipped::Comment(_) => return Err(self.wrong(at, Fault::TooLarge.shown(HEAD_BYTES_MAX))),
+                Skipped::Comment(_) => {
+                    return Err(self.wrong(at, Fault::TooLarge.shown(HEAD_BYTES_MAX)));
+                }
                 Skipped::Incomplete => return Ok(false),
                 Skipped::None if rest.is_empty() && eof => {
                     self.data_start += at as u64;
@@ -262,7 +265,9 @@ fn charset_of(first: &[u8], encoding: Option<&str>) -> Result<Charset, ReadFailu
         Named::Charset(charset) => charset,
         Named::Utf16 => marked.unwrap_or(Charset::utf16(false)),
         Named::Utf32 | Named::Unknown => {
-            return failure(format!("`{name}` is no encoding that is read; correct the option"));
+            return failure(format!(
+                "`{name}` is no encoding that is read; correct the option"
+            ));
         }
     };
     let found = match marked {
@@ -290,7 +295,9 @@ fn marks(text: &[u8]) -> usize {
 /// The last byte of the first line end outside quotes; `None` if more bytes are needed.
 fn line_end(text: &[u8], is_all: bool, options: &CsvOptions) -> Option<u8> {
     let dialect = options.dialect(b'\n');
-    let is_comment = text.first().is_some_and(|first| Some(*first) == dialect.comment);
+    let is_comment = text
+        .first()
+        .is_some_and(|first| Some(*first) == dialect.comment);
     let mut begins_field = true;
     let mut in_quotes = false;
     let mut at = 0;

@@ -1,11 +1,15 @@
 //! How a CSV file is written, and what to make of it.
 
+use std::collections::HashSet;
+
+use arrow::datatypes::{DataType, Schema};
 use serde::{Deserialize, Serialize};
 
-use crate::charset::Named;
 use crate::infer::SampleRatio;
-use crate::values::{Cleaner, Forms, Pattern};
-use crate::{ConfigError, Limits, OnBadRecord, OnBadValue, OnUnknown};
+use crate::record::config::{CORRUPT_OPTION, RecordOptions, check_encoding};
+use crate::record::own_columns::{OwnColumn, complete_schema};
+use crate::record::{ConfigError, Limits, OnBadRecord, OnBadValue, OnUnknown};
+use crate::values::{Forms, Pattern};
 
 /// Everything about reading CSV that does not depend on a schema; inference uses the same.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,16 +104,107 @@ impl CsvOptions {
         }
     }
 
-    /// How dates and timestamps are written.
-    pub(crate) fn forms(&self) -> Forms {
-        Forms {
-            date: self.date_format.clone(),
-            timestamp: self.timestamp_format.clone(),
+    /// Checks what the fields' types cannot say.
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        check_encoding(self.encoding.as_deref())?;
+        self.check_marks()?;
+        let wrong = |option, value: &str, allowed| {
+            Err(ConfigError::OptionValue {
+                option,
+                value: value.to_string(),
+                allowed,
+            })
+        };
+        match (self.header, self.columns.as_slice()) {
+            (true, [_, ..]) => {
+                return wrong("columns", "given", "left out unless `header: false`");
+            }
+            (false, []) => {
+                let allowed = "a list of the columns' names where `header: false`";
+                return wrong("columns", "empty", allowed);
+            }
+            _ => {}
         }
+        let mut seen = HashSet::new();
+        for name in &self.columns {
+            if name.is_empty() || !seen.insert(name) {
+                return wrong("columns", name, "a list of names that differ");
+            }
+        }
+        self.record_options().check(None)
     }
 
-    /// How texts are read. (Spaces around them are left out before.)
-    pub(crate) fn cleaner(&self) -> Cleaner {
-        Cleaner::new(false, &self.null_values)
+    /// Whether delimiter, quote, escape and comment can be told apart.
+    fn check_marks(&self) -> Result<(), ConfigError> {
+        let escape = self.escape.filter(|_| self.escape != self.quote);
+        let marks = [
+            ("delimiter", Some(self.delimiter)),
+            ("quote", self.quote),
+            ("escape", escape),
+            ("comment", self.comment),
+        ];
+        let mut seen: Vec<char> = Vec::new();
+        for (option, mark) in marks {
+            let Some(mark) = mark else {
+                continue;
+            };
+            let is_space = mark == ' ' || (mark == '\t' && option != "delimiter");
+            let allowed = if !mark.is_ascii() || matches!(mark, '\n' | '\r') {
+                "one ASCII character other than a line end"
+            } else if seen.contains(&mark) {
+                "another character than the delimiter, the quote and the escape"
+            } else if is_space && self.ignore_surrounding_spaces {
+                "no space where `ignore_surrounding_spaces: true`"
+            } else {
+                seen.push(mark);
+                continue;
+            };
+            let value = match mark {
+                mark if mark.is_control() => mark.escape_debug().to_string(),
+                mark => mark.to_string(),
+            };
+            return Err(ConfigError::OptionValue {
+                option,
+                value,
+                allowed,
+            });
+        }
+        Ok(())
+    }
+
+    /// The schema with the column that the options ask for ([`CsvOptions::corrupt_record_column`], text) at its end, if
+    /// it lacks it.
+    pub fn complete_schema(&self, schema: &Schema) -> Schema {
+        complete_schema(self.own_columns(), schema)
+    }
+
+    /// The columns that the options ask for, and that no field fills.
+    pub(crate) fn own_columns(&self) -> Vec<OwnColumn> {
+        let corrupt = self.corrupt_record_column.as_ref();
+        let own = OwnColumn::given(CORRUPT_OPTION, corrupt, DataType::Utf8);
+        own.into_iter().collect()
+    }
+
+    /// What the readers of all formats are asked.
+    pub(super) fn record_options(&self) -> RecordOptions {
+        RecordOptions {
+            // Spaces around a field go before its value is looked at: those between quotes stay.
+            trim: false,
+            null_values: self.null_values.clone(),
+            forms: Forms {
+                date: self.date_format.clone(),
+                timestamp: self.timestamp_format.clone(),
+            },
+            on_bad_record: self.on_bad_record,
+            on_bad_value: self.on_bad_value,
+            on_unknown: self.on_unknown,
+            row_tags: Vec::new(),
+            own_columns: self.own_columns(),
+            nested_lists: false,
+            limits: self.limits.clone(),
+        }
     }
 }

@@ -17,6 +17,7 @@
 
 use memchr::memchr;
 
+use super::fault::Fault;
 use super::options::Dialect;
 use super::words::{Pair, find};
 
@@ -42,64 +43,6 @@ pub(super) struct Field {
 impl Field {
     pub(super) fn range(self) -> std::ops::Range<usize> {
         self.start as usize..self.end as usize
-    }
-}
-
-/// What is wrong with a record's form. Positions count from its first byte.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
-    /// A character follows a closing quote.
-    AfterQuote { at: usize },
-    /// A quote is not closed before the file ends.
-    Unclosed { at: usize },
-    /// A quote is not closed within reach.
-    UnclosedWithin { at: usize },
-    /// It is longer than allowed.
-    TooLarge,
-    /// It has too many fields.
-    TooMany {
-        at: usize,
-        fields: usize,
-        columns: usize,
-    },
-    /// It has too few fields, and ends here.
-    TooFew {
-        at: usize,
-        fields: usize,
-        columns: usize,
-    },
-}
-
-impl Fault {
-    /// Where it is; of a record that is too long, where that begins.
-    pub(super) fn at(self) -> usize {
-        match self {
-            Self::AfterQuote { at }
-            | Self::Unclosed { at }
-            | Self::UnclosedWithin { at }
-            | Self::TooMany { at, .. }
-            | Self::TooFew { at, .. } => at,
-            Self::TooLarge => 0,
-        }
-    }
-
-    /// What is wrong, for a person; a record may have so many bytes.
-    pub(super) fn shown(self, bytes_max: usize) -> String {
-        match self {
-            Self::AfterQuote { .. } => {
-                "a closing quote is followed by something else than a delimiter or a line end; a quote between quotes \
-                 is written twice"
-                    .to_string()
-            }
-            Self::Unclosed { .. } => "the quote is not closed before the end of the file".to_string(),
-            Self::UnclosedWithin { .. } => {
-                format!("the quote is not closed within {bytes_max} bytes of the record's first")
-            }
-            Self::TooLarge => format!("no line end follows within {bytes_max} bytes"),
-            Self::TooMany { fields, columns, .. } | Self::TooFew { fields, columns, .. } => {
-                format!("the record has {fields} fields, but the file has {columns} columns")
-            }
-        }
     }
 }
 
@@ -132,11 +75,14 @@ pub(super) enum Begins {
 pub(super) struct RecordParser {
     pub(super) dialect: Dialect,
     ends: Pair,
-    /// How many fields a record has; `None` if that is not known.
-    width: Option<usize>,
+    /// How many fields a record has, or may have if it is a header.
+    fields_max: usize,
+    is_header: bool,
     record_bytes_max: usize,
-    /// The fields of the record at hand.
+    /// The fields of the record at hand, `fields_max` at most.
     pub(super) fields: Vec<Field>,
+    /// Where those beyond begin, and how many there are.
+    surplus: Option<(usize, usize)>,
 }
 
 /// The bytes of a record, as far as they may be looked at.
@@ -165,13 +111,16 @@ enum Closing {
 }
 
 impl RecordParser {
+    /// For records of so many fields; without a number, for a header.
     pub(super) fn new(dialect: Dialect, width: Option<usize>, record_bytes_max: usize) -> Self {
         Self {
             dialect,
             ends: Pair::new(dialect.delimiter, dialect.line_end),
-            width,
+            fields_max: width.unwrap_or(usize::MAX),
+            is_header: width.is_none(),
             record_bytes_max,
             fields: Vec::new(),
+            surplus: None,
         }
     }
 
@@ -185,30 +134,30 @@ impl RecordParser {
             is_full: rest.len() >= reach,
         };
         self.fields.clear();
+        self.surplus = None;
+        // Copies, which need not be read again after each field.
+        let (dialect, ends) = (self.dialect, self.ends);
         let mut fault: Option<Fault> = None;
         let mut at = 0;
         let mut begins = begins;
         loop {
             let quoted = match begins {
-                Begins::Field => self.opening(view, at).map(|quote| (quote, quote + 1)),
+                Begins::Field => opening(dialect, view, at).map(|quote| (quote, quote + 1)),
                 Begins::Bare => None,
                 Begins::Quotes => Some((at, at)),
             };
             begins = Begins::Field;
             let start = at;
-            let mut form = Form::Bare;
-            let mut text = (at, at);
             if let Some((quote, from)) = quoted {
-                match self.closing(view, from) {
+                let (text, form) = match closing(dialect, view, from) {
                     Closing::Incomplete => return Parsed::Incomplete,
                     Closing::None => return self.unclosed(view, quote, from, fault),
-                    Closing::At { quote, escaped } => {
-                        form = if escaped { Form::Escaped } else { Form::Quoted };
-                        text = (from, quote);
-                        at = quote + 1;
-                    }
-                }
-                match self.after(view, at) {
+                    Closing::At { quote, escaped } => (
+                        (from, quote),
+                        if escaped { Form::Escaped } else { Form::Quoted },
+                    ),
+                };
+                match after(dialect, view, text.1 + 1) {
                     After::Delimiter(next) => {
                         self.push(text, form);
                         at = next;
@@ -228,22 +177,22 @@ impl RecordParser {
                     }
                 }
             }
-            let Some(end) = self.ends.find(view.bytes, at) else {
+            let Some(end) = ends.find(view.bytes, at) else {
                 if !view.ends_file {
                     return self.beyond(view, fault);
                 }
                 let length = view.bytes.len();
-                let text_end = self.without_return(view.bytes, start, length);
-                self.push_bare(view, (start, text_end));
+                let text_end = without_return(dialect, view.bytes, start, length);
+                self.push_bare(dialect, view, (start, text_end));
                 return self.ended(text_end, length, fault);
             };
-            if view.bytes.get(end) == Some(&self.dialect.delimiter) {
-                self.push_bare(view, (start, end));
+            if view.bytes.get(end) == Some(&dialect.delimiter) {
+                self.push_bare(dialect, view, (start, end));
                 at = end + 1;
                 continue;
             }
-            let text_end = self.without_return(view.bytes, start, end);
-            self.push_bare(view, (start, text_end));
+            let text_end = without_return(dialect, view.bytes, start, end);
+            self.push_bare(dialect, view, (start, text_end));
             return self.ended(text_end, end + 1, fault);
         }
     }
@@ -268,104 +217,20 @@ impl RecordParser {
         match first {
             b'\n' => Skipped::Part(1), // the line end is a carriage return here
             b'\r' => self.blank(rest, 0, eof),
-            b' ' | b'\t' if dialect.trims => self.blank(rest, self.skip_space(rest, 0), eof),
+            b' ' | b'\t' if dialect.trims => {
+                self.blank(rest, skip_space(self.dialect, rest, 0), eof)
+            }
             _ => Skipped::None,
         }
     }
 
     /// The same, where nothing but a line end is left of a line that may be empty.
     fn blank(&self, rest: &[u8], at: usize, eof: bool) -> Skipped {
-        match self.line_end_at(rest, at) {
+        match line_end_at(self.dialect, rest, at) {
             Some(Some(end)) => Skipped::Line(end),
             Some(None) => Skipped::None,
             None if eof => Skipped::Line(rest.len()),
             None => Skipped::Incomplete,
-        }
-    }
-
-    /// The end of the line end that stands at a place, `Some(None)` if something else does; `None` if more bytes are
-    /// needed.
-    fn line_end_at(&self, bytes: &[u8], at: usize) -> Option<Option<usize>> {
-        let byte = *bytes.get(at)?;
-        if byte == self.dialect.line_end {
-            Some(Some(at + 1))
-        } else if byte == b'\r' {
-            let next = *bytes.get(at + 1)?;
-            Some((next == b'\n').then_some(at + 2))
-        } else {
-            Some(None)
-        }
-    }
-
-    /// The quote with which the field at `at` begins, if it does.
-    #[inline(always)]
-    fn opening(&self, view: View<'_>, at: usize) -> Option<usize> {
-        let at = if self.dialect.trims {
-            self.skip_space(view.bytes, at)
-        } else {
-            at
-        };
-        let byte = *view.bytes.get(at)?;
-        (Some(byte) == self.dialect.quote).then_some(at)
-    }
-
-    /// The quote that closes the text which begins at `from`.
-    fn closing(&self, view: View<'_>, from: usize) -> Closing {
-        let Some(quote) = self.dialect.quote else {
-            return Closing::None;
-        };
-        let missing = if view.ends_file || view.is_full {
-            Closing::None
-        } else {
-            Closing::Incomplete
-        };
-        let mut at = from;
-        let mut escaped = false;
-        loop {
-            let found = match self.dialect.escape {
-                None => find(quote, view.bytes, at),
-                Some(escape) => Pair::new(quote, escape).find(view.bytes, at),
-            };
-            let Some(found) = found else {
-                return missing;
-            };
-            let next = view.bytes.get(found + 1);
-            let is_quote = view.bytes.get(found) == Some(&quote);
-            match next {
-                None if is_quote && view.ends_file => {}
-                None => return missing,
-                Some(next) if is_quote && *next != quote => {}
-                // A doubled quote, or an escape before what it can escape; any other escape stands for itself.
-                Some(next) => {
-                    let escapes = *next == quote || Some(*next) == self.dialect.escape;
-                    escaped |= escapes;
-                    at = found + 1 + usize::from(escapes);
-                    continue;
-                }
-            }
-            return Closing::At {
-                quote: found,
-                escaped,
-            };
-        }
-    }
-
-    /// What stands at `at`, after a closing quote.
-    #[inline(always)]
-    fn after(&self, view: View<'_>, at: usize) -> After {
-        let at = if self.dialect.trims {
-            self.skip_space(view.bytes, at)
-        } else {
-            at
-        };
-        if view.bytes.get(at) == Some(&self.dialect.delimiter) {
-            return After::Delimiter(at + 1);
-        }
-        match self.line_end_at(view.bytes, at) {
-            Some(Some(end)) => After::LineEnd(end),
-            Some(None) => After::Other(at),
-            None if view.ends_file => After::LineEnd(view.bytes.len()),
-            None => After::Incomplete,
         }
     }
 
@@ -407,39 +272,38 @@ impl RecordParser {
     /// The record is over: `text_end` is where its last field ends.
     #[inline(always)]
     fn ended(&self, text_end: usize, end: usize, fault: Option<Fault>) -> Parsed {
+        let columns = self.fields_max;
         let fields = self.fields.len();
-        match (fault, self.width) {
-            (None, Some(columns)) if columns != fields => {
-                let fault = match self.fields.get(columns) {
-                    Some(surplus) => Fault::TooMany {
-                        at: surplus.start as usize,
-                        fields,
-                        columns,
-                    },
-                    None => Fault::TooFew {
-                        at: text_end,
-                        fields,
-                        columns,
-                    },
-                };
-                Parsed::Bad { end, fault }
-            }
-            (None, _) => Parsed::Complete(end),
-            (Some(fault), _) => Parsed::Bad { end, fault },
-        }
+        let fault = match (fault, self.surplus) {
+            (Some(fault), _) => fault,
+            (None, Some((at, surplus))) => Fault::TooMany {
+                at,
+                fields: fields + surplus,
+                columns,
+            },
+            (None, None) if self.is_header || fields == columns => return Parsed::Complete(end),
+            (None, None) => Fault::TooFew {
+                at: text_end,
+                fields,
+                columns,
+            },
+        };
+        Parsed::Bad { end, fault }
     }
 
-    /// The end of a text before a line end, or before the end of the file: a carriage return there belongs to it.
-    #[inline(always)]
-    fn without_return(&self, bytes: &[u8], start: usize, end: usize) -> usize {
-        let returns = end > start
-            && self.dialect.line_end == b'\n'
-            && bytes.get(end - 1) == Some(&b'\r');
-        end - usize::from(returns)
+    /// Counts a field for which there is no column.
+    #[cold]
+    fn more(&mut self, start: usize) {
+        let (_, count) = self.surplus.get_or_insert((start, 0));
+        *count += 1;
     }
 
     #[inline(always)]
     fn push(&mut self, (start, end): (usize, usize), form: Form) {
+        if self.fields.len() >= self.fields_max {
+            self.more(start);
+            return;
+        }
         self.fields.push(Field {
             start: start as u32,
             end: end as u32,
@@ -448,34 +312,126 @@ impl RecordParser {
     }
 
     #[inline(always)]
-    fn push_bare(&mut self, view: View<'_>, range: (usize, usize)) {
-        let range = if self.dialect.trims {
-            self.trimmed(view.bytes, range)
+    fn push_bare(&mut self, dialect: Dialect, view: View<'_>, range: (usize, usize)) {
+        let range = if dialect.trims {
+            trimmed(dialect, view.bytes, range)
         } else {
             range
         };
         self.push(range, Form::Bare);
     }
+}
 
-    fn trimmed(&self, bytes: &[u8], (start, end): (usize, usize)) -> (usize, usize) {
-        let text = bytes.get(start..end).unwrap_or_default();
-        let start = start + self.skip_space(text, 0);
-        let rest = bytes.get(start..end).unwrap_or_default();
-        let spaces = rest.iter().rev().take_while(|byte| is_blank(**byte));
-        (start, end - spaces.count())
-    }
-
-    /// The first place at or after `at` that is no space around a field.
-    fn skip_space(&self, bytes: &[u8], at: usize) -> usize {
-        let rest = bytes.get(at..).unwrap_or_default();
-        let delimiter = self.dialect.delimiter;
-        let spaces = rest
-            .iter()
-            .take_while(|byte| is_blank(**byte) && **byte != delimiter);
-        at + spaces.count()
+/// The end of the line end that stands at a place, `Some(None)` if something else does; `None` if more bytes are
+/// needed.
+fn line_end_at(dialect: Dialect, bytes: &[u8], at: usize) -> Option<Option<usize>> {
+    let byte = *bytes.get(at)?;
+    if byte == dialect.line_end {
+        Some(Some(at + 1))
+    } else if byte == b'\r' {
+        let next = *bytes.get(at + 1)?;
+        Some((next == b'\n').then_some(at + 2))
+    } else {
+        Some(None)
     }
 }
 
+/// The quote with which the field at `at` begins, if it does.
+#[inline(always)]
+fn opening(dialect: Dialect, view: View<'_>, at: usize) -> Option<usize> {
+    let at = if dialect.trims {
+        skip_space(dialect, view.bytes, at)
+    } else {
+        at
+    };
+    let byte = *view.bytes.get(at)?;
+    (Some(byte) == dialect.quote).then_some(at)
+}
+
+/// The quote that closes the text which begins at `from`.
+fn closing(dialect: Dialect, view: View<'_>, from: usize) -> Closing {
+    let Some(quote) = dialect.quote else {
+        return Closing::None;
+    };
+    let missing = if view.ends_file || view.is_full {
+        Closing::None
+    } else {
+        Closing::Incomplete
+    };
+    let mut at = from;
+    let mut escaped = false;
+    loop {
+        let found = match dialect.escape {
+            None => find(quote, view.bytes, at),
+            Some(escape) => Pair::new(quote, escape).find(view.bytes, at),
+        };
+        let Some(found) = found else {
+            return missing;
+        };
+        let next = view.bytes.get(found + 1);
+        let is_quote = view.bytes.get(found) == Some(&quote);
+        match next {
+            None if is_quote && view.ends_file => {}
+            None => return missing,
+            Some(next) if is_quote && *next != quote => {}
+            // A doubled quote, or an escape before what it can escape; any other escape stands for itself.
+            Some(next) => {
+                let escapes = *next == quote || Some(*next) == dialect.escape;
+                escaped |= escapes;
+                at = found + 1 + usize::from(escapes);
+                continue;
+            }
+        }
+        return Closing::At {
+            quote: found,
+            escaped,
+        };
+    }
+}
+
+/// What stands at `at`, after a closing quote.
+#[inline(always)]
+fn after(dialect: Dialect, view: View<'_>, at: usize) -> After {
+    let at = if dialect.trims {
+        skip_space(dialect, view.bytes, at)
+    } else {
+        at
+    };
+    if view.bytes.get(at) == Some(&dialect.delimiter) {
+        return After::Delimiter(at + 1);
+    }
+    match line_end_at(dialect, view.bytes, at) {
+        Some(Some(end)) => After::LineEnd(end),
+        Some(None) => After::Other(at),
+        None if view.ends_file => After::LineEnd(view.bytes.len()),
+        None => After::Incomplete,
+    }
+}
+
+/// The end of a text before a line end, or before the end of the file: a carriage return there belongs to it.
+#[inline(always)]
+fn without_return(dialect: Dialect, bytes: &[u8], start: usize, end: usize) -> usize {
+    let returns = end > start && dialect.line_end == b'\n' && bytes.get(end - 1) == Some(&b'\r');
+    end - usize::from(returns)
+}
+
+fn trimmed(dialect: Dialect, bytes: &[u8], (start, end): (usize, usize)) -> (usize, usize) {
+    let text = bytes.get(start..end).unwrap_or_default();
+    let start = start + skip_space(dialect, text, 0);
+    let rest = bytes.get(start..end).unwrap_or_default();
+    let spaces = rest.iter().rev().take_while(|byte| is_blank(**byte));
+    (start, end - spaces.count())
+}
+
+/// The first place at or after `at` that is no space around a field.
+fn skip_space(dialect: Dialect, bytes: &[u8], at: usize) -> usize {
+    let rest = bytes.get(at..).unwrap_or_default();
+    let delimiter = dialect.delimiter;
+    let spaces = rest
+        .iter()
+        .take_while(|byte| is_blank(**byte) && **byte != delimiter);
+    at + spaces.count()
+}
 /// What stands before a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Skipped {
@@ -506,7 +462,9 @@ pub(super) fn unescape(text: &[u8], dialect: &Dialect, out: &mut Vec<u8>) {
     while let Some(at) = memchr::memchr2(quote, escape, rest) {
         let (before, after) = rest.split_at(at);
         out.extend_from_slice(before);
-        let escapes = after.get(1).is_some_and(|next| *next == quote || *next == escape);
+        let escapes = after
+            .get(1)
+            .is_some_and(|next| *next == quote || *next == escape);
         let (kept, after) = after.split_at(1 + usize::from(escapes));
         out.extend(kept.last());
         rest = after;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
 
-use crate::record::config::item_field;
+use crate::record::config::innermost_field;
 
 /// Adds to `pinned` the columns and nested fields that `inferred` has and it lacks, at the end of what holds them,
-/// sorted by name. No pinned type is changed: a list stays a list and a text stays a text, whatever was inferred. The
+/// sorted by name, through any lists around it. No pinned type is changed: a list stays a list and a text stays a text, whatever was inferred. The
 /// paths of what was added (`/` between names) are sorted, too. Neither depends on the order of the inferred fields.
 pub fn evolve(pinned: &Schema, inferred: &Schema) -> (Schema, Vec<String>) {
     let mut added = Vec::new();
@@ -46,14 +46,12 @@ fn widen_field(
     path: &str,
     added: &mut Vec<String>,
 ) -> FieldRef {
-    let DataType::Struct(inferred_fields) = item_field(inferred).data_type() else {
+    let DataType::Struct(inferred_fields) = innermost_field(inferred).data_type() else {
         return pinned.clone();
     };
     let data_type = match pinned.data_type() {
         DataType::Struct(fields) => DataType::Struct(widen(fields, inferred_fields, path, added)),
-        DataType::List(item) if matches!(item.data_type(), DataType::Struct(_)) => {
-            DataType::List(widen_field(item, inferred, path, added))
-        }
+        DataType::List(item) => DataType::List(widen_field(item, inferred, path, added)),
         _ => return pinned.clone(),
     };
     pinned.as_ref().clone().with_data_type(data_type).into()
@@ -95,6 +93,12 @@ mod tests {
                 "{s: {list: {fields: {z: {fields: {d: text}}}}}}",
                 "{s: {fields: {y: text, z: {fields: {d: text}}}}}",
                 &["s/z"],
+            ),
+            (
+                "{l: {list: {list: {fields: {y: text}}}}, m: {list: {fields: {y: text}}}}",
+                "{l: {list: {fields: {z: text}}}, m: {list: {list: {list: {fields: {z: text}}}}}}",
+                "{l: {list: {list: {fields: {y: text, z: text}}}}, m: {list: {fields: {y: text, z: text}}}}",
+                &["l/z", "m/z"],
             ),
             (
                 "{t: text, l: {list: text}, x: xml}",

@@ -4,8 +4,9 @@
 //! merge, in any order, into one; [`TypeTree::to_schema`] turns it into a schema by the rules in [`rules`].
 
 mod evolve;
+pub(crate) mod learner;
 pub mod rules;
-mod sample;
+pub(crate) mod sample;
 mod tree;
 
 use std::sync::Arc;
@@ -14,49 +15,19 @@ pub use evolve::evolve;
 pub use sample::SampleRatio;
 pub use tree::{InferOptions, SchemaError, TypeNode, TypeTree};
 
-use crate::record::nodes::{NO_NODE, NodeId, Nodes, ROOT};
-use crate::record::tape::{Op, Tape};
+use crate::record::nodes::{NodeId, Nodes, ROOT};
 use crate::record::{Fed, FedState, OnBadRecord, ReadFailure, Split, SplitReport};
-use crate::values::{Cleaner, Forms, trim};
 use crate::xml::scanner::{Scanner, Step};
 use crate::xml::shape::Shape;
 use crate::xml::{Head, XmlOptions};
-use rules::Classes;
-use sample::is_sampled;
-
-/// How many different paths the records of a split may have.
-pub const PATHS_MAX: usize = 50_000;
+use learner::{Learner, PATHS_MAX};
 
 /// Learns the types of one split's records. It is fed as [`XmlReader`](crate::XmlReader) is.
 #[derive(Debug)]
 pub struct Inferrer {
     scanner: Scanner,
     shape: Shape,
-    /// By [`NodeId`].
-    stats: Vec<Stats>,
-    records: u64,
-    /// Numbers the elements that hold others, so that a second occurrence in one is noticed.
-    instance: u64,
-    open: Vec<(NodeId, u64)>,
-    scratch: Vec<u8>,
-    sample: SampleRatio,
-    /// How texts are read, if not in the default way.
-    reading: Option<Box<Reading>>,
-}
-
-#[derive(Debug)]
-struct Reading {
-    forms: Forms,
-    cleaner: Cleaner,
-}
-
-#[derive(Debug, Clone, Default)]
-struct Stats {
-    seen: u64,
-    repeated: bool,
-    text: Classes,
-    /// The instance of its parent in which it was seen last.
-    last: u64,
+    learner: Learner,
 }
 
 impl Inferrer {
@@ -69,13 +40,7 @@ impl Inferrer {
         Self {
             scanner: Scanner::new(&options, split),
             shape: Shape::learning(&options, PATHS_MAX),
-            stats: Vec::new(),
-            records: 0,
-            instance: 0,
-            open: Vec::new(),
-            scratch: Vec::new(),
-            sample: options.sample_ratio,
-            reading: Reading::new(&options),
+            learner: Learner::new(&options.record_options(), options.sample_ratio),
         }
     }
 
@@ -84,8 +49,8 @@ impl Inferrer {
         self.scanner.set_head(head);
     }
 
-    /// Goes on with another whole file, whose head is not known, and learns on: for packs of small files. Counts begin anew. Not for splits
-    /// that begin with a guess, whose tree may have to be thrown away.
+    /// Goes on with another whole file, whose head is not known, and learns on: for packs of small files. Counts begin
+    /// anew. Not for splits that begin with a guess, whose tree may have to be thrown away.
     pub fn next_file(&mut self) {
         self.scanner.restart(Split::whole());
     }
@@ -110,25 +75,8 @@ impl Inferrer {
                 Step::Record { at, start, end } => {
                     self.scanner.report.emitted += 1;
                     let record = buf.get(start..end).unwrap_or_default();
-                    if self.sample != SampleRatio::ALL
-                        && !is_sampled(at.offset, record, self.sample)
-                    {
-                        continue;
-                    }
-                    self.stats.resize(self.shape.len(), Stats::default());
-                    let Self {
-                        scanner,
-                        stats,
-                        instance,
-                        open,
-                        scratch,
-                        reading,
-                        ..
-                    } = self;
-                    let tape = scanner.tape();
-                    let reading = reading.as_deref();
-                    learn(tape, record, stats, instance, open, scratch, reading)?;
-                    self.records += 1;
+                    let (nodes, tape) = (self.shape.len(), self.scanner.tape());
+                    self.learner.learn(nodes, tape, record, at.offset)?;
                 }
             }
         };
@@ -145,117 +93,34 @@ impl Inferrer {
 
     /// The template of its records, for tests.
     #[cfg(test)]
-    pub(crate) fn template(&mut self) -> &mut crate::xml::template::Template {
+    pub(crate) fn template(&mut self) -> &mut crate::xml::trace::Template {
         self.scanner.template()
     }
 
     /// What was learned.
     pub fn finish(self) -> TypeTree {
         TypeTree {
-            records: self.records,
-            root: self.tree(ROOT),
+            records: self.learner.records(),
+            root: self.tree(ROOT).unwrap_or_default(),
         }
     }
 
-    fn tree(&self, id: NodeId) -> TypeNode {
-        let stats = self.stats.get(id as usize).cloned().unwrap_or_default();
-        let mut node = TypeNode {
-            seen: stats.seen,
-            repeated: stats.repeated,
-            text: stats.text,
-            ..TypeNode::default()
-        };
-        // A name that only a bad record has is in the shape, too.
-        let seen = |id: NodeId| {
-            self.stats
-                .get(id as usize)
-                .is_some_and(|stats| stats.seen > 0)
-        };
+    /// What is known of a node; `None` if no good record has it.
+    fn tree(&self, id: NodeId) -> Option<TypeNode> {
+        let mut node = self.learner.node(id)?;
         let text = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
         for (name, attribute) in self.shape.attributes(id) {
-            if seen(attribute) {
-                node.attributes.insert(text(name), self.tree(attribute));
+            if let Some(known) = self.tree(attribute) {
+                node.attributes.insert(text(name), known);
             }
         }
         for child in self.shape.children(id) {
-            if seen(child) {
-                node.elements
-                    .insert(text(&self.shape.node(child).name), self.tree(child));
+            if let Some(known) = self.tree(child) {
+                node.elements.insert(text(self.shape.name(child)), known);
             }
         }
-        node
+        Some(node)
     }
-}
-
-impl Reading {
-    fn new(options: &XmlOptions) -> Option<Box<Self>> {
-        let reading = Self {
-            forms: options.forms(),
-            cleaner: Cleaner::new(options.trim, &options.null_values),
-        };
-        let is_default = reading.cleaner == Cleaner::Trims && !reading.forms.are_given();
-        (!is_default).then(|| Box::new(reading))
-    }
-
-    fn add(&self, text: &[u8], classes: &mut Classes) {
-        match self.cleaner.clean(text) {
-            None => classes.empty = true,
-            Some(text) => classes.add_by(text, &self.forms),
-        }
-    }
-}
-
-/// Takes in a record's tape.
-fn learn(
-    tape: &Tape,
-    record: &[u8],
-    stats: &mut [Stats],
-    instances: &mut u64,
-    open: &mut Vec<(NodeId, u64)>,
-    scratch: &mut Vec<u8>,
-    reading: Option<&Reading>,
-) -> Result<(), ReadFailure> {
-    open.clear();
-    open.push((NO_NODE, 0));
-    for entry in &tape.entries {
-        let (parent, instance) = open.last().copied().unwrap_or((NO_NODE, 0));
-        match entry.op {
-            Op::Leave => {
-                open.pop();
-                continue;
-            }
-            Op::Unknown => {
-                return Err(ReadFailure::TooManyPaths {
-                    paths_max: PATHS_MAX,
-                });
-            }
-            _ => {}
-        }
-        let Some(stats) = stats.get_mut(entry.node as usize) else {
-            continue;
-        };
-        // The text of the element at hand itself is no occurrence of it.
-        if entry.node != parent {
-            stats.seen += 1;
-            stats.repeated |= stats.last == instance && entry.node != ROOT;
-            stats.last = instance;
-        }
-        match entry.op {
-            Op::Enter => {
-                *instances += 1;
-                open.push((entry.node, *instances));
-            }
-            Op::Value => {
-                let text = tape.text(entry, record, scratch);
-                match reading {
-                    None => stats.text.add(trim(text)),
-                    Some(reading) => reading.add(text, &mut stats.text),
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -32,6 +32,8 @@
 //! | timestamp with zone | timestamptz |
 //! | any other mixture | text |
 //!
+//! Where a format tells text from numbers (a string of JSON), text has the form of a date, of a timestamp, or none.
+//!
 //! And all occurrences of an element decide its shape, whatever their order:
 //!
 //! | Seen | Shape |
@@ -43,6 +45,16 @@
 //! | twice in one parent, once | list of what one occurrence is |
 //! | two attributes of one element with one local name (prefixes left out) | list |
 //! | an attribute with `attribute_prefix`, or the text as `value_tag`, that has the name of another field | an error that names the option to change |
+//!
+//! In JSON a field is what an element is here, and lists are written as such:
+//!
+//! | Seen | Shape |
+//! | --- | --- |
+//! | scalars alone, or nothing but null | the type above |
+//! | objects with fields | struct |
+//! | both | struct, whose field `_VALUE` has the type of all the scalars |
+//! | objects without fields, and none with any | text |
+//! | arrays, once | list of what their items are; a list of lists if they hold arrays, as deep as the deepest |
 //!
 //! The fields of a struct stand in this order, which does not depend on the order of the data: attributes by name,
 //! `_VALUE`, elements by name; then the columns that options ask for.
@@ -84,6 +96,7 @@ pub struct Classes {
 
 impl Classes {
     /// Takes in a value without white space around it.
+    #[inline]
     pub fn add(&mut self, value: &[u8]) {
         let Some(&first) = value.first() else {
             self.empty = true;
@@ -109,6 +122,31 @@ impl Classes {
             self.boolean = true;
         } else if let Some(number) = number(value) {
             self.add_number(number, value);
+        } else if forms.date(value).is_some() {
+            self.date = true;
+        } else {
+            self.add_timestamp(forms.timestamp(value));
+        }
+    }
+
+    /// Takes in a value that is known to be text, so no number and no truth value, whatever its form.
+    #[inline]
+    pub(crate) fn add_text(&mut self, value: &[u8]) {
+        match value.first() {
+            None => self.empty = true,
+            Some(_) if self.text => {} // It will be text whatever else comes.
+            Some(b'0'..=b'9') if values::date32(value).is_some() => self.date = true,
+            Some(b'0'..=b'9') => self.add_timestamp(values::timestamp(value)),
+            Some(_) => self.set_text(),
+        }
+    }
+
+    /// The same, where dates and timestamps have other forms.
+    pub(crate) fn add_text_by(&mut self, value: &[u8], forms: &Forms) {
+        if value.is_empty() {
+            self.empty = true;
+        } else if self.text {
+            // It will be text whatever else comes.
         } else if forms.date(value).is_some() {
             self.date = true;
         } else {

@@ -34,6 +34,12 @@ impl SampleRatio {
     }
 }
 
+impl Default for SampleRatio {
+    fn default() -> Self {
+        Self::ALL
+    }
+}
+
 impl TryFrom<f64> for SampleRatio {
     type Error = ConfigError;
 

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::rules::Classes;
+use crate::json::{JsonOptions, VALUE_COLUMN};
+use crate::record::own_columns::OwnColumn;
 use crate::xml::XmlOptions;
 
 /// How a tree becomes a schema.
@@ -16,6 +18,8 @@ pub struct InferOptions {
     pub attribute_prefix: String,
     /// The column of the text beside attributes or child elements.
     pub value_tag: String,
+    /// Whether a field of the text column's name is the same column, and no clash.
+    pub value_is_field: bool,
     /// Columns that stand at the end: the option that asks for each, and its field.
     pub own_columns: Vec<(&'static str, Field)>,
 }
@@ -25,6 +29,7 @@ impl Default for InferOptions {
         Self {
             attribute_prefix: "_".to_string(),
             value_tag: "_VALUE".to_string(),
+            value_is_field: false,
             own_columns: Vec::new(),
         }
     }
@@ -32,15 +37,30 @@ impl Default for InferOptions {
 
 impl From<&XmlOptions> for InferOptions {
     fn from(options: &XmlOptions) -> Self {
-        let own = options.own_columns().into_iter();
         Self {
             attribute_prefix: options.attribute_prefix.clone(),
             value_tag: options.value_tag.clone(),
-            own_columns: own
-                .map(|own| (own.option, Field::new(own.name, own.data_type, true)))
-                .collect(),
+            value_is_field: false,
+            own_columns: fields_of(options.own_columns()),
         }
     }
+}
+
+impl From<&JsonOptions> for InferOptions {
+    fn from(options: &JsonOptions) -> Self {
+        Self {
+            value_tag: VALUE_COLUMN.to_string(),
+            value_is_field: true,
+            own_columns: fields_of(options.own_columns()),
+            ..Self::default()
+        }
+    }
+}
+
+fn fields_of(own_columns: Vec<OwnColumn>) -> Vec<(&'static str, Field)> {
+    let own = own_columns.into_iter();
+    own.map(|own| (own.option, Field::new(own.name, own.data_type, true)))
+        .collect()
 }
 
 /// A tree that has no schema.
@@ -48,7 +68,8 @@ impl From<&XmlOptions> for InferOptions {
 pub enum SchemaError {
     /// No record was seen, so there is nothing to infer from.
     #[error(
-        "no record was found, so there is no schema to infer; check the row tag (and sample_ratio, if it is given)"
+        "no record was found, so there is no schema to infer; check row_tag or records, where the format has them, and \
+         sample_ratio, if it is given"
     )]
     NoRecords,
     /// Two things in one element would get the same column.
@@ -85,6 +106,12 @@ pub struct TypeNode {
     pub seen: u64,
     /// Whether it was ever seen twice in one parent.
     pub repeated: bool,
+    /// The most lists that were seen around it, one in another.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub lists: u32,
+    /// Whether it was ever an object without fields.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub empty_object: bool,
     /// Its texts.
     pub text: Classes,
     /// Its attributes, by local name.
@@ -127,10 +154,16 @@ impl TypeTree {
     }
 }
 
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
 impl TypeNode {
     fn merge(&mut self, other: &TypeNode) {
         self.seen += other.seen;
         self.repeated |= other.repeated;
+        self.lists = self.lists.max(other.lists);
+        self.empty_object |= other.empty_object;
         self.text.merge(&other.text);
         for (name, node) in &other.attributes {
             self.attributes.entry(name.clone()).or_default().merge(node);
@@ -152,7 +185,13 @@ impl TypeNode {
             other,
             option,
         };
-        if self.text.any() {
+        let merges = options.value_is_field && (self.text.any() || self.text.empty);
+        if merges {
+            let name = &options.value_tag;
+            let mut value = self.elements.get(name).cloned().unwrap_or_default();
+            value.text.merge(&self.text);
+            fields.push(value.field(name.clone(), options, path)?);
+        } else if self.text.any() {
             let name = &options.value_tag;
             if fields.iter().any(|field| field.name() == name) {
                 return Err(clash(name, "the text", "an attribute", "value_tag"));
@@ -161,6 +200,9 @@ impl TypeNode {
         }
         let before = fields.len();
         for (name, node) in &self.elements {
+            if merges && *name == options.value_tag {
+                continue;
+            }
             if fields[..before].iter().any(|field| field.name() == name) {
                 return Err(if self.text.any() && *name == options.value_tag {
                     clash(name, "the text", "an element", "value_tag")
@@ -180,12 +222,15 @@ impl TypeNode {
         options: &InferOptions,
         path: &str,
     ) -> Result<Field, SchemaError> {
-        let mut data_type = if self.attributes.is_empty() && self.elements.is_empty() {
+        let holds_nothing = self.attributes.is_empty() && self.elements.is_empty();
+        let mut data_type = if holds_nothing && self.empty_object {
+            DataType::Utf8
+        } else if holds_nothing {
             self.text.data_type()
         } else {
             DataType::Struct(self.fields(options, &format!("{path}{name}."))?)
         };
-        if self.repeated {
+        for _ in 0..self.lists.max(u32::from(self.repeated)) {
             data_type = DataType::List(Field::new_list_field(data_type, true).into());
         }
         Ok(Field::new(name, data_type, true))

@@ -14,6 +14,7 @@ use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, TimeUnit};
 use arrow::error::ArrowError;
 
+use super::flat::{Run, Text, push_parsed};
 use crate::values::{self, Forms};
 
 /// A column: its values (or, of a list, the items), and the lists around them.
@@ -121,6 +122,7 @@ impl Column {
 
     /// Makes room for a value in the parent's instance `at`, and says which value of this column it will be. `None`
     /// if there is one already and the column is no list.
+    #[inline(always)]
     pub(crate) fn begin(&mut self, at: usize) -> Option<usize> {
         let Some(list) = &mut self.list else {
             if self.len > at {
@@ -173,6 +175,7 @@ impl Column {
     ///
     /// # Errors
     /// The text does not fit; nothing is appended.
+    #[inline(always)]
     pub(crate) fn push_text(&mut self, text: &[u8]) -> Result<(), DoesNotFit> {
         if text.is_empty() && !matches!(self.values, Values::Text { .. }) {
             self.push_null();
@@ -202,6 +205,55 @@ impl Column {
         self.valid.append_non_null();
         self.len += 1;
         Ok(())
+    }
+
+    /// Appends values of the parent's instances from `at` on, which have none so far: NULL where there is no text, or an
+    /// empty one but in a text column. Not for lists and structs.
+    ///
+    /// # Errors
+    /// A text does not fit; the values before it are appended.
+    #[inline(always)]
+    pub(super) fn push_all<'a>(
+        &mut self,
+        at: usize,
+        texts: impl Iterator<Item = Option<Text<'a>>>,
+    ) -> Result<(), DoesNotFit> {
+        self.pad(at);
+        let mut valid = Run::new(&mut self.valid, at);
+        let done = match &mut self.values {
+            Values::Text { offsets, bytes } => {
+                for text in texts {
+                    valid.push(text.is_some());
+                    if let Some(text) = text {
+                        text.append_to(bytes);
+                    }
+                    offsets.push(bytes.len() as i32);
+                }
+                Ok(())
+            }
+            Values::Int64(values) => push_parsed(texts, values, &mut valid, values::int64),
+            Values::Float64(values) => push_parsed(texts, values, &mut valid, values::float64),
+            Values::Decimal {
+                precision,
+                scale,
+                values,
+            } => {
+                let (precision, scale) = (*precision, *scale);
+                let read = |text: &[u8]| values::decimal128(text, precision, scale);
+                push_parsed(texts, values, &mut valid, read)
+            }
+            Values::Boolean(values) => push_parsed(texts, values, &mut valid, values::boolean),
+            Values::Date32 { forms, values } => {
+                push_parsed(texts, values, &mut valid, |text| forms.date(text))
+            }
+            Values::Timestamp { utc, forms, values } => {
+                let utc = *utc;
+                push_parsed(texts, values, &mut valid, |text| forms.micros(text, utc))
+            }
+            Values::Struct => Err(DoesNotFit),
+        };
+        self.len = valid.end();
+        done
     }
 
     /// Adds to the text that was appended last.

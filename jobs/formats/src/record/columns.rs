@@ -123,6 +123,11 @@ impl Columns {
         self.rows >= self.rows_max || self.bytes >= self.bytes_max
     }
 
+    /// The same, with so many more records of so many bytes.
+    pub(crate) fn is_full_with(&self, records: usize, bytes: usize) -> bool {
+        self.rows + records >= self.rows_max || self.bytes + bytes >= self.bytes_max
+    }
+
     /// Rows so far.
     pub(crate) fn rows(&self) -> usize {
         self.rows
@@ -142,9 +147,7 @@ impl Columns {
     ) -> Result<(), BadReason> {
         self.noted.clear();
         if let Err(reason) = self.append_entries(shape, tape, record, at) {
-            for output in &self.outputs {
-                truncate(&mut self.columns, output, self.rows);
-            }
+            self.truncate_to(self.rows);
             return Err(reason);
         }
         if self.corrupt != NO_NODE && self.noted.iter().any(|noted| noted.bad_value) {
@@ -177,13 +180,27 @@ impl Columns {
         }
     }
 
-    fn end_row(&mut self, bytes: usize, at: RecordAt) {
+    /// The column of a node, if it is read, and how texts are read.
+    pub(super) fn flat(&mut self, node: NodeId) -> (Option<&mut Column>, &Cleaner) {
+        let column = self.columns.get_mut(node as usize);
+        (column.and_then(Option::as_mut), &self.cleaner)
+    }
+
+    /// Cuts all columns back to a number of rows.
+    pub(super) fn truncate_to(&mut self, rows: usize) {
+        for output in &self.outputs {
+            truncate(&mut self.columns, output, rows);
+        }
+    }
+
+    pub(super) fn end_row(&mut self, bytes: usize, at: RecordAt) {
         self.rows += 1;
         self.bytes += bytes;
         self.offsets.push(at.offset as i64);
         self.tags.push(at.tag);
     }
 
+    #[inline(always)]
     fn append_entries<N: Nodes>(
         &mut self,
         shape: &N,

@@ -61,6 +61,22 @@ pub enum ConfigError {
         /// Why not.
         message: String,
     },
+    /// A path into documents that is not one, or not read.
+    #[error("`{path}` is no path to records: {what}")]
+    JsonPath {
+        /// The path.
+        path: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// Options of a format that do not go together.
+    #[error("{option}: {what}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// What is wrong, and what to do.
+        what: String,
+    },
     /// A limit out of its range.
     #[error("{name} is {value}; it must be {allowed}")]
     Limit {
@@ -71,6 +87,19 @@ pub enum ConfigError {
         /// What it may be.
         allowed: &'static str,
     },
+    /// An option with a value that it cannot have.
+    #[error("{option} is `{value}`; it must be {allowed}")]
+    OptionValue {
+        /// The option.
+        option: &'static str,
+        /// Its value.
+        value: String,
+        /// What it may be.
+        allowed: &'static str,
+    },
+    /// A column with fields or items in a format that has none.
+    #[error("column `{0}` has fields or is a list; a field of a CSV file holds one value")]
+    Nested(String),
     /// A type that values cannot be read as.
     #[error(
         "column `{path}` has the type {data_type}; supported are Utf8, Int64, Decimal128, Float64, Boolean, Date32, \

@@ -8,6 +8,15 @@ use super::BadRecord;
 /// How many bytes of bad records a reader holds before the caller is asked to take them.
 pub(crate) const BAD_BYTES_MAX: usize = 4 << 20;
 
+/// What came of looking at a file's first bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeadState<H> {
+    /// They are too few: come again with this many, or with all that the file has.
+    NeedMore(usize),
+    /// They tell.
+    Known(H),
+}
+
 /// What came of one buffer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fed {
@@ -43,6 +52,14 @@ pub enum ReadFailure {
         /// What is wrong, and what to do.
         what: String,
     },
+    /// The header of a file does not say what its columns are.
+    #[error("byte {at}, in the header: {what}")]
+    Header {
+        /// The byte at which that shows.
+        at: u64,
+        /// What is wrong, and what to do.
+        what: String,
+    },
     /// A record is bad and the configuration says to fail.
     #[error("bad record at byte {}: {}", .0.offset, .0.reason)]
     BadRecord(Box<BadRecord>),
@@ -58,6 +75,19 @@ pub enum ReadFailure {
         path: String,
         /// Its text, cut.
         example: String,
+    },
+    /// What is to be kept of a document comes after more records than may be held.
+    #[error(
+        "byte {at}: the records of this document are held until `{path}` of it is known, and exceed record_bytes_max, \
+         {bytes_max} bytes; leave that out of `keep`, or raise record_bytes_max"
+    )]
+    Held {
+        /// The first byte of the record that is too much.
+        at: u64,
+        /// What is to be kept.
+        path: String,
+        /// The limit.
+        bytes_max: u64,
     },
     /// More different paths than a record may have.
     #[error(

@@ -26,43 +26,57 @@ pub struct SplitReport {
     /// Whether the reader has finished the split; the other fields are final only then.
     pub done: bool,
     /// Records that begin in the split.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub read: u64,
     /// Records that became rows of a batch.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub emitted: u64,
     /// Records that became bad records.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub quarantined: u64,
     /// Records left out by option: bad ones (`on_bad_record: drop`), and those with what the schema lacks
     /// (`on_unknown: discard_row`).
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub dropped: u64,
     /// Well-formed records that the configuration's filter leaves out. Values that it does not look at are not looked
     /// at, so one that does not fit its column goes unnoticed in such a record.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub filtered: u64,
     /// Those among `emitted` that could not be read and have nothing but their raw text (`on_bad_record: keep`).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub kept_bad: u64,
     /// Those among `dropped` that `on_unknown: discard_row` left out.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub discarded_rows: u64,
     /// Line feeds in `[start, end)`; right even if the start was a wrong guess (unless that was
     /// [`SyncKind::Lost`](super::SyncKind::Lost)).
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub newlines: u64,
     /// Line feeds past the end, up to the sync point reached. With [`SplitReport::newlines`] and the line feeds before
     /// the split's start it gives those before a split that is read again from that point.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub newlines_past_end: u64,
     /// Values made NULL because they did not fit their column, by column path.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub bad_values: BTreeMap<String, PathCount>,
     /// Elements, attributes and texts that the schema lacks, by path from the record (`/` between names). What lies
     /// inside a column that is not read, or inside an unknown element, is not looked at, nor is a record that is not
     /// emitted; but `on_unknown: discard_row` and `freeze` look at every well-formed record and at all columns.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unknown: BTreeMap<String, PathCount>,
     /// How many more unknown ones there were, on paths beyond `unknown_paths_max`.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub unknown_more: u64,
     /// What was found first that the file's head rules out, and that makes all values of the file doubtful. Whoever
     /// believes the split has to refuse the file. (The reader itself cannot: on a wrong guess it may come upon such a
     /// thing in a comment.)
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conflict: Option<Conflict>,
+}
+
+/// Most counts of most splits are zero, and there may be many splits: what is not written down is zero.
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// A later document of a file declares another encoding, or other entities, than the file's head.
@@ -288,6 +302,12 @@ pub enum BadReason {
         /// The column.
         path: String,
     },
+    /// A document has nothing where its records should stand.
+    #[error("the document has nothing at `{path}`")]
+    NoRecords {
+        /// Where they should stand.
+        path: String,
+    },
     /// Markup between records (a comment, say) never ends.
     #[error("the {what} that begins at byte {at} does not end before the end of the file")]
     Endless {
@@ -312,7 +332,7 @@ impl BadReason {
             | Self::Value { at, .. }
             | Self::Repeated { at, .. }
             | Self::Endless { at, .. } => Some(*at),
-            Self::TooLarge { .. } => None,
+            Self::TooLarge { .. } | Self::NoRecords { .. } => None,
         }
     }
 }

@@ -1,5 +1,8 @@
 //! Which records of a file are ours, and the proof that the splits of a file fit together.
 //!
+//! (What follows is said of XML. In a file of lines every line feed ends a record, so there is less to guess, and no guess
+//! is wrong: see `json/lines.rs`.)
+//!
 //! Splits are read at the same time, so the reader of one does not know what the one before it will find: its first
 //! byte may lie inside a record, a comment, a CDATA section. It *assumes* that it lies in content outside any record,
 //! reads on that assumption, and [`verify_chain`] tells afterwards whether the outcome is that of one pass.
@@ -58,7 +61,7 @@ use super::SplitReport;
 pub enum Start {
     /// Offset 0: a byte-order mark and a prologue may stand here.
     File,
-    /// This byte is known to lie in content outside any record.
+    /// This byte is known to lie in content outside any record; of a file of lines, to be a line's first.
     Known(u64),
     /// The same is assumed, and must be verified with [`verify_chain`] before the split's rows are believed.
     Guess(u64),
@@ -74,7 +77,9 @@ impl Start {
     }
 }
 
-/// A part of a file: ours are the records whose first byte `<` lies in `[start, end)`.
+/// A part of a file: ours are the records whose first byte lies in `[start, end)`. (In a file that is read line by line,
+/// such as [CSV](crate::csv), those whose line begins after `start` and not after `end`, which is to say that the line end
+/// before them lies in `[start, end)`.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Split {
     /// Where it begins, and how well that is known.
@@ -99,7 +104,7 @@ impl Split {
 pub enum SyncKind {
     /// The split's start itself, which is known.
     Given,
-    /// The first byte of a record.
+    /// The first byte of a record; of a file of lines, that of a line.
     Record,
     /// The first byte of other markup, `sync_bytes_max` or more past the place looked from.
     Token,

@@ -4,6 +4,7 @@
 //! record that turns out to be broken leaves a tape that nobody reads.
 
 use super::nodes::NodeId;
+use crate::json::text::{container, unescape};
 use crate::xml::text::TextRules;
 
 /// What an entry says of its node.
@@ -19,6 +20,12 @@ pub(crate) enum Op {
     Enter,
     /// It ends.
     Leave,
+    /// It has this text, which is neither number nor truth value, whatever it looks like. (For inference.)
+    Text,
+    /// It is inside of this many lists. (For inference.)
+    Lists(u8),
+    /// It is an object without fields. (For inference.)
+    Braces,
     /// The schema lacks it. ([`NO_NODE`](super::nodes::NO_NODE): and there was no room to remember its path.)
     Unknown,
 }
@@ -34,6 +41,10 @@ pub(crate) enum Encoded {
     Attribute,
     /// XML: a CDATA section with carriage returns: line ends become line feeds.
     Lines,
+    /// JSON: the inside of a string, with escapes.
+    String,
+    /// JSON: an object or array begins here; all of it is the value, as it stands.
+    Container,
     /// They stand decoded in the tape's own buffer, put together from several pieces.
     Joined,
 }
@@ -96,7 +107,7 @@ impl Tape {
     }
 
     /// The text of an entry of the record `record`, decoded.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn text<'a>(
         &'a self,
         entry: &Entry,
@@ -111,18 +122,24 @@ impl Tape {
                 if encoded == Encoded::Plain && self.rules.table.is_none() {
                     return text;
                 }
-                self.decoded(text, encoded, scratch)
+                self.decoded(entry, record, scratch)
             }
         }
     }
 
     #[inline(never)]
-    fn decoded<'a>(&self, text: &'a [u8], encoded: Encoded, scratch: &'a mut Vec<u8>) -> &'a [u8] {
-        if encoded == Encoded::Plain && text.is_ascii() {
-            return text;
+    fn decoded<'a>(&self, entry: &Entry, record: &'a [u8], scratch: &'a mut Vec<u8>) -> &'a [u8] {
+        let (start, end) = (entry.start as usize, entry.end as usize);
+        let text = record.get(start..end).unwrap_or_default();
+        match entry.encoded {
+            Encoded::Plain if text.is_ascii() => return text,
+            Encoded::Container => return container(record, start),
+            _ => scratch.clear(),
         }
-        scratch.clear();
-        self.rules.decode(text, encoded, scratch);
+        match entry.encoded {
+            Encoded::String => unescape(text, scratch),
+            encoded => self.rules.decode(text, encoded, scratch),
+        }
         scratch
     }
 }

@@ -5,7 +5,7 @@ use memchr::{memchr2, memchr3};
 use super::input::{Input, Stop, or_incomplete};
 use super::record::RecordParser;
 use super::shape::{NO_NODE, NodeId, Shape};
-use super::template::Slot;
+use super::trace::Slot;
 use crate::bytes::stands_at;
 use crate::record::tape::Encoded;
 use crate::record::tape::Op;

@@ -59,13 +59,7 @@ pub struct Head {
 }
 
 /// What came of looking at a file's first bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HeadState {
-    /// They are too few: come again with this many, or with all that the file has.
-    NeedMore(usize),
-    /// They tell.
-    Known(Head),
-}
+pub type HeadState = crate::record::HeadState<Head>;
 
 impl Head {
     /// Looks at the first bytes of a file, of which there are no more if `eof`. `encoding` is the option

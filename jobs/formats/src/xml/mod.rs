@@ -11,7 +11,7 @@
 //! | `lex` | markup read tolerantly: between records, and inside broken ones |
 //! | `recover`, `ahead` | the rule that says where a broken record ends, applied in linear time |
 //! | `record`, `attributes`, `input`, `text` | the strict pass over one record |
-//! | `template`, `trace`, `replay` | what records have in common, learned, so that most markup is only compared |
+//! | `trace`, `replay` | what records have in common, learned, so that most markup is only compared |
 //! | `shape` | the names that a record may hold, and a guess at which comes next |
 //!
 //! What comes after a record's tape is the same for all formats: [`record`](crate::record).
@@ -68,9 +68,8 @@ mod recover;
 mod replay;
 pub(crate) mod scanner;
 pub(crate) mod shape;
-pub(crate) mod template;
 pub(crate) mod text;
-mod trace;
+pub(crate) mod trace;
 
 // What all formats share, under the names that it has had here.
 pub use crate::record::{
@@ -83,4 +82,4 @@ pub use head::{Head, HeadState};
 pub use reader::XmlReader;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

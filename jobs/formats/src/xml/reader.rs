@@ -7,10 +7,7 @@ use arrow::array::RecordBatch;
 use super::scanner::{Scanner, Step};
 use super::shape::Shape;
 use super::{Head, XmlConfig};
-use crate::record::columns::{Columns, RecordAt};
-use crate::record::drift::Drift;
-use crate::record::gate::{Gate, Unknown, Verdict};
-use crate::record::read::BAD_BYTES_MAX;
+use crate::record::rows::Rows;
 use crate::record::{BadRecord, Fed, FedState, ReadFailure, Split, SplitReport};
 
 /// Reads one split.
@@ -31,21 +28,7 @@ use crate::record::{BadRecord, Fed, FedState, ReadFailure, Split, SplitReport};
 pub struct XmlReader {
     scanner: Scanner,
     shape: Shape,
-    columns: Columns,
-    gate: Option<Box<Gate>>,
-    drift: Drift,
-    bad: Vec<BadRecord>,
-    bad_bytes: usize,
-    counts: Counts,
-}
-
-/// What became of the records that were not simply bad.
-#[derive(Debug, Default)]
-struct Counts {
-    emitted: u64,
-    kept_bad: u64,
-    filtered: u64,
-    discarded_rows: u64,
+    rows: Rows,
 }
 
 impl XmlReader {
@@ -54,13 +37,8 @@ impl XmlReader {
         let shape = Shape::of_schema(&config);
         Self {
             scanner: Scanner::new(config.options(), split),
-            columns: Columns::new(config.record(), &shape),
-            gate: Gate::new(config.record(), &shape),
+            rows: Rows::new(config.record(), &shape),
             shape,
-            drift: Drift::default(),
-            bad: Vec::new(),
-            bad_bytes: 0,
-            counts: Counts::default(),
         }
     }
 
@@ -79,14 +57,12 @@ impl XmlReader {
     /// This is for packs of small files: making a reader costs as much as reading some 100 KB.
     pub fn next_split(&mut self, split: Split) {
         self.scanner.restart(split);
-        self.drift = Drift::default();
-        self.take_bad();
-        self.counts = Counts::default();
+        self.rows.next_split();
     }
 
     /// How many rows the next batch has so far.
     pub fn pending_rows(&self) -> usize {
-        self.columns.rows()
+        self.rows.pending()
     }
 
     /// Offset, in decompressed bytes, with which the next buffer must begin.
@@ -103,30 +79,25 @@ impl XmlReader {
     pub fn feed(&mut self, buf: &[u8], eof: bool) -> Result<Fed, ReadFailure> {
         let base = self.scanner.position();
         let state = loop {
-            if self.columns.is_full() || self.bad_bytes >= BAD_BYTES_MAX {
+            if self.rows.are_full() {
                 break FedState::BatchReady;
             }
             match self.scanner.next(&mut self.shape, buf, base, eof)? {
                 Step::NeedInput(at_least) => break FedState::NeedInput { at_least },
                 Step::Done => break FedState::Done,
-                Step::Bad(bad) => self.hold(bad),
-                Step::Kept { at, bad } => self.keep(at, &bad),
+                Step::Bad(bad) => self.rows.hold(bad),
+                Step::Kept { at, bad } => self.rows.keep(at, &bad),
                 Step::Record { at, start, end } => {
                     let record = buf.get(start..end).unwrap_or_default();
-                    if self.gate.is_some() && !self.judge(record, at)? {
+                    let (guesses, tape) = (self.scanner.guesses(), self.scanner.tape());
+                    let Some(reason) = self.rows.add(&self.shape, tape, record, at, guesses)?
+                    else {
                         continue;
-                    }
-                    let tape = self.scanner.tape();
-                    match self
-                        .columns
-                        .append(&self.shape, tape, record, at, &mut self.drift)
-                    {
-                        Ok(()) => self.counts.emitted += 1,
-                        Err(reason) => match self.scanner.refuse(at, record, reason)? {
-                            Some(Step::Bad(bad)) => self.hold(bad),
-                            Some(Step::Kept { at, bad }) => self.keep(at, &bad),
-                            _ => {}
-                        },
+                    };
+                    match self.scanner.refuse(at, record, reason)? {
+                        Some(Step::Bad(bad)) => self.rows.hold(bad),
+                        Some(Step::Kept { at, bad }) => self.rows.keep(at, &bad),
+                        _ => {}
                     }
                 }
             }
@@ -143,69 +114,22 @@ impl XmlReader {
     /// # Errors
     /// [`ReadFailure::Arrow`]
     pub fn take_batch(&mut self) -> Result<Option<RecordBatch>, ReadFailure> {
-        Ok(self.columns.finish()?)
+        self.rows.take_batch()
     }
 
     /// The bad records found since the last call. To be called whenever a batch is ready, too.
     pub fn take_bad(&mut self) -> Vec<BadRecord> {
-        self.bad_bytes = 0;
-        std::mem::take(&mut self.bad)
+        self.rows.take_bad()
     }
 
     /// The counts so far; final once [`FedState::Done`] was returned.
     pub fn report(&self) -> SplitReport {
-        SplitReport {
-            emitted: self.counts.emitted,
-            kept_bad: self.counts.kept_bad,
-            filtered: self.counts.filtered,
-            discarded_rows: self.counts.discarded_rows,
-            bad_values: self.drift.bad_values(&self.shape),
-            unknown: self.drift.unknown(&self.shape),
-            unknown_more: self.drift.unknown_more,
-            ..self.scanner.report.clone()
-        }
+        self.rows.report(&self.shape, &self.scanner.report)
     }
 
     /// The template of its records, for tests.
     #[cfg(test)]
-    pub(crate) fn template(&mut self) -> &mut super::template::Template {
+    pub(crate) fn template(&mut self) -> &mut super::trace::Template {
         self.scanner.template()
-    }
-
-    /// Whether a record goes on to the columns; counts it if not.
-    fn judge(&mut self, record: &[u8], at: RecordAt) -> Result<bool, ReadFailure> {
-        let Some(gate) = &mut self.gate else {
-            return Ok(true);
-        };
-        let guesses = self.scanner.guesses();
-        let tape = self.scanner.tape();
-        match gate.judge(&self.shape, tape, record, at, guesses, &mut self.drift) {
-            Verdict::Pass => return Ok(true),
-            Verdict::Filtered => self.counts.filtered += 1,
-            Verdict::Discarded => {
-                self.counts.discarded_rows += 1;
-                self.scanner.report.dropped += 1;
-            }
-            Verdict::Frozen(Unknown { at, path, example }) => {
-                return Err(ReadFailure::Unknown { at, path, example });
-            }
-        }
-        Ok(false)
-    }
-
-    /// A bad record becomes a row, unless the filter leaves out a row of NULLs.
-    fn keep(&mut self, at: RecordAt, bad: &BadRecord) {
-        if self.gate.as_ref().is_some_and(|gate| !gate.passes_nulls()) {
-            self.counts.filtered += 1;
-            return;
-        }
-        self.columns.append_raw(&bad.raw, at);
-        self.counts.emitted += 1;
-        self.counts.kept_bad += 1;
-    }
-
-    fn hold(&mut self, bad: BadRecord) {
-        self.bad_bytes += bad.raw.len() + std::mem::size_of::<BadRecord>();
-        self.bad.push(bad);
     }
 }

@@ -15,9 +15,8 @@ use super::head::Head;
 use super::input::{Input, Stop, or_incomplete, shown};
 use super::lex::Stretch;
 use super::shape::{Kind, NO_NODE, NodeId, ROOT, Shape};
-use super::template::{Slot, Template};
 use super::text::{Special, TextRules};
-use super::trace::Trace;
+use super::trace::{Slot, Template, Trace};
 use super::{BadReason, Limits};
 use crate::bytes::{find_lt, skip_space, stands_at};
 use crate::charset::SingleByte;
@@ -211,7 +210,7 @@ impl RecordParser {
         let length = self.pass(shape, input)?;
         if self.trace.is_on() {
             let record = input.bytes.get(..length).unwrap_or_default();
-            self.template.learn(&self.trace, record, &self.tape);
+            self.trace.teach(&mut self.template, record, &self.tape);
         }
         Ok(length)
     }

@@ -5,7 +5,7 @@ use memchr::memchr2;
 use super::input::{Input, Stop};
 use super::record::{Piece, RecordParser};
 use super::shape::{Kind, NO_NODE, NodeId, Shape};
-use super::template::{Slot, Template};
+use super::trace::{Slot, Template};
 use crate::bytes::{find_lt, find_value_end, skip_space};
 use crate::record::tape::Encoded;
 use crate::record::tape::Op;
@@ -37,7 +37,7 @@ impl RecordParser {
     ) -> Option<usize> {
         let (mut slot, mut at) = (template.start(), 0);
         loop {
-            let followed = template.follow(slot, input.bytes, at, &mut self.tape)?;
+            let followed = template.follow(slot, input.bytes, at, &mut self.tape, |()| true)?;
             let Some((next, stands)) = followed.next else {
                 return Some(followed.at);
             };

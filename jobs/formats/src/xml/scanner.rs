@@ -177,7 +177,7 @@ impl Scanner {
 
     /// The template of the records, for tests.
     #[cfg(test)]
-    pub(crate) fn template(&mut self) -> &mut super::template::Template {
+    pub(crate) fn template(&mut self) -> &mut super::trace::Template {
         &mut self.parser.template
     }
 

@@ -1,6 +1,28 @@
-//! What the strict pass notes of a record, for [`Template`](super::template::Template) to learn from.
+//! What the strict pass notes of a record, for [`Template`] to learn from.
 
-use super::template::Slot;
+use super::shape::NodeId;
+use crate::record::tape::{Op, Tape};
+use crate::record::template::Note;
+
+/// What the records of a file have in common.
+pub(crate) type Template = crate::record::template::Template<Slot, ()>;
+
+/// What stands in a slot, and what it puts on the tape.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Slot {
+    /// Nothing: the record begins.
+    #[default]
+    Start,
+    /// An attribute's value, up to this quote.
+    Attribute {
+        quote: u8,
+        push: Option<(Op, NodeId)>,
+    },
+    /// The text of an element without attributes.
+    Leaf(NodeId),
+    /// The text of an element with attributes. `layout`: white space before it is skipped.
+    Tagged { node: NodeId, layout: bool },
+}
 
 /// Bytes of the places of one record's slots. Each names all that stands before it in the same tag and around it, so
 /// a tag with thousands of attributes would take the square of them.
@@ -8,12 +30,12 @@ const PLACES_BYTES_MAX: usize = 1 << 20;
 
 /// A slot of the record at hand.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Noted {
-    pub(crate) slot: Slot,
+struct Noted {
+    slot: Slot,
     /// Where the value stands in the record.
-    pub(crate) range: (usize, usize),
+    range: (usize, usize),
     /// Which entries of the tape it made.
-    pub(crate) entries: (usize, usize),
+    entries: (usize, usize),
     place: (usize, usize),
 }
 
@@ -102,15 +124,18 @@ impl Trace {
         });
     }
 
-    /// The slots, in the order of the record.
-    pub(crate) fn slots(&self) -> &[Noted] {
-        &self.slots
-    }
-
-    /// The bytes that name a slot's place.
-    pub(crate) fn place(&self, noted: &Noted) -> &[u8] {
-        self.places
-            .get(noted.place.0..noted.place.1)
-            .unwrap_or_default()
+    /// Lets the template learn from the record.
+    pub(crate) fn teach(&self, template: &mut Template, record: &[u8], tape: &Tape) {
+        let notes = self.slots.iter().map(|noted| Note {
+            slot: noted.slot,
+            place: self
+                .places
+                .get(noted.place.0..noted.place.1)
+                .unwrap_or_default(),
+            range: noted.range,
+            entries: noted.entries,
+            before: (),
+        });
+        template.learn(notes, (), record, tape);
     }
 }

@@ -15,6 +15,8 @@ mod check;
 mod merge;
 mod read;
 
+use std::io::ErrorKind;
+
 use indexmap::IndexMap;
 
 use crate::commit::{CommitError, CommitRequest};
@@ -96,7 +98,7 @@ impl Table {
                 Ok(file) => files.push(file),
                 Err(error) => {
                     self.give_up(&files);
-                    return Err(self.not_committed(error));
+                    return Err(self.overtaken(snapshot.version, error));
                 }
             }
         }
@@ -164,6 +166,22 @@ impl Table {
             return Err(error);
         }
         Ok(file)
+    }
+
+    /// A file that is gone while it is read was taken out by a newer version.
+    fn overtaken(&self, base: u64, error: LakeError) -> CommitError {
+        let is_gone = matches!(&error, LakeError::Storage { source, .. } if source.kind() == ErrorKind::NotFound);
+        let newest = self.log().ok().and_then(|mut log| log.pop());
+        match newest.filter(|entry| is_gone && entry.version > base) {
+            Some(other) => CommitError::Conflict {
+                table: self.location.table().to_string(),
+                base,
+                version: other.version,
+                other_job: other.job_id,
+                what: ", and a file that was being read is taken out".to_string(),
+            },
+            None => self.not_committed(error),
+        }
     }
 
     fn give_up(&self, files: &[PendingFile]) {

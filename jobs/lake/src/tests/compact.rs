@@ -106,6 +106,31 @@ fn what_is_appended_meanwhile_stays_and_a_file_that_went_meanwhile_is_a_conflict
     }
 }
 
+/// Another takes the files out while they are read.
+#[test]
+fn a_file_that_goes_while_it_is_read_is_a_conflict() {
+    let lake = TestLake::in_memory();
+    many(&lake, 3);
+    let mut once = Some((lake.table(), lake.request("other", Mode::Overwrite, 3, &[])));
+    let storage = FaultyStorage::new(&lake.location(), move |call, path| {
+        if call == "read_range"
+            && path.ends_with(".parquet")
+            && let Some((table, other)) = once.take()
+        {
+            table.commit(&other).unwrap();
+        }
+        Fault::None
+    });
+    let slow = Table::with_storage(lake.location(), storage as Arc<_>);
+    let error = slow.compact(&compaction("x")).unwrap_err();
+    assert!(
+        matches!(error, CommitError::Conflict { version: 4, .. }),
+        "{error}"
+    );
+    assert!(error.to_string().contains("job `job-other`"), "{error}");
+    assert!(lake.temporaries().is_empty());
+}
+
 #[test]
 fn a_compaction_that_dies_at_any_step_loses_nothing() {
     use CrashPoint::*;

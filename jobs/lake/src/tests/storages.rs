@@ -9,7 +9,7 @@ use object_store::path::Path;
 use super::support::{Row, TestLake, batch, schema, sorted};
 use crate::log::Mode;
 use crate::storage::{LakeStorage, LocalStorage, PART_BYTES, S3Storage, StoredFile, conformance};
-use crate::{PartitionedWriter, Table, TableLocation, tables};
+use crate::{PartitionedWriter, Table, TableLocation, tables, tables_begun};
 
 const ROWS: &[Row] = &[(1, Some("a")), (2, Some("b=c")), (3, None)];
 
@@ -33,18 +33,6 @@ fn a_bucket_in_memory_keeps_the_contract() {
     // A table may be the bucket itself.
     headworks_stores::memory::mount("conformance-root");
     conformance::check(&|_| Arc::new(S3Storage::new("s3://conformance-root")));
-}
-
-/// The server that `AWS_ENDPOINT_URL_S3` names, if `HEADWORKS_TEST_BUCKET` names a bucket there that tests may use.
-#[test]
-fn a_real_server_keeps_the_contract() {
-    let Ok(bucket) = std::env::var("HEADWORKS_TEST_BUCKET") else {
-        eprintln!("skipped: HEADWORKS_TEST_BUCKET is not set");
-        return;
-    };
-    let run = uuid::Uuid::new_v4().simple().to_string();
-    let url = |name: &str| format!("s3://{bucket}/conformance-{run}/{name}");
-    conformance::check(&|name| Arc::new(S3Storage::new(&url(name))));
 }
 
 #[test]
@@ -126,6 +114,26 @@ fn old_uploads_that_no_entry_names_are_collected() {
     assert_eq!(old.kept.len(), 3);
     assert_eq!(lake.rows(), sorted(&[ROWS, ROWS].concat()));
     lake.assert_sound();
+}
+
+/// A job that died before a table's first commit: there is no log, and there is something to collect.
+#[test]
+fn what_a_first_job_left_is_found_without_a_log() {
+    let (now, hour) = (SystemTime::now(), Duration::from_secs(3_600));
+    for lake in [TestLake::in_memory(), TestLake::in_bucket()] {
+        assert_eq!(tables_begun(lake.path()).unwrap(), []);
+        lake.write("dead", ROWS);
+        assert_eq!(tables(lake.path()).unwrap(), []);
+        assert_eq!(tables_begun(lake.path()).unwrap(), [lake.location()]);
+        let report = lake.table().gc(now + 2 * hour, hour).unwrap();
+        assert_eq!(report.removed.len(), 3);
+        assert_eq!(tables_begun(lake.path()).unwrap(), []);
+
+        lake.table()
+            .commit(&lake.request("c1", Mode::Append, 0, ROWS))
+            .unwrap();
+        assert_eq!(tables_begun(lake.path()).unwrap(), [lake.location()]);
+    }
 }
 
 /// A process that was overtaken completed an upload that another had taken out meanwhile.

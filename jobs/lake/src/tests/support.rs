@@ -194,14 +194,27 @@ pub(super) fn sorted(rows: &[Row]) -> Vec<(i64, Option<String>)> {
     rows
 }
 
-/// All rows of the current version with their partition, sorted.
+/// All rows of the current version with their partition, sorted. A reader that was overtaken begins anew.
 pub(super) fn read_rows(table: &Table) -> Vec<(i64, Option<String>)> {
+    loop {
+        if let Some(rows) = try_read_rows(table) {
+            return rows;
+        }
+    }
+}
+
+/// `None` when a file of the snapshot is gone, which is only right if there is a newer version.
+fn try_read_rows(table: &Table) -> Option<Vec<(i64, Option<String>)>> {
     let mut rows = Vec::new();
     let Some(snapshot) = table.snapshot().unwrap() else {
-        return rows;
+        return Some(rows);
     };
     for file in &snapshot.files {
-        let content = table.storage.read(&file.path).unwrap().unwrap();
+        let Some(content) = table.storage.read(&file.path).unwrap() else {
+            let newest = table.recover().unwrap();
+            assert!(newest > snapshot.version, "{} is gone", file.path);
+            return None;
+        };
         let reader = ParquetRecordBatchReaderBuilder::try_new(bytes::Bytes::from(content))
             .unwrap()
             .build()
@@ -220,7 +233,7 @@ pub(super) fn read_rows(table: &Table) -> Vec<(i64, Option<String>)> {
         }
     }
     rows.sort();
-    rows
+    Some(rows)
 }
 
 /// What a [`FaultyStorage`] does with a call.
@@ -339,7 +352,7 @@ impl LakeStorage for FaultyStorage {
     }
 
     fn read_range(&self, path: &str, range: Range<u64>) -> Result<Vec<u8>, LakeError> {
-        self.disk.read_range(path, range)
+        self.call("read_range", path, || self.disk.read_range(path, range))
     }
 
     fn bytes(&self, path: &str) -> Result<Option<u64>, LakeError> {

@@ -617,10 +617,10 @@ fn names_and_options_that_do_not_go_together() {
 fn keys_of_formats() {
     let json = "format: json\n    path: a";
     let csv = "format: csv\n    path: a";
-    let keys_of_json = "`corrupt_record_column`, `date_format`, `encoding`, `format`, `ignore_surrounding_spaces`, \
+    let keys_of_json = "`corrupt_record_column`, `date_format`, `encoding`, `format`, \
          `keep`, `key_column`, `layout`, `null_values`, `on_bad_record`, `on_bad_value`, `on_unknown`, `path`, \
          `raw_bytes_max`, `record_bytes_max`, `records`, `rename`, `sample_files`, `sample_ratio`, `schema`, \
-         `timestamp_format`, `value_tag`";
+         `timestamp_format`";
     let keys_of_csv = "`columns`, `comment`, `corrupt_record_column`, `date_format`, `delimiter`, `encoding`, \
          `escape`, `format`, `header`, `ignore_surrounding_spaces`, `null_values`, `on_bad_record`, `on_bad_value`, \
          `on_unknown`, `path`, `quote`, `raw_bytes_max`, `record_bytes_max`, `rename`, `sample_files`, \
@@ -702,8 +702,8 @@ fn keys_of_formats() {
             json,
             "rename: {a: x, b: x, c: 5}",
             &[
-                "job.yaml:7:29: `c` in `rename` must be text, found the number `5`; put it in quotes to make it text",
                 "job.yaml:7:13: `rename` in source `awards` gives two columns the name `x`; each column has a name of its own",
+                "job.yaml:7:29: `c` in `rename` must be text, found the number `5`; put it in quotes to make it text",
             ],
         ),
         (
@@ -900,7 +900,7 @@ fn a_mode_and_the_keys_that_it_needs() {
         ),
         (
             "sql: spend.sql",
-            "sql: spend.sql\n    mode: upsert\n    key: [id, id]\n    order_by: [ts, ts desc, id]\n    sort_by: ' desc'",
+            "sql: spend.sql\n    mode: upsert\n    key: [id, id]\n    order_by: [ts, ts desc, id]",
             &[
                 "job.yaml:14:15: `id` a second time in `key` of model `spend`; each column may stand once",
                 "job.yaml:15:20: `ts` a second time in `order_by` of model `spend`; each column may stand once",

@@ -18,8 +18,8 @@ const STOCKS: Pipeline = Pipeline {
 #[track_caller]
 fn assert_truth(lake: &Lake, truth: &Truth, root: &str) {
     let prices = lake.query(
-        "select symbol, count(*) days, min(date)::varchar first, max(date)::varchar last,
-            arg_max(close, date)::varchar last_close, sum(volume)::bigint volume
+        "select symbol, count(*) as days, min(date)::varchar as first, max(date)::varchar as last,
+            arg_max(close, date)::varchar as last_close, sum(volume)::bigint as volume
          from daily_prices group by symbol order by symbol",
     );
     let expected: Vec<Value> = truth
@@ -64,7 +64,8 @@ fn the_sample_of_stocks_gives_the_generators_answers() {
         seed: 2026,
     };
     let truth = stocks::generate(&options, &place.path("again")).unwrap();
-    let job = STOCKS.run_and_compare(&place, &sample, &lake);
+    // Its truth lies beside the year's folder.
+    let job = STOCKS.run_and_compare(&place, &sample.join("2025"), &lake);
     assert_truth(&lake, &truth, sample.to_str().unwrap());
     let bad = truth.bad_documents.len() as u64;
     assert!(bad > 0);
@@ -85,7 +86,7 @@ fn days_come_one_after_another_and_each_is_taken_in_once() {
     let truth = stocks::generate(&options, &all).unwrap();
     let arrived = place.path("arrived");
     std::fs::create_dir(&arrived).unwrap();
-    let last_days = |file: &str| file >= "2025/11/17/";
+    let last_days = |file: &str| file.starts_with("2025/12/");
     let early = copy_files(&all, &arrived, |file| {
         file != folder::TRUTH_FILE && !last_days(file)
     });

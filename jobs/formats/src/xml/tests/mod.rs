@@ -16,7 +16,7 @@ mod options;
 mod oracle;
 mod output;
 mod real;
-mod rows;
+pub(crate) mod rows;
 mod run;
 mod slow;
 mod spark;
@@ -24,3 +24,5 @@ mod splits;
 mod targets;
 mod template;
 mod tricky;
+
+pub(crate) use real::real_data;

@@ -8,7 +8,7 @@ use crate::infer::{InferOptions, Inferrer};
 use crate::xml::{FedState, Split, XmlConfig, XmlOptions};
 
 /// The folder of real data: `HEADWORKS_REAL_DATA`, else `../shared/data` beside the checkout.
-pub(super) fn real_data() -> Option<PathBuf> {
+pub(crate) fn real_data() -> Option<PathBuf> {
     let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
     let folder = std::env::var_os("HEADWORKS_REAL_DATA").map_or(beside, PathBuf::from);
     folder.is_dir().then_some(folder)

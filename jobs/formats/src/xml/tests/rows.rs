@@ -7,7 +7,7 @@ use arrow::datatypes::{
 use serde_json::{Map, Value, json};
 
 /// The rows of a batch, NULLs left out.
-pub(super) fn rows(batch: &RecordBatch) -> Vec<Value> {
+pub(crate) fn rows(batch: &RecordBatch) -> Vec<Value> {
     let all = StructArray::from(batch.clone());
     (0..batch.num_rows()).map(|row| object(&all, row)).collect()
 }

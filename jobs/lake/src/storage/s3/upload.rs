@@ -22,6 +22,9 @@ use crate::storage::{Upload, UploadToken};
 /// S3's bound on the parts of an upload.
 const PARTS_MAX: usize = 10_000;
 
+/// A part that has more bytes than this gets all of its memory at once.
+const GROWS_FREELY_BYTES: usize = 1 << 20;
+
 type Sent = JoinHandle<Result<PartId, object_store::Error>>;
 
 /// A file that is being uploaded.
@@ -128,6 +131,10 @@ impl Write for S3Upload {
             self.send()?;
         }
         let taken = content.len().min(PART_BYTES - self.part.len());
+        if self.part.len() + taken > GROWS_FREELY_BYTES {
+            // A part that grows by doubling could take nearly twice its bytes.
+            self.part.reserve_exact(PART_BYTES - self.part.len());
+        }
         self.part.extend_from_slice(&content[..taken]);
         self.bytes += taken as u64;
         Ok(taken)

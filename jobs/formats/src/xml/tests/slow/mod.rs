@@ -69,6 +69,7 @@ impl Why {
             }
             BadReason::Value { path, .. } => ("value", None, path.clone()),
             BadReason::Repeated { path, .. } => ("repeated", None, path.clone()),
+            BadReason::NoRecords { path } => ("no records", None, path.clone()), // not of XML
             BadReason::Endless { at, what } => ("endless", Some(*at), what.clone()),
         };
         Self { kind, at, detail }

@@ -1,29 +1,27 @@
 //! What records of a file have in common: the markup between their values, learned, and replayed.
 //!
 //! Records of one file differ in their values and hardly in their markup. So the pass over a record is a walk over a
-//! graph: a *slot* is a place where a value stands (an attribute's value, or the text of an element that holds nothing
-//! else), and a *link* is the literal markup from the end of one value to the beginning of the next, together with
+//! graph: a *slot* is a place where a value stands (in XML an attribute's value, or the text of an element that holds
+//! nothing else; in JSON the inside of a string, a number, `true` or `false`), and a *link* is the literal markup from the end of one value to the beginning of the next, together with
 //! what it puts on the tape. Where a record follows links that are known, its markup is not parsed but compared, some
 //! forty bytes at a time; where it does not, it is read by the strict pass from its beginning, which then adds what
 //! was new. A replay that ends gives the tape that the strict pass would have given:
 //!
-//! - A slot stands for all that the strict pass has in mind at that place: the names of the open elements as they are
-//!   written, the attributes that the tag at hand has had, and which kind of value it is. Markup that was well-formed
-//!   after it once is well-formed after it again, and means the same.
+//! - A slot stands for all that the strict pass has in mind at that place: the names of the open elements or fields as
+//!   they are written, the attributes that the tag at hand has had, and which kind of value it is. Markup that was
+//!   well-formed after it once is well-formed after it again, and means the same. What must be remembered beyond that
+//!   is noted with a link, and given to whoever follows it: in JSON, which fields an object has had.
 //! - Values are looked at by the same code as in the strict pass; a value that is anything special ends the replay.
-//! - Records with comments, CDATA sections, processing instructions, text beside elements, or elements with a row
-//!   tag's name are not learned from, so their markup is on no link.
+//! - Records of XML with comments, CDATA sections, processing instructions, text beside elements, or elements with a
+//!   row tag's name are not learned from, so their markup is on no link.
 //!
 //! It is an economy, and no more: turned off, every record is as it is with it (`tests::template`). Memory and time
 //! are bounded, and files whose records have little in common are read without.
 
 use std::collections::HashMap;
 
-use super::shape::NodeId;
-use super::trace::Trace;
+use super::tape::{Encoded, Entry, Tape};
 use crate::bytes::stands_at;
-use crate::record::tape::Encoded;
-use crate::record::tape::{Entry, Op, Tape};
 
 /// Slots that are remembered.
 const SLOTS_MAX: usize = 16_384;
@@ -45,26 +43,24 @@ const START: SlotId = 0;
 /// Behind the record's last byte.
 const END: SlotId = SlotId::MAX;
 
-/// What stands in a slot, and what it puts on the tape.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Slot {
-    /// Nothing: the record begins.
-    Start,
-    /// An attribute's value, up to this quote.
-    Attribute {
-        quote: u8,
-        push: Option<(Op, NodeId)>,
-    },
-    /// The text of an element without attributes.
-    Leaf(NodeId),
-    /// The text of an element with attributes. `layout`: white space before it is skipped.
-    Tagged { node: NodeId, layout: bool },
+/// What a strict pass notes of a value that stands in a record: `S` is what kind of slot it is, `X` what is to be known
+/// of the markup before it.
+#[derive(Debug)]
+pub(crate) struct Note<'a, S, X> {
+    pub(crate) slot: S,
+    /// Names all that the pass has in mind there.
+    pub(crate) place: &'a [u8],
+    /// Where the value stands in the record.
+    pub(crate) range: (usize, usize),
+    /// Which entries of the tape it made.
+    pub(crate) entries: (usize, usize),
+    pub(crate) before: X,
 }
 
 /// The graph.
-#[derive(Debug, Default)]
-pub(crate) struct Template {
-    slots: Vec<KnownSlot>,
+#[derive(Debug)]
+pub(crate) struct Template<S, X> {
+    slots: Vec<KnownSlot<S, X>>,
     by_place: HashMap<Box<[u8]>, SlotId>,
     markup_bytes: usize,
     full: bool,
@@ -77,18 +73,37 @@ pub(crate) struct Template {
     pause: u32,
 }
 
-#[derive(Debug)]
-struct KnownSlot {
-    slot: Slot,
-    /// Those that are met more often come first, roughly; but one that goes on where another ends (`<a><b>` and `<a>`,
-    /// which may be empty) comes before that.
-    links: Vec<Link>,
+impl<S, X> Default for Template<S, X> {
+    fn default() -> Self {
+        Self {
+            slots: Vec::new(),
+            by_place: HashMap::new(),
+            markup_bytes: 0,
+            full: false,
+            #[cfg(test)]
+            off: false,
+            #[cfg(test)]
+            replayed: 0,
+            tries: 0,
+            ends: 0,
+            pause: 0,
+        }
+    }
 }
 
 #[derive(Debug)]
-struct Link {
+struct KnownSlot<S, X> {
+    slot: S,
+    /// Those that are met more often come first, roughly; but one that goes on where another ends (`<a><b>` and `<a>`,
+    /// which may be empty) comes before that.
+    links: Vec<Link<X>>,
+}
+
+#[derive(Debug)]
+struct Link<X> {
     markup: Box<[u8]>,
     pushes: Box<[Push]>,
+    extra: X,
     to: SlotId,
 }
 
@@ -101,14 +116,14 @@ struct Push {
 }
 
 /// Where a link leads.
-pub(crate) struct Followed {
+pub(crate) struct Followed<S> {
     /// The position after its markup.
     pub(crate) at: usize,
     /// The slot there; `None` behind the record.
-    pub(crate) next: Option<(SlotId, Slot)>,
+    pub(crate) next: Option<(SlotId, S)>,
 }
 
-impl Template {
+impl<S: Copy + PartialEq + Default, X> Template<S, X> {
     /// Whether the next record is to be tried.
     #[inline]
     pub(crate) fn is_worth_a_try(&mut self) -> bool {
@@ -174,7 +189,7 @@ impl Template {
     }
 
     /// Follows the link from a slot that is what stands at `at`, and puts its entries on the tape. `None` if there is
-    /// no such link.
+    /// no such link, or `passes` says no to what is noted with it.
     #[inline(always)]
     pub(crate) fn follow(
         &mut self,
@@ -182,12 +197,16 @@ impl Template {
         bytes: &[u8],
         at: usize,
         tape: &mut Tape,
-    ) -> Option<Followed> {
+        passes: impl FnOnce(&X) -> bool,
+    ) -> Option<Followed<S>> {
         let links = &mut self.slots.get_mut(from as usize)?.links;
         let found = links
             .iter()
             .position(|link| stands_at(bytes, at, &link.markup))?;
         let link = links.get(found)?;
+        if !passes(&link.extra) {
+            return None;
+        }
         let (end, to) = (at + link.markup.len(), link.to);
         let place = at as u32;
         for push in &link.pushes {
@@ -205,37 +224,44 @@ impl Template {
         Some(Followed { at: end, next })
     }
 
-    /// Takes in the markup of a record that the strict pass has read; `trace` is what it noted.
-    pub(crate) fn learn(&mut self, trace: &Trace, record: &[u8], tape: &Tape) {
+    /// Takes in the markup of a record that the strict pass has read: the notes on its values in their order, and what
+    /// is to be known of the markup after the last.
+    pub(crate) fn learn<'a>(
+        &mut self,
+        notes: impl Iterator<Item = Note<'a, S, X>>,
+        last: X,
+        record: &[u8],
+        tape: &Tape,
+    ) {
         if self.slots.is_empty() {
             self.slots.push(KnownSlot {
-                slot: Slot::Start,
+                slot: S::default(),
                 links: Vec::new(),
             });
         }
         let (mut from, mut markup_from, mut entries_from) = (START, 0, 0);
-        for noted in trace.slots() {
-            let Some(to) = self.slot_at(trace.place(noted), noted.slot) else {
+        for note in notes {
+            let Some(to) = self.slot_at(note.place, note.slot) else {
                 return;
             };
-            let entries = tape.entries.get(entries_from..noted.entries.0);
-            let markup = record.get(markup_from..noted.range.0);
+            let entries = tape.entries.get(entries_from..note.entries.0);
+            let markup = record.get(markup_from..note.range.0);
             let (Some(entries), Some(markup)) = (entries, markup) else {
                 return; // entries were taken back
             };
-            if !self.link(from, markup_from, markup, entries, to) {
+            if !self.link(from, (markup_from, markup), entries, note.before, to) {
                 return;
             }
-            (from, markup_from, entries_from) = (to, noted.range.1, noted.entries.1);
+            (from, markup_from, entries_from) = (to, note.range.1, note.entries.1);
         }
         let rest = (tape.entries.get(entries_from..), record.get(markup_from..));
         if let (Some(entries), Some(markup)) = rest {
-            self.link(from, markup_from, markup, entries, END);
+            self.link(from, (markup_from, markup), entries, last, END);
         }
     }
 
     /// The slot of a place, made if it is new. `None` if there is no room, or another kind of value stood there.
-    fn slot_at(&mut self, place: &[u8], slot: Slot) -> Option<SlotId> {
+    fn slot_at(&mut self, place: &[u8], slot: S) -> Option<SlotId> {
         if let Some(id) = self.by_place.get(place) {
             let known = self.slots.get(*id as usize)?;
             return (known.slot == slot).then_some(*id);
@@ -258,9 +284,9 @@ impl Template {
     fn link(
         &mut self,
         from: SlotId,
-        at: usize,
-        markup: &[u8],
+        (at, markup): (usize, &[u8]),
         entries: &[Entry],
+        extra: X,
         to: SlotId,
     ) -> bool {
         let Some(known) = self.slots.get_mut(from as usize) else {
@@ -277,11 +303,12 @@ impl Template {
             return false;
         }
         self.markup_bytes += markup.len();
-        let shorter = |link: &Link| markup.starts_with(&link.markup);
+        let shorter = |link: &Link<X>| markup.starts_with(&link.markup);
         let place = known.links.iter().position(shorter);
         let link = Link {
             markup: markup.into(),
             pushes,
+            extra,
             to,
         };
         known.links.insert(place.unwrap_or(known.links.len()), link);
@@ -290,7 +317,7 @@ impl Template {
 }
 
 /// Moves a link that was followed one place forward.
-fn prefer(links: &mut [Link], found: usize) {
+fn prefer<X>(links: &mut [Link<X>], found: usize) {
     if let Some([before, link]) = links.get_mut(found - 1..=found)
         && !before.markup.starts_with(&link.markup)
     {
@@ -301,7 +328,7 @@ fn prefer(links: &mut [Link], found: usize) {
 /// Entries that stand in markup which begins at `at`. `None` if one of them lies elsewhere.
 fn pushes(entries: &[Entry], at: usize, length: usize) -> Option<Box<[Push]>> {
     let push = |entry: &Entry| {
-        if entry.encoded != Encoded::Plain {
+        if !matches!(entry.encoded, Encoded::Plain | Encoded::Container) {
             return None;
         }
         if (entry.start, entry.end) == (0, 0) {

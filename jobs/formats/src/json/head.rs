@@ -1,0 +1,297 @@
+//! What the beginning of a file says of all of it: its encoding, and how its records stand in it.
+
+use serde::{Deserialize, Serialize};
+
+use super::recover::Skip;
+use super::{JsonOptions, MARK};
+use crate::bytes::skip_space;
+use crate::charset::{Charset, Named, Transcoder};
+use crate::record::{HeadState, ReadFailure};
+
+/// How records stand in a file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layout {
+    /// As the file's first bytes tell: see [`JsonHead::look`].
+    #[default]
+    Auto,
+    /// One a line. The only layout in which a file can be cut.
+    Lines,
+    /// One after another, over as many lines as they take.
+    Documents,
+    /// As items of one array.
+    Array,
+}
+
+/// How far into a file the end of its first line is looked for.
+const LOOK_BYTES_MAX: usize = 1 << 20;
+/// Fewer bytes than these are not worth a look.
+const LOOK_BYTES_MIN: usize = 4;
+
+/// What the beginning of a file says of all of it.
+///
+/// ```
+/// # use headworks_formats::json::{JsonHead, JsonHeadState, JsonOptions, Layout};
+/// let JsonHeadState::Known(head) =
+///     JsonHead::look(b"{\"a\":1}\n{\"a\":2}\n", true, &JsonOptions::default())?
+/// else {
+///     panic!("all of the file is there")
+/// };
+/// assert_eq!(head.layout(), Layout::Lines);
+/// assert!(head.can_be_split() && head.transcoder().is_none());
+/// # Ok::<(), headworks_formats::ReadFailure>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JsonHead {
+    charset: Charset,
+    layout: Layout,
+}
+
+/// What came of looking at a file's first bytes.
+pub type JsonHeadState = HeadState<JsonHead>;
+
+impl JsonHead {
+    /// Looks at the first bytes of a file, of which there are no more if `eof`.
+    ///
+    /// The encoding is that of the byte-order mark (UTF-8 or UTF-16), else that of the option, else UTF-8. Where the
+    /// layout is not given: with a path to records it is `documents`; else, if the first character that is no white space
+    /// is `[`, it is `array`; else, if the first value ends on the line on which it begins and no other object follows
+    /// there, it is `lines`, and if not, `documents`. (A line of 1 MiB is taken for one of `lines`.)
+    ///
+    /// # Errors
+    /// [`ReadFailure::Encoding`]: an encoding that is not known or not read, or an option that the mark contradicts.
+    pub fn look(
+        first: &[u8],
+        eof: bool,
+        options: &JsonOptions,
+    ) -> Result<JsonHeadState, ReadFailure> {
+        if first.len() < LOOK_BYTES_MIN && !eof {
+            return Ok(HeadState::NeedMore(LOOK_BYTES_MIN));
+        }
+        let charset = charset(first, options.encoding.as_deref())?;
+        let known = |layout| Ok(HeadState::Known(Self { charset, layout }));
+        if options.has_path() {
+            return known(Layout::Documents);
+        }
+        if options.layout != Layout::Auto {
+            return known(options.layout);
+        }
+        let mut decoded = String::new();
+        let mut text = first;
+        let mut eof = eof;
+        if let Some(mut transcoder) = Transcoder::into_utf8(charset) {
+            // An error is met again by whoever transcodes the whole file; what stands before it tells.
+            eof |= transcoder.push_into(first, eof, &mut decoded).is_err();
+            text = decoded.as_bytes();
+        }
+        while let Some(after) = text.strip_prefix(MARK) {
+            text = after;
+        }
+        match layout(text, eof || first.len() >= LOOK_BYTES_MAX) {
+            Some(layout) => known(layout),
+            None => Ok(HeadState::NeedMore(2 * first.len())),
+        }
+    }
+
+    /// The head of a file in UTF-8 with a record a line.
+    pub fn of_lines() -> Self {
+        Self {
+            charset: Charset::Utf8,
+            layout: Layout::Lines,
+        }
+    }
+
+    /// The file's charset.
+    pub fn charset(&self) -> Charset {
+        self.charset
+    }
+
+    /// How records stand in the file; never [`Layout::Auto`].
+    pub fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    /// Whether the file may be read in splits.
+    pub fn can_be_split(&self) -> bool {
+        self.charset == Charset::Utf8 && self.layout == Layout::Lines
+    }
+
+    /// What the file's bytes go through before a reader sees them, if they are not in UTF-8.
+    pub fn transcoder(&self) -> Option<Transcoder> {
+        Transcoder::into_utf8(self.charset)
+    }
+
+    /// The same, if a reader can read such a file as it is.
+    ///
+    /// # Errors
+    /// [`ReadFailure::Encoding`]
+    pub(super) fn read_as_it_is(self) -> Result<Self, ReadFailure> {
+        if self.charset == Charset::Utf8 {
+            return Ok(self);
+        }
+        let what = format!(
+            "the file is in {}, which is to be turned into UTF-8 before it is read; convert it (iconv -t UTF-8)",
+            self.charset.name()
+        );
+        Err(ReadFailure::Encoding { at: 0, what })
+    }
+}
+
+/// The charset of a file with these first bytes.
+fn charset(first: &[u8], encoding: Option<&str>) -> Result<Charset, ReadFailure> {
+    let failed = |what: String| Err(ReadFailure::Encoding { at: 0, what });
+    let marked = match first {
+        [0xFF, 0xFE, 0, 0, ..] | [0, 0, 0xFE, 0xFF, ..] => {
+            return failed(
+                "the file is in UTF-32, which is not read; convert it (iconv -t UTF-8)".to_string(),
+            );
+        }
+        [0xFF, 0xFE, ..] => Some(Charset::utf16(false)),
+        [0xFE, 0xFF, ..] => Some(Charset::utf16(true)),
+        [0xEF, 0xBB, 0xBF, ..] => Some(Charset::Utf8),
+        _ => None,
+    };
+    let Some(name) = encoding else {
+        return Ok(marked.unwrap_or_default());
+    };
+    let named = match Named::of(name) {
+        Named::Charset(charset) => charset,
+        // Without a mark, the order that the standard says.
+        Named::Utf16 => marked
+            .filter(|charset| charset.is_utf16())
+            .unwrap_or(Charset::utf16(false)),
+        Named::Utf32 | Named::Unknown => {
+            return failed(format!(
+                "`{name}` is no encoding that is read; set the option `encoding` to another"
+            ));
+        }
+    };
+    match marked {
+        Some(marked) if marked != named => failed(format!(
+            "the option `encoding` says `{name}`, but the file begins with the byte-order mark of {}; correct or \
+             remove it",
+            marked.name()
+        )),
+        _ => Ok(named),
+    }
+}
+
+/// The layout of a file with this text; `None` if it is too little to tell. `all`: there is no more to be had.
+fn layout(text: &[u8], all: bool) -> Option<Layout> {
+    let start = skip_space(text, 0);
+    let text = text.get(start..).unwrap_or_default();
+    let end = match text.first() {
+        None => return all.then_some(Layout::Lines),
+        Some(b'[') => return Some(Layout::Array),
+        Some(b'{') => Skip::value().pass(text),
+        Some(b'"') => super::lex::string_end(text, 1).ok().map(|(end, _)| end + 1),
+        Some(_) => {
+            let ends =
+                |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n' | b'{' | b'[' | b'"');
+            text.iter().position(ends)
+        }
+    };
+    let line = memchr::memchr(b'\n', text);
+    match (end, line) {
+        (Some(end), line) if line.is_none_or(|line| end <= line) => {
+            let rest = text
+                .get(end..line.unwrap_or(text.len()))
+                .unwrap_or_default();
+            match rest
+                .iter()
+                .find(|byte| !matches!(byte, b' ' | b'\t' | b'\r'))
+            {
+                Some(b'{') => Some(Layout::Documents),
+                Some(_) => Some(Layout::Lines),
+                None => (line.is_some() || all).then_some(Layout::Lines),
+            }
+        }
+        (_, Some(_)) => Some(Layout::Documents),
+        _ => all.then_some(Layout::Lines),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn look(first: &[u8], eof: bool) -> JsonHeadState {
+        JsonHead::look(first, eof, &JsonOptions::default()).unwrap()
+    }
+
+    #[test]
+    fn the_layout_is_told_by_the_first_value_and_its_line() {
+        let cases: &[(&str, Layout)] = &[
+            ("", Layout::Lines),
+            (" \n ", Layout::Lines),
+            ("{\"a\":1}", Layout::Lines),
+            ("{\"a\":1} \r\n{\"a\":2}\n", Layout::Lines),
+            ("\n\n  {\"a\":\"}\\\"{\"}\nx", Layout::Lines),
+            ("42\n43\n", Layout::Lines),
+            ("\"a b\"\n", Layout::Lines),
+            ("\u{FEFF}\u{FEFF}{}\n", Layout::Lines),
+            ("{\"a\":1}{\"a\":2}\n", Layout::Documents),
+            ("{\"a\":1} {\"a\":2}", Layout::Documents),
+            ("{\n \"a\":1}\n", Layout::Documents),
+            ("{\n", Layout::Documents),
+            ("1 2\n", Layout::Lines),
+            ("{} \"x\"", Layout::Lines),
+            ("\n [\n{}]", Layout::Array),
+            ("[]", Layout::Array),
+        ];
+        for (text, layout) in cases {
+            let known = HeadState::Known(JsonHead {
+                charset: Charset::Utf8,
+                layout: *layout,
+            });
+            assert_eq!(look(text.as_bytes(), true), known, "{text:?}");
+            // Fewer bytes say the same, or that they are too few.
+            for cut in 0..text.len() {
+                let part = look(&text.as_bytes()[..cut], false);
+                let needs = matches!(part, HeadState::NeedMore(more) if more > cut);
+                assert!(needs || part == known, "{text:?}, {cut}: {part:?}");
+            }
+        }
+        let long = format!("{{\"a\":\"{}", "x".repeat(LOOK_BYTES_MAX));
+        let HeadState::Known(head) = look(long.as_bytes(), false) else {
+            panic!("more than enough")
+        };
+        assert_eq!(head.layout(), Layout::Lines);
+    }
+
+    #[test]
+    fn encodings_are_told_by_the_mark_or_the_option() {
+        let utf16 = |text: &str| -> Vec<u8> {
+            let units = text.encode_utf16();
+            units.flat_map(u16::to_le_bytes).collect()
+        };
+        let with = |encoding: &str| JsonOptions {
+            encoding: Some(encoding.to_string()),
+            ..JsonOptions::default()
+        };
+        let HeadState::Known(head) = look(&utf16("\u{FEFF}[1]"), true) else {
+            panic!("all is there")
+        };
+        assert_eq!(
+            (head.charset().name(), head.layout()),
+            ("UTF-16LE", Layout::Array)
+        );
+        assert!(!head.can_be_split() && head.transcoder().is_some());
+        assert!(head.read_as_it_is().is_err());
+        let latin = b"{\"a\":\"\xE9\"}\n";
+        let HeadState::Known(head) = JsonHead::look(latin, true, &with("ISO-8859-1")).unwrap()
+        else {
+            panic!("all is there")
+        };
+        let text = head.transcoder().unwrap().push(latin, true).unwrap();
+        assert_eq!(text, "{\"a\":\"é\"}\n".as_bytes());
+        assert!(!head.can_be_split());
+        for (bytes, options) in [
+            (utf16("\u{FEFF}[1]"), with("UTF-8")),
+            (b"\xFF\xFE\0\0".to_vec(), JsonOptions::default()),
+            (b"{}".to_vec(), with("klingon")),
+        ] {
+            assert!(JsonHead::look(&bytes, true, &options).is_err());
+        }
+    }
+}
