@@ -40,7 +40,6 @@ const DEFAULT_LOG_FILTER: &str = "error";
 fn main() {
     let started = Instant::now();
     let cli = cli::Cli::parse();
-    headworks_executor::memory::keep_for_reuse();
     tracing_subscriber::fmt()
         .with_env_filter(
             EnvFilter::try_from_default_env()

@@ -3,8 +3,6 @@
 //! The same code runs as the program `headworks-executor` and as the hidden
 //! subcommand of the client that starts a local cluster of several processes.
 
-pub mod memory;
-
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;

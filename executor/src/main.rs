@@ -18,7 +18,6 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    headworks_executor::memory::keep_for_reuse();
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)

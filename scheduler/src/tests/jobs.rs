@@ -346,7 +346,7 @@ async fn a_source_without_files_is_the_jobs_fault() {
 async fn a_lake_that_cannot_be_written_is_a_clear_error() {
     let engine = FakeEngine::new(world());
     let bench = Bench::new(&engine);
-    let spec = job("s3://bucket/x", vec![overwrite("a")])
+    let spec = job("gs://bucket/x", vec![overwrite("a")])
         .to_json()
         .unwrap();
     let job_id = bench.registry.submit(spec, String::new()).await.unwrap();
@@ -355,11 +355,7 @@ async fn a_lake_that_cannot_be_written_is_a_clear_error() {
         (view.state(), view.error_class.as_str()),
         (v1::JobState::Failed, "configuration")
     );
-    assert!(
-        view.error.contains("`s3://` is not supported yet"),
-        "{}",
-        view.error
-    );
+    assert!(view.error.contains("gs://"), "{}", view.error);
 }
 
 #[tokio::test(flavor = "multi_thread")]
