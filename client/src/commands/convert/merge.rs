@@ -3,20 +3,24 @@
 //! written. Costs a copy of the bytes, however many columns there are.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
+use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::properties::WriterProperties;
+use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::writer::SerializedFileWriter;
 
 /// The key under which Arrow's schema lies in a footer; all parts have the same.
 const ARROW_SCHEMA_KEY: &str = "ARROW:schema";
+/// How much is copied at a time.
+const COPY_BYTES: usize = 1 << 20;
 
 /// Writes the row groups of `parts`, in their order, to the new file `out`,
 /// and syncs it to disk.
@@ -57,8 +61,11 @@ pub(crate) fn merge(parts: &[PathBuf], out: &Path) -> Result<()> {
     }
 
     let file = File::create_new(out)?;
-    let mut writer =
-        SerializedFileWriter::new(io::BufWriter::new(&file), schema, Arc::new(properties))?;
+    let mut writer = SerializedFileWriter::new(
+        io::BufWriter::with_capacity(COPY_BYTES, &file),
+        schema,
+        Arc::new(properties),
+    )?;
     for (input, metadata) in &opened {
         for (group_number, group) in metadata.row_groups().iter().enumerate() {
             let mut copy = writer.next_row_group()?;
@@ -75,7 +82,7 @@ pub(crate) fn merge(parts: &[PathBuf], out: &Path) -> Result<()> {
                         .offset_index()
                         .and_then(|index| index.get(group_number)?.get(column_number).cloned()),
                 };
-                copy.append_column(input, close)?;
+                copy.append_column(&Part(input), close)?;
             }
             copy.close()?;
         }
@@ -94,6 +101,29 @@ pub(crate) fn write_empty(schema: &SchemaRef, out: &Path) -> Result<()> {
     ArrowWriter::try_new(&file, Arc::clone(schema), None)?.close()?;
     file.sync_all()?;
     Ok(())
+}
+
+/// A part that is read in large pieces: the crate's own way over a file takes 8 KiB at a time.
+struct Part<'a>(&'a File);
+
+impl Length for Part<'_> {
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+}
+
+impl ChunkReader for Part<'_> {
+    type T = io::BufReader<File>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T> {
+        let mut file = self.0.try_clone()?;
+        file.seek(io::SeekFrom::Start(start))?;
+        Ok(io::BufReader::with_capacity(COPY_BYTES, file))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
+        self.0.get_bytes(start, length)
+    }
 }
 
 fn open(path: &Path) -> Result<(File, ParquetMetaData)> {
