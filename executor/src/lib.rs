@@ -33,7 +33,7 @@ pub struct ExecutorArgs {
     /// Port of its Flight service; 0 picks a free one
     #[arg(long, value_name = "PORT", default_value_t = 0)]
     pub port: u16,
-    /// Memory that its tasks may hold, in MiB; by default 256 for each core
+    /// Memory that its tasks may hold, in MiB; by default its cores' share of half the machine's
     #[arg(long, value_name = "MIB")]
     pub memory_mib: Option<usize>,
     /// End when the process that started this one ends

@@ -13,8 +13,10 @@ use datafusion::execution::context::SessionState;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
 
+use crate::plan::HashSmallSides;
 use crate::stores::Stores;
 
 /// Rows of a batch.
@@ -49,10 +51,13 @@ pub fn config(shuffle_partitions: usize) -> SessionConfig {
 /// The state that plans: the scheduler's, or a client's for `sql`.
 #[must_use]
 pub fn state(config: SessionConfig, runtime: Arc<RuntimeEnv>) -> SessionState {
+    let mut rules = PhysicalOptimizer::default().rules;
+    rules.insert(0, Arc::new(HashSmallSides));
     SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)
         .with_default_features()
+        .with_physical_optimizer_rules(rules)
         .build()
 }
 

@@ -4,6 +4,7 @@
 //! process-wide flag, so it cannot live inside a client's process; this one is
 //! composed of the same public parts.
 
+mod memory;
 mod reporter;
 mod stoppable;
 
@@ -42,8 +43,6 @@ use reporter::WireReporter;
 
 /// How often an executor tells the scheduler that it lives, in seconds.
 pub const HEARTBEAT_SECONDS: u64 = 1;
-/// Memory that tasks may hold at once, in bytes for each core, unless said otherwise.
-const MEMORY_BYTES_PER_CORE: usize = 256 * 1024 * 1024;
 /// How long the scheduler may take to answer a first call, in seconds.
 const CONNECT_SECONDS_MAX: u64 = 10;
 /// Messages between scheduler and executor are at most this long, in bytes.
@@ -82,7 +81,7 @@ impl ExecutorOptions {
             port: 0,
             cores: cores.max(1),
             work_dir: work_dir.to_owned(),
-            memory_bytes: cores.max(1) * MEMORY_BYTES_PER_CORE,
+            memory_bytes: memory::for_cores(cores),
             guards: Guards::default(),
             fail_point: None,
         }

@@ -3,6 +3,7 @@
 mod check;
 mod checks;
 mod column;
+mod joins;
 mod lake_table;
 mod merge;
 mod names;
@@ -34,6 +35,7 @@ use crate::api::{EngineError, ModelPlan, ModelRequest, SettledSource, Wave};
 use crate::session;
 
 pub use checks::{check_plan, found_in_log, plan_checks};
+pub(crate) use joins::HashSmallSides;
 pub use lake_table::LakeTable;
 pub use names::Names;
 use options::{format_options, rename};
