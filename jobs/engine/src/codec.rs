@@ -23,15 +23,15 @@ use datafusion_proto::physical_plan::{
 use datafusion_proto::protobuf::{FileScanExecConf, PhysicalExprNode};
 use headworks_proto::v1::plan_node::Node;
 use headworks_proto::v1::{
-    CheckReportNode, LakeWriteNode, LedgerFilterNode, PlanNode, ScanReportNode, SourceScanNode,
-    TouchedFilesNode, UnnestReportNode, UpsertNode,
+    CheckReportNode, FirstOfKeyNode, LakeWriteNode, LedgerFilterNode, PlanNode, ScanReportNode,
+    SourceScanNode, TouchedFilesNode, UnnestReportNode, UpsertNode,
 };
 use headworks_sources::RecordSource;
 use prost::Message;
 
 use crate::nodes::{
-    CheckReportExec, LakeWriteExec, LedgerFilterExec, ScanReportExec, TouchedFilesExec,
-    UnnestReportExec, UnnestSide, UpsertExec, source_of,
+    CheckReportExec, FirstOfKeyExec, LakeWriteExec, LedgerFilterExec, ScanReportExec,
+    TouchedFilesExec, UnnestReportExec, UnnestSide, UpsertExec, source_of,
 };
 
 /// Opens each of our messages.
@@ -91,6 +91,10 @@ impl PhysicalExtensionCodec for HeadworksCodec {
             Node::CheckReport(check) => {
                 Arc::new(CheckReportExec::new(input()?, check.count_column))
             }
+            Node::FirstOfKey(first) => {
+                let spec = serde_json::from_str(&first.first_json).map_err(|e| bad(&e))?;
+                Arc::new(FirstOfKeyExec::new(input()?, Arc::new(spec)))
+            }
             Node::UnnestReport(unnest) => {
                 let side = if unnest.out {
                     UnnestSide::Out
@@ -145,6 +149,10 @@ impl PhysicalExtensionCodec for HeadworksCodec {
             Node::UnnestReport(UnnestReportNode {
                 split_column,
                 out: unnest.side() == UnnestSide::Out,
+            })
+        } else if let Some(first) = node.downcast_ref::<FirstOfKeyExec>() {
+            Node::FirstOfKey(FirstOfKeyNode {
+                first_json: json(first.spec())?,
             })
         } else if node.is::<TouchedFilesExec>() {
             Node::TouchedFiles(TouchedFilesNode {})

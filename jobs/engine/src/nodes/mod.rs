@@ -2,6 +2,7 @@
 //! counted by the node that does it, and told to the driver as the task ends.
 
 mod check_report;
+mod first_of_key;
 mod lake_write;
 mod ledger_filter;
 mod scan_report;
@@ -13,6 +14,7 @@ mod unnest_report;
 mod upsert;
 
 pub use check_report::CheckReportExec;
+pub use first_of_key::{FirstOfKeyExec, FirstOfKeySpec, SortedColumn};
 pub use lake_write::{LakeWriteExec, WriteSpec};
 pub use ledger_filter::LedgerFilterExec;
 pub use scan_report::{ScanReportExec, source_of};

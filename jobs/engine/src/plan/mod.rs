@@ -3,6 +3,7 @@
 mod check;
 mod checks;
 mod column;
+mod dedupe;
 mod joins;
 mod lake_table;
 mod merge;
@@ -224,7 +225,8 @@ impl Planned {
             .await
             .map_err(|e| in_model(&plain(&e)))?;
         check::check_leaves(&physical).map_err(|e| in_model(&e))?;
-        let physical = physical::push_filters(physical)
+        let physical = dedupe::keep_first_rows(physical)
+            .and_then(physical::push_filters)
             .and_then(|physical| physical::add_counters(physical, row_wise))
             .map_err(|e| in_model(&plain(&e)))?;
         let schema = without_split_column(&physical.schema());

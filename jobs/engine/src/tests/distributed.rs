@@ -159,6 +159,16 @@ async fn joins_aggregates_windows_and_unnests_give_the_rows_of_one_process() {
             2,
         ),
         (
+            "SELECT id, k, r + 1 AS r FROM (SELECT *, row_number() OVER (PARTITION BY k ORDER BY id DESC) AS r FROM src) t \
+             WHERE 1 = r AND id % 2 = 0",
+            2,
+        ),
+        (
+            "SELECT t.id, t.k, n.name FROM (SELECT k, id, row_number() OVER (PARTITION BY id, k ORDER BY k) AS r \
+             FROM (SELECT id, k FROM src UNION ALL SELECT id, k FROM src) twice) t JOIN names n ON t.k = n.k WHERE t.r = 1",
+            4,
+        ),
+        (
             "SELECT DISTINCT k, id % 11 AS rest FROM src",
             2,
         ),
