@@ -91,7 +91,13 @@ fn first_rows(window: &BoundedWindowAggExec, number: usize) -> Option<Arc<dyn Ex
     }
     let function = expr.as_any().downcast_ref::<StandardWindowExpr>()?;
     let function = function.get_standard_func_expr();
-    if function.as_any().downcast_ref::<WindowUDFExpr>()?.fun().name() != "row_number" {
+    if function
+        .as_any()
+        .downcast_ref::<WindowUDFExpr>()?
+        .fun()
+        .name()
+        != "row_number"
+    {
         return None;
     }
     let name_of = |expr: &Arc<dyn PhysicalExpr>| {
