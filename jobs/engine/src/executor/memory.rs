@@ -51,7 +51,7 @@ mod tests {
     fn cores_share_half_of_the_machine() {
         assert_eq!(share(2, 2, Some(24 * GIB)) as u64, 12 * GIB);
         assert_eq!(share(1, 2, Some(24 * GIB)) as u64, 6 * GIB);
-        // Two executors that are told to use all cores each still have what each core gets.
+        // More cores than there are share half of the machine too, and no more.
         assert_eq!(share(8, 2, Some(24 * GIB)) as u64, 12 * GIB);
         assert_eq!(share(4, 4, Some(GIB)) as u64, 4 * BYTES_PER_CORE_MIN);
         assert_eq!(share(3, 4, None) as u64, 3 * BYTES_PER_CORE_MIN);
