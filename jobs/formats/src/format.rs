@@ -16,8 +16,8 @@ use crate::{
     BadRecord, ConfigError, CsvConfig, CsvHead, CsvHeadState, CsvInferrer, CsvOptions, CsvReader,
     Fed, Head, HeadState, InferOptions, Inferrer, JsonConfig, JsonHead, JsonHeadState,
     JsonInferrer, JsonOptions, JsonReader, LeafPredicate, Limits, OFFSET_COLUMN, OnBadRecord,
-    OnBadValue, OnUnknown, ROW_TAG_COLUMN, ReadFailure, SchemaError, Split, SplitReport,
-    Transcoder, TypeTree, XmlConfig, XmlOptions, XmlReader,
+    OnBadValue, OnUnknown, ROW_TAG_COLUMN, ReadFailure, SampleRatio, Sampled, SchemaError, Split,
+    SplitReport, Transcoder, TypeTree, XmlConfig, XmlOptions, XmlReader,
 };
 
 /// Does the same with what a value of any variant holds.
@@ -98,6 +98,21 @@ impl FormatOptions {
     /// [`SchemaError`]
     pub fn schema_of(&self, tree: &TypeTree) -> Result<Schema, SchemaError> {
         each!(self, options => tree.to_schema(&InferOptions::from(options)))
+    }
+
+    /// What that schema leaves open, if the tree is of a sample of the records.
+    pub fn sampled(&self, tree: &TypeTree) -> Sampled {
+        each!(self, options => Sampled::of(tree, &InferOptions::from(options)))
+    }
+
+    /// Whether a reader can tell that all records bear out the schema of a sample.
+    pub fn proves_samples(&self) -> bool {
+        matches!(self, Self::Json(options) if options.records.is_none())
+    }
+
+    /// How many of the records inference is told to look at.
+    pub fn sample_ratio(&self) -> SampleRatio {
+        each!(self, options => options.sample_ratio)
     }
 
     /// Checks what the fields' types cannot say.
@@ -186,6 +201,9 @@ pub enum FormatConfig {
 impl FormatConfig {
     /// Puts options, the record's full schema, the wanted columns and what records must fulfil together.
     ///
+    /// `sampled`: the schema was inferred from a sample, in a format where that [can be
+    /// proved](FormatOptions::proves_samples).
+    ///
     /// # Errors
     /// [`ConfigError`]
     pub fn new(
@@ -193,15 +211,25 @@ impl FormatConfig {
         schema: SchemaRef,
         output: SchemaRef,
         filter: Vec<LeafPredicate>,
+        sampled: Option<Sampled>,
     ) -> Result<Self, ConfigError> {
+        if sampled.is_some() && !options.proves_samples() {
+            return Err(ConfigError::Option {
+                option: "sampled",
+                what: "this format does not tell whether a sample's schema holds".to_string(),
+            });
+        }
         Ok(match options {
             FormatOptions::Xml(options) => {
                 let config = XmlConfig::new(options, schema, output)?;
                 Self::Xml(Arc::new(config.with_filter(filter)?))
             }
             FormatOptions::Json(options) => {
-                let config = JsonConfig::new(options, schema, output)?;
-                Self::Json(Arc::new(config.with_filter(filter)?))
+                let mut config = JsonConfig::new(options, schema, output)?.with_filter(filter)?;
+                if let Some(sampled) = sampled {
+                    config = config.with_sampled(sampled)?;
+                }
+                Self::Json(Arc::new(config))
             }
             FormatOptions::Csv(options) => {
                 let config = CsvConfig::new(options, schema, output)?;
@@ -407,7 +435,8 @@ mod tests {
             let own = schema.fields().iter().map(|f| f.as_ref().clone()).collect();
             let output = Schema::new([own, options.meta_columns()].concat());
             assert_eq!(output.fields().len(), if word == "xml" { 3 } else { 2 });
-            let config = FormatConfig::new(options, schema, Arc::new(output), Vec::new()).unwrap();
+            let config =
+                FormatConfig::new(options, schema, Arc::new(output), Vec::new(), None).unwrap();
             let mut reader = FormatReader::new(&config, Split::whole());
             reader.set_head(&head);
             assert_eq!(reader.feed(file, true).unwrap().state, FedState::Done);

@@ -35,7 +35,7 @@ pub use csv::{CsvConfig, CsvHead, CsvHeadState, CsvInferrer, CsvOptions, CsvRead
 pub use format::{
     FormatConfig, FormatHead, FormatHeadState, FormatInferrer, FormatOptions, FormatReader,
 };
-pub use infer::{InferOptions, Inferrer, SampleRatio, SchemaError, TypeTree, evolve};
+pub use infer::{InferOptions, Inferrer, SampleRatio, Sampled, SchemaError, TypeTree, evolve};
 pub use json::{
     JsonConfig, JsonHead, JsonHeadState, JsonInferrer, JsonOptions, JsonPath, JsonReader, Layout,
 };

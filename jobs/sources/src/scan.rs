@@ -221,7 +221,7 @@ impl RecordSource {
         let record = Arc::new(rename.schema_in_file(&record));
         let mut options = self.spec.options.clone();
         options.limits_mut().batch_rows_max = self.batch_rows;
-        FormatConfig::new(options, record, output, self.spec.filter.clone())
+        FormatConfig::new(options, record, output, self.spec.filter.clone(), None)
             .map_err(|e| DataFusionError::Plan(format!("source `{}`: {e}", self.spec.source)))
     }
 

@@ -7,12 +7,14 @@ mod evolve;
 pub(crate) mod learner;
 pub mod rules;
 pub(crate) mod sample;
+mod sampled;
 mod tree;
 
 use std::sync::Arc;
 
 pub use evolve::evolve;
 pub use sample::SampleRatio;
+pub use sampled::Sampled;
 pub use tree::{InferOptions, SchemaError, TypeNode, TypeTree};
 
 use crate::record::nodes::{NodeId, Nodes, ROOT};

@@ -223,12 +223,22 @@ impl Classes {
         numbers || self.boolean || self.date || self.timestamp || self.timestamptz || self.text
     }
 
-    /// The type of the column.
-    pub fn data_type(&self) -> DataType {
+    /// Whether the column is text whatever else comes.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.text || self.kinds() > 1
+    }
+
+    /// How many kinds of values were seen that have no type in common but text.
+    fn kinds(&self) -> usize {
         let numbers = self.integer || self.decimal || self.float;
         let times = self.date || self.timestamp;
         let kinds = [numbers, self.boolean, times, self.timestamptz, self.text];
-        if self.text || kinds.iter().filter(|seen| **seen).count() != 1 {
+        kinds.iter().filter(|seen| **seen).count()
+    }
+
+    /// The type of the column.
+    pub fn data_type(&self) -> DataType {
+        if self.text || self.kinds() != 1 {
             return DataType::Utf8;
         }
         if self.boolean {
@@ -264,6 +274,11 @@ struct Number {
     /// Digits after the point, if there is one.
     scale: Option<u8>,
     float: bool,
+}
+
+/// Whether the text is a number that is no text for its length.
+pub(crate) fn is_number(value: &[u8]) -> bool {
+    number(value).is_some()
 }
 
 #[inline(always)]

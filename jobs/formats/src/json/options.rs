@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::head::Layout;
 use super::path::{JsonPath, PathStep};
-use crate::infer::SampleRatio;
+use crate::infer::{SampleRatio, Sampled};
 use crate::record::config::{CORRUPT_OPTION, RecordConfig, RecordOptions, check_encoding};
 use crate::record::own_columns::{OwnColumn, complete_schema};
 use crate::record::{ConfigError, LeafPredicate, Limits, OnBadRecord, OnBadValue, OnUnknown};
@@ -219,6 +219,27 @@ impl JsonConfig {
     /// compared, a literal of another type than the column's.
     pub fn with_filter(mut self, predicates: Vec<LeafPredicate>) -> Result<Self, ConfigError> {
         self.record = self.record.with_filter(predicates)?;
+        Ok(self)
+    }
+
+    /// The same, where the schema was inferred from a sample by these very options: the reader stops with
+    /// [`ReadFailure::Surprise`](crate::ReadFailure::Surprise) at the first value with which inference would have made
+    /// another one. Without a filter: what that leaves out could be such a value.
+    ///
+    /// # Errors
+    /// [`ConfigError::Option`]: there is a filter, or records are parts of documents.
+    pub fn with_sampled(mut self, sampled: Sampled) -> Result<Self, ConfigError> {
+        if !self.record.filter.is_empty() || self.options.records.is_some() {
+            return Err(ConfigError::Option {
+                option: "sampled",
+                what: "neither a filter nor a path to records goes with the schema of a sample"
+                    .to_string(),
+            });
+        }
+        // All that is unknown is a surprise; no contract comes before that.
+        self.record.options.on_unknown = OnUnknown::default();
+        self.options.on_unknown = OnUnknown::default();
+        self.record.sampled = Some(sampled);
         Ok(self)
     }
 

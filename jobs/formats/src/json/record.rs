@@ -412,7 +412,11 @@ impl RecordParser {
                 let (end, escaped) = string_end(bytes, at + 1)?;
                 let scalar = Scalar {
                     slot: Slot::String,
-                    op: if shape.learning { Op::Text } else { Op::Value },
+                    op: if shape.tells_strings {
+                        Op::Text
+                    } else {
+                        Op::Value
+                    },
                     range: (at + 1, end),
                     encoded: if escaped {
                         Encoded::String

@@ -63,6 +63,8 @@ pub(crate) struct Shape {
     /// Nodes that may be added.
     room: usize,
     pub(crate) learning: bool,
+    /// Whether strings are told from other scalars.
+    pub(crate) tells_strings: bool,
     /// What top-level fields are called instead, by their names in the file.
     rename: BTreeMap<String, String>,
     /// The columns that stand outside the record: of its key, and of what is kept of its document.
@@ -77,6 +79,7 @@ impl Shape {
         let options = config.options();
         let mut shape = Self::empty(options, Kind::Struct, false);
         shape.room = usize::MAX;
+        shape.tells_strings = config.record().sampled.is_some();
         let output = config.output().fields();
         let fields = config.record().record_fields();
         let wanted = if options.on_unknown.forbids() {
@@ -118,6 +121,7 @@ impl Shape {
             nodes: vec![Node::new(b"", NO_NODE, kind)],
             room: 0,
             learning,
+            tells_strings: learning,
             rename: options.rename.clone(),
             outside: Vec::new(),
             corrupt: NO_NODE,

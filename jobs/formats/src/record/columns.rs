@@ -14,6 +14,7 @@ use super::config::{OFFSET_COLUMN, ROW_TAG_COLUMN, RecordConfig, item_field};
 use super::drift::{Drift, cut_text};
 use super::nodes::{NO_NODE, NodeId, Nodes, ROOT};
 use super::options::OnBadValue;
+use super::proof::Proof;
 use super::report::raw_text;
 use super::tape::{Entry, Op, Tape};
 use crate::values::{Cleaner, Forms};
@@ -32,6 +33,8 @@ pub(crate) struct Columns {
     bytes_max: usize,
     cleaner: Cleaner,
     on_bad_value: OnBadValue,
+    /// What is asked of values because the schema is a sample's.
+    proof: Option<Box<Proof>>,
     /// Whether what the schema lacks is counted here.
     counts_unknown: bool,
     /// The column of the raw text of records that cannot be read, if it is wanted.
@@ -105,7 +108,12 @@ impl Columns {
             bytes: 0,
             bytes_max: limits.batch_bytes_max,
             cleaner: options.cleaner(),
-            on_bad_value: options.on_bad_value,
+            on_bad_value: if config.sampled.is_some() {
+                OnBadValue::Quarantine
+            } else {
+                options.on_bad_value
+            },
+            proof: Proof::new(config, shape),
             counts_unknown: !options.on_unknown.forbids(),
             corrupt: shape.corrupt(),
             raw_bytes_max: limits.raw_bytes_max,
@@ -226,6 +234,10 @@ impl Columns {
                     continue;
                 }
                 Op::Unknown => {
+                    if self.proof.is_some() {
+                        let text = tape.text(entry, record, &mut self.scratch);
+                        return Err(unlike_the_sample(shape, entry, text, at));
+                    }
                     if self.counts_unknown {
                         self.noted.push(Noted {
                             entry: *entry,
@@ -288,6 +300,11 @@ impl Columns {
                         column.push_null();
                         continue;
                     };
+                    if let Some(proof) = &self.proof
+                        && !proof.bears_out(entry, text)
+                    {
+                        return Err(unlike_the_sample(shape, entry, text, at));
+                    }
                     if column.push_text(text).is_err() {
                         if self.on_bad_value == OnBadValue::Quarantine {
                             return Err(BadReason::Value {
@@ -340,6 +357,20 @@ impl Columns {
         }
         let options = RecordBatchOptions::new().with_row_count(Some(rows));
         RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options).map(Some)
+    }
+}
+
+/// A value that a schema's sample did not show.
+#[cold]
+fn unlike_the_sample<N: Nodes>(shape: &N, entry: &Entry, text: &[u8], at: RecordAt) -> BadReason {
+    BadReason::Value {
+        at: at.offset + Tape::place(entry),
+        path: match entry.node {
+            NO_NODE => String::new(),
+            node => shape.path(node),
+        },
+        expected: "as in the sample".to_string(),
+        found: cut_text(text),
     }
 }
 

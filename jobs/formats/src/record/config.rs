@@ -9,6 +9,7 @@ use super::options::{Limits, OnBadRecord, OnBadValue};
 use super::own_columns::{OwnColumn, check_own_column, check_own_names};
 use super::{ConfigError, OnUnknown};
 use crate::charset::Named;
+use crate::infer::Sampled;
 use crate::values::{Cleaner, Forms};
 
 /// Name of the meta column that holds the offset (64-bit, in decompressed bytes) of the record's first byte.
@@ -72,6 +73,8 @@ pub(crate) struct RecordConfig {
     schema: SchemaRef,
     output: SchemaRef,
     pub(crate) filter: Vec<Leaf>,
+    /// If the schema is one of a sample, what that leaves open.
+    pub(crate) sampled: Option<Sampled>,
 }
 
 impl RecordConfig {
@@ -111,6 +114,7 @@ impl RecordConfig {
             schema,
             output,
             filter: Vec::new(),
+            sampled: None,
         })
     }
 

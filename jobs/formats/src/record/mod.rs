@@ -11,6 +11,7 @@
 //! | `template` | what records have in common, learned, so that most markup is only compared |
 //! | [`gate`], [`filter`] | what may keep a record from becoming a row: the contract about unknown names, a filter |
 //! | `columns`, `column`, `flat` | tapes to Arrow |
+//! | `proof` | whether values bear out a schema that a sample gave |
 //! | `drift` | what did not fit the schema, counted |
 //! | `rows` | all of these, put together: a tape in, rows and bad records out |
 //! | [`read`] | what passes between a reader and whoever feeds it |
@@ -33,6 +34,7 @@ pub(crate) mod nodes;
 pub mod options;
 pub(crate) mod own_columns;
 pub(crate) mod progress;
+pub(crate) mod proof;
 pub mod read;
 pub mod report;
 pub(crate) mod rows;

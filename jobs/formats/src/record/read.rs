@@ -76,6 +76,19 @@ pub enum ReadFailure {
         /// Its text, cut.
         example: String,
     },
+    /// The schema was inferred from a sample, and a record holds what that did not show: see
+    /// [`Sampled`](crate::Sampled).
+    #[error(
+        "byte {at}: a sample of the records did not show what `{path}` holds here: `{example}`"
+    )]
+    Surprise {
+        /// Where it stands.
+        at: u64,
+        /// Its path from the record, `/` between names.
+        path: String,
+        /// Its text, cut.
+        example: String,
+    },
     /// What is to be kept of a document comes after more records than may be held.
     #[error(
         "byte {at}: the records of this document are held until `{path}` of it is known, and exceed record_bytes_max, \

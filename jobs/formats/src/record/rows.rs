@@ -18,6 +18,8 @@ pub(crate) struct Rows {
     columns: Columns,
     gate: Option<Box<Gate>>,
     drift: Drift,
+    /// Whether the schema is a sample's, which any value that does not fit refutes.
+    proves: bool,
     bad: Vec<BadRecord>,
     bad_bytes: usize,
     counts: Counts,
@@ -38,6 +40,7 @@ impl Rows {
             columns: Columns::new(config, names),
             gate: Gate::new(config, names),
             drift: Drift::default(),
+            proves: config.sampled.is_some(),
             bad: Vec::new(),
             bad_bytes: 0,
             counts: Counts::default(),
@@ -75,7 +78,7 @@ impl Rows {
     /// record at all. A value that does not fit leaves no trace: the record is bad, for the reason given back.
     ///
     /// # Errors
-    /// [`ReadFailure::Unknown`]
+    /// [`ReadFailure::Unknown`], [`ReadFailure::Surprise`]
     #[inline]
     pub(crate) fn add<N: Nodes>(
         &mut self,
@@ -103,6 +106,9 @@ impl Rows {
         }
         let drift = &mut self.drift;
         if let Err(reason) = self.columns.append(names, tape, record, at, drift) {
+            if self.proves {
+                return Err(surprise(reason));
+            }
             return Ok(Some(reason));
         }
         self.counts.emitted += 1;
@@ -164,4 +170,17 @@ impl Rows {
             ..scanned.clone()
         }
     }
+}
+
+/// What the reader of a sample's schema stops with.
+#[cold]
+fn surprise(reason: BadReason) -> ReadFailure {
+    let (at, path, example) = match reason {
+        BadReason::Value {
+            at, path, found, ..
+        } => (at, path, found),
+        BadReason::Repeated { at, path } => (at, path, String::new()),
+        other => (0, String::new(), other.to_string()),
+    };
+    ReadFailure::Surprise { at, path, example }
 }

@@ -9,6 +9,7 @@ mod options;
 mod real;
 mod records;
 mod run;
+mod sampled;
 mod slow;
 mod suite;
 mod targets;
