@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use headworks_formats::SplitReport;
+use headworks_formats::{Sampled, SplitReport};
 use headworks_lake::schema::SchemaRef;
 use headworks_lake::{LakeError, PendingFile, Snapshot, WriteOutcome};
 use headworks_sources::{InputFile, SourceSchema, SplitSpec};
@@ -23,6 +23,10 @@ pub struct SettledSource {
     pub files: Vec<InputFile>,
     /// Its settled schema.
     pub schema: SourceSchema,
+    /// If the schema was inferred from a sample: what that leaves open. A wave that reads what refutes it fails with
+    /// [`SAMPLE`]; if none does, the schema is the one that all records give.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampled: Option<Sampled>,
 }
 
 /// A model to be planned, with all that its SQL can name.
@@ -248,6 +252,10 @@ pub struct WaveResult {
 /// version, and the files of the one it was planned over are gone: plan anew.
 pub const STALE: &str = "stale";
 
+/// The class of a failure because a source's schema is one of a sample, and a record refutes it: settle the source
+/// by all of its records, and plan anew.
+pub const SAMPLE: &str = "sample";
+
 /// How an attempt at a wave ended.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum WaveOutcome {
@@ -262,7 +270,7 @@ pub enum WaveOutcome {
     },
     /// Failed for good.
     Failed {
-        /// "input", "configuration", "lake", "engine" or [`STALE`].
+        /// "input", "configuration", "lake", "engine", [`STALE`] or [`SAMPLE`].
         class: String,
         /// What, where, what next.
         error: String,
@@ -345,6 +353,20 @@ pub trait Engine: Send + Sync + 'static {
     /// `Configuration` for a pattern without a match or a schema file that
     /// does not fit, `Input` for files that cannot be read.
     async fn settle(&self, source: &SourceSpec) -> Result<SettledSource, EngineError>;
+
+    /// The same, at once if it can be: the schema may be that of a sample ([`SettledSource::sampled`]).
+    ///
+    /// # Errors
+    /// As [`Engine::settle`].
+    async fn settle_by_sample(&self, source: &SourceSpec) -> Result<SettledSource, EngineError> {
+        self.settle(source).await
+    }
+
+    /// The source with the same files, and the schema of all their records.
+    ///
+    /// # Errors
+    /// As [`Engine::settle`].
+    async fn settle_again(&self, source: &SettledSource) -> Result<SettledSource, EngineError>;
 
     /// Plans a model and cuts it into waves.
     ///

@@ -20,6 +20,8 @@ pub enum ErrorClass {
     Lake,
     /// The engine: run again.
     Engine,
+    /// Nothing but a guess at a source's schema, from a sample: look at all of it, and run again.
+    Sample,
 }
 
 impl ErrorClass {
@@ -31,6 +33,7 @@ impl ErrorClass {
             Self::Configuration => "configuration",
             Self::Lake => "lake",
             Self::Engine => "engine",
+            Self::Sample => "sample",
         }
     }
 }

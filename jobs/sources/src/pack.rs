@@ -15,7 +15,7 @@ use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
 use datafusion::physical_plan::PhysicalExpr;
 use futures::Stream;
 use futures::stream::try_unfold;
-use headworks_formats::{FedState, FormatConfig, FormatOptions, FormatReader, Split};
+use headworks_formats::{FedState, FormatConfig, FormatOptions, FormatReader, ReadFailure, Split};
 use object_store::ObjectStore;
 use object_store::path::Path;
 
@@ -180,7 +180,11 @@ impl PackScan {
             let path = &current.split.path;
             let (bytes, eof) = self.window.shown();
             let fed = reader.feed(bytes, eof).map_err(|e| {
-                TaskError::new(ErrorClass::Input, format!("{path}: {e}")).into_datafusion()
+                let class = match e {
+                    ReadFailure::Surprise { .. } => ErrorClass::Sample,
+                    _ => ErrorClass::Input,
+                };
+                TaskError::new(class, format!("{path}: {e}")).into_datafusion()
             })?;
             self.window.consume(fed.consumed);
             match fed.state {

@@ -22,7 +22,8 @@ use datafusion_datasource::projection::SplitProjection;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use headworks_formats::{
-    BadRecord, FormatConfig, FormatOptions, LeafPredicate, OnBadRecord, OnBadValue, SplitReport,
+    BadRecord, FormatConfig, FormatOptions, LeafPredicate, OnBadRecord, OnBadValue, Sampled,
+    SplitReport,
 };
 use object_store::ObjectStore;
 use serde::{Deserialize, Serialize};
@@ -71,6 +72,10 @@ pub struct ScanSpec {
     /// What records must fulfil, by their names in the files; others are left out by the parser.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub filter: Vec<LeafPredicate>,
+    /// If the schema was inferred from a sample, what that leaves open, by the columns' names in the files: the scan
+    /// fails at the first record that refutes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampled: Option<Sampled>,
     /// Where bad records go: the lake's root and the job's id, or nowhere (the
     /// source is quarantined by an earlier model, or drops them).
     pub quarantine: Option<QuarantineTarget>,
@@ -165,7 +170,7 @@ impl RecordSource {
     /// true. `None` if it can apply no part of it. The filter is to stay above the scan: a part of it may be left.
     ///
     /// Only where a value that does not fit its column costs no record: a record that a filter left out would else be
-    /// missing in quarantine, or not, depending on the query.
+    /// missing in quarantine, or not, depending on the query. And not where all records are to bear out a sample.
     #[must_use]
     pub fn with_filter(&self, filter: &Arc<dyn PhysicalExpr>) -> Option<Self> {
         let options = &self.spec.options;
@@ -174,7 +179,8 @@ impl RecordSource {
                 options.on_bad_record(),
                 OnBadRecord::Quarantine | OnBadRecord::Drop
             );
-        if !records_stay || !self.spec.filter.is_empty() {
+        let is_proved = self.spec.sampled.is_some();
+        if !records_stay || is_proved || !self.spec.filter.is_empty() {
             return None;
         }
         let filter = self.projection.source.unproject_expr(filter).ok()?;
@@ -221,7 +227,8 @@ impl RecordSource {
         let record = Arc::new(rename.schema_in_file(&record));
         let mut options = self.spec.options.clone();
         options.limits_mut().batch_rows_max = self.batch_rows;
-        FormatConfig::new(options, record, output, self.spec.filter.clone(), None)
+        let (filter, sampled) = (self.spec.filter.clone(), self.spec.sampled.clone());
+        FormatConfig::new(options, record, output, filter, sampled)
             .map_err(|e| DataFusionError::Plan(format!("source `{}`: {e}", self.spec.source)))
     }
 

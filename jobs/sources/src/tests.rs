@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use datafusion::prelude::SessionContext;
-use headworks_formats::{CsvOptions, FormatOptions, JsonOptions, XmlOptions};
+use headworks_formats::{CsvOptions, FormatOptions, JsonOptions, SampleRatio, XmlOptions};
 use object_store::ObjectStoreExt;
 
 use crate::archive::tests::{File, archive};
@@ -12,7 +12,7 @@ use crate::cut::{CutOptions, cut};
 use crate::decompress::Compression;
 use crate::decompress::tests::compress;
 use crate::heads::mark_whole;
-use crate::infer::infer;
+use crate::infer::{infer, sample};
 use crate::places;
 use crate::{
     InputFile, Rename, ScanSpec, SourceError, SourceSchema, SourceTable, discover, why_one_task,
@@ -103,6 +103,7 @@ async fn read_as(
     let schema = SourceSchema::from_arrow(&Arc::new(schema)).unwrap();
     let yaml = schema.yaml().to_owned();
     let scan = ScanSpec {
+        sampled: None,
         source: "s".into(),
         options,
         schema,
@@ -282,4 +283,43 @@ async fn what_a_file_says_wrongly_is_an_input_error() {
             other => panic!("{name}: {:?}", other.map(drop)),
         }
     }
+}
+
+/// Thousands of small files, and one that is cut: the sample has a part of each, and gives the schema of all.
+#[tokio::test]
+async fn a_sample_is_a_part_of_the_records_and_knows_their_types() {
+    let dir = tempfile::tempdir().unwrap();
+    let json = FormatOptions::Json(JsonOptions::default());
+    let record = |i: usize| format!("{{\"id\": {i}, \"name\": \"n{i}\", \"none\": null}}\n");
+    for i in 0..1200 {
+        std::fs::write(dir.path().join(format!("{i:04}.json")), record(i)).unwrap();
+    }
+    let files = found(dir.path()).await;
+    let tree = sample(&files, &json).await.unwrap().unwrap();
+    assert_eq!(tree.records, 1200 / 16);
+    let all = infer(&files, &json, None).await.unwrap();
+    assert_eq!(
+        json.schema_of(&tree).unwrap(),
+        json.schema_of(&all).unwrap()
+    );
+    assert_eq!(json.sampled(&tree).open, [["none"]]);
+    // Formats that do not tell strings from numbers prove nothing; nor does a stated share of the records.
+    assert_eq!(sample(&files, &options()).await.unwrap(), None);
+    let half = FormatOptions::Json(JsonOptions {
+        sample_ratio: SampleRatio::new(0.5).unwrap(),
+        ..JsonOptions::default()
+    });
+    assert_eq!(sample(&files, &half).await.unwrap(), None);
+    // Few files are looked at whole.
+    assert_eq!(sample(&files[..100], &json).await.unwrap(), None);
+
+    let big = dir.path().join("big.ndjson");
+    let lines: String = (0..2_500_000).map(record).collect();
+    std::fs::write(&big, &lines).unwrap();
+    let files = found(&big).await;
+    let tree = sample(&files, &json).await.unwrap().unwrap();
+    let share = tree.records as f64 / 2_500_000.0;
+    assert!((0.02..0.05).contains(&share), "{share}");
+    let id = &tree.root.elements["id"];
+    assert_eq!(id.text.digits_max, 7, "also of its end");
 }

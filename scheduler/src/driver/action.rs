@@ -19,6 +19,9 @@ pub enum Action {
     Journal(Record),
     /// Settle the source with this index: `Settled` or `Failed`.
     Settle(usize),
+    /// Settle the source with this index by all of its records, with the files
+    /// that it has: `Settled` or `Failed`.
+    SettleAgain(usize),
     /// Open the table of the model with this index: `Opened` or `Failed`.
     Open(usize),
     /// Plan the model: `Planned` or `Failed`.

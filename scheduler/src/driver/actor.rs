@@ -240,6 +240,7 @@ impl Driver {
         let awaited = matches!(
             action,
             Action::Settle(_)
+                | Action::SettleAgain(_)
                 | Action::Open(_)
                 | Action::Plan(_)
                 | Action::RunWave { .. }
@@ -258,6 +259,12 @@ impl Driver {
             Action::Settle(source) => {
                 let spec = self.state.spec.sources[source].clone();
                 self.act = Some(acts::settle(Arc::clone(&self.context.engine), spec));
+            }
+            Action::SettleAgain(source) => {
+                let name = &self.state.spec.sources[source].name;
+                self.act = self.state.sources.get(name).map(|source| {
+                    acts::settle_again(Arc::clone(&self.context.engine), Arc::clone(source))
+                });
             }
             Action::Open(model) => {
                 let table = self.state.spec.models[model].name.clone();

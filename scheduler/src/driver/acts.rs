@@ -40,13 +40,19 @@ pub(super) enum Asked {
 
 /// Settles a source.
 pub(super) fn settle(engine: Arc<dyn Engine>, spec: SourceSpec) -> Act {
-    async move {
-        match engine.settle(&spec).await {
-            Ok(settled) => (Event::Settled(Box::new(settled)), None),
-            Err(error) => (failed(&error), None),
-        }
+    async move { (settled(engine.settle_by_sample(&spec).await), None) }.boxed()
+}
+
+/// Settles a source by all of its records.
+pub(super) fn settle_again(engine: Arc<dyn Engine>, source: Arc<SettledSource>) -> Act {
+    async move { (settled(engine.settle_again(&source).await), None) }.boxed()
+}
+
+fn settled(done: Result<SettledSource, EngineError>) -> Event {
+    match done {
+        Ok(settled) => Event::Settled(Box::new(settled)),
+        Err(error) => failed(&error),
     }
-    .boxed()
 }
 
 /// What planning a model takes.

@@ -28,6 +28,7 @@ mod merge;
 mod model;
 mod progress;
 mod quarantine;
+mod sample;
 mod state;
 mod step;
 mod tables;

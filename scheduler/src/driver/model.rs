@@ -14,6 +14,7 @@ use super::audit::{self, AuditFailure, FileAccount};
 use super::changed;
 use super::checks::begin_checks;
 use super::merge;
+use super::sample;
 use super::state::{ErrorClass, JobState, ModelRun, ModelStatus, Phase, SourceCounts};
 use super::step::{begin_model, fail, is_empty, next_quarantine};
 use super::warnings::Warnings;
@@ -57,6 +58,9 @@ pub(super) fn opened(
             let mut actions = vec![Action::Journal(Record::ModelUnchanged { model, version })];
             actions.extend(begin_model(state, model + 1, now_ms));
             return actions;
+        }
+        if taken.left_out > 0 && sample::reads_sampled(state, model) {
+            return sample::settle_sampled(state, model, now_ms);
         }
         if is_joined && taken.left_out > 0 {
             let error = format!(
@@ -414,19 +418,21 @@ pub(super) fn overtaken(
     let table = &state.spec.models[model].name;
     state.checks.retain(|made| made.model != *table);
     let mut actions = vec![Action::Journal(Record::ModelRestarted { model, reason })];
-    if let Some(mut run) = state.run.take() {
-        let mut files = run.take_files();
-        for (source, mut more) in run.quarantine {
-            files
-                .quarantine
-                .entry(source)
-                .or_default()
-                .append(&mut more);
-        }
-        if !is_empty(&files) {
-            actions.push(Action::Discard { model, files });
-        }
-    }
+    actions.extend(drop_run_of(state, model));
     actions.extend(begin_model(state, model, now_ms));
     actions
+}
+
+/// Forgets the model's run, before it begins anew: none of its files will be needed.
+pub(super) fn drop_run_of(state: &mut JobState, model: usize) -> Option<Action> {
+    let mut run = state.run.take()?;
+    let mut files = run.take_files();
+    for (source, mut more) in run.quarantine {
+        files
+            .quarantine
+            .entry(source)
+            .or_default()
+            .append(&mut more);
+    }
+    (!is_empty(&files)).then_some(Action::Discard { model, files })
 }

@@ -23,6 +23,14 @@ pub enum Phase {
         /// The source's index.
         source: usize,
     },
+    /// Settles the schema of this source anew, by all of its records, because
+    /// the model in hand cannot rely on that of a sample.
+    Resettling {
+        /// The model's index.
+        model: usize,
+        /// The source's index.
+        source: usize,
+    },
     /// Opens the model's table.
     Opening {
         /// The model's index.
@@ -86,8 +94,8 @@ impl Phase {
     #[must_use]
     pub fn may_become(self, next: Phase) -> bool {
         use Phase::{
-            Checking, Committing, Ended, Opening, Planning, Quarantining, Queued, Running,
-            Settling, Staging,
+            Checking, Committing, Ended, Opening, Planning, Quarantining, Queued, Resettling,
+            Running, Settling, Staging,
         };
         match (self, next) {
             (Ended(_), _) => false,
@@ -95,6 +103,7 @@ impl Phase {
             (
                 Queued
                 | Settling { .. }
+                | Resettling { .. }
                 | Planning { .. }
                 | Running { .. }
                 | Staging { .. }
@@ -105,6 +114,21 @@ impl Phase {
             (Queued, Settling { source: 0 }) => true,
             (Settling { source: a }, Settling { source: b }) => b == a + 1,
             (Queued | Settling { .. }, Opening { model }) => model == 0,
+            // A sample's schema does not hold, or cannot be proved.
+            (Running { model: a, .. } | Opening { model: a }, Resettling { model: b, .. }) => {
+                a == b
+            }
+            (
+                Resettling {
+                    model: a,
+                    source: i,
+                },
+                Resettling {
+                    model: b,
+                    source: j,
+                },
+            ) => a == b && j > i,
+            (Resettling { model: a, .. }, Opening { model: b }) => a == b,
             (Opening { model: a }, Planning { model: b }) => a == b,
             // Nothing new to append.
             (Opening { model: a }, Opening { model: b }) => b == a + 1,
@@ -487,6 +511,7 @@ impl JobState {
     pub fn model_in_hand(&self) -> Option<usize> {
         match self.phase {
             Phase::Opening { model }
+            | Phase::Resettling { model, .. }
             | Phase::Planning { model }
             | Phase::Running { model, .. }
             | Phase::Checking { model, .. }

@@ -14,6 +14,7 @@ use super::checks;
 use super::event::Event;
 use super::merge;
 use super::model;
+use super::sample;
 use super::state::{ErrorClass, Failure, JobState, ModelStatus, Outcome, Phase};
 use super::wave;
 
@@ -50,6 +51,9 @@ fn decide(state: &mut JobState, event: Event, now_ms: u64) -> Vec<Action> {
         }
         (Phase::Settling { source }, Event::Settled(settled)) => {
             settled_source(state, source, *settled, now_ms)
+        }
+        (Phase::Resettling { model, .. }, Event::Settled(settled)) => {
+            sample::settled_again(state, model, *settled, now_ms)
         }
         (Phase::Opening { model }, Event::Opened(table)) => {
             model::opened(state, model, table.as_ref(), now_ms)
@@ -134,6 +138,7 @@ fn decide(state: &mut JobState, event: Event, now_ms: u64) -> Vec<Action> {
         ) => quarantine_failed(state, model, at, error, now_ms),
         (
             Phase::Settling { .. }
+            | Phase::Resettling { .. }
             | Phase::Opening { .. }
             | Phase::Planning { .. }
             | Phase::Checking { .. }
@@ -334,6 +339,7 @@ fn cancel(state: &mut JobState, reason: String, now_ms: u64) -> Vec<Action> {
     match state.phase {
         Phase::Queued => actions.extend(end_cancelled(state, now_ms)),
         Phase::Settling { .. }
+        | Phase::Resettling { .. }
         | Phase::Opening { .. }
         | Phase::Planning { .. }
         | Phase::Staging { .. } => {

@@ -93,7 +93,7 @@ pub fn has_ended(state: v1::JobState) -> bool {
 fn wire_state(phase: Phase) -> v1::JobState {
     match phase {
         Phase::Queued => v1::JobState::Queued,
-        Phase::Settling { .. } => v1::JobState::Discovering,
+        Phase::Settling { .. } | Phase::Resettling { .. } => v1::JobState::Discovering,
         Phase::Opening { .. }
         | Phase::Planning { .. }
         | Phase::Running { .. }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use headworks_engine::api::{STALE, Wave, WaveDiscard, WaveOutcome, WaveResult};
+use headworks_engine::api::{SAMPLE, STALE, Wave, WaveDiscard, WaveOutcome, WaveResult};
 
 use super::action::{Action, Record};
 use super::audit;
@@ -11,8 +11,12 @@ use super::chain::{self, Verdict};
 use super::merge;
 use super::model::{self, check_failed, commit};
 use super::quarantine;
+use super::sample;
 use super::state::{ErrorClass, JobState, Phase};
 use super::step::{end_cancelled, fail, is_empty};
+
+/// How a model begins anew: which one, why, when.
+type Anew = fn(&mut JobState, usize, String, u64) -> Vec<Action>;
 
 /// Starts the next attempt at a wave.
 pub(super) fn start_wave(state: &mut JobState, model: usize, wave: Wave) -> Vec<Action> {
@@ -85,11 +89,17 @@ pub(super) fn wave_ended(
             error,
             discard,
         } => {
-            if let (true, None, Some(model)) = (class == STALE, &state.stop, state.model_in_hand())
-            {
-                let mut actions = discard_attempt(state, discard, &error);
-                actions.extend(model::overtaken(state, model, error, now_ms));
-                return actions;
+            if let (None, Some(model)) = (&state.stop, state.model_in_hand()) {
+                let anew = match class.as_str() {
+                    STALE => Some(model::overtaken as Anew),
+                    SAMPLE if sample::reads_sampled(state, model) => Some(sample::refuted as Anew),
+                    _ => None,
+                };
+                if let Some(anew) = anew {
+                    let mut actions = discard_attempt(state, discard, &error);
+                    actions.extend(anew(state, model, error, now_ms));
+                    return actions;
+                }
             }
             let class = ErrorClass::parse(&class);
             if class == ErrorClass::Engine && executor_lost {

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use headworks_engine::api::{
-    CheckFindings, CheckOutcome, MergeCounts, MergeStep, Wave, WaveDiscard, WaveOutcome, WaveResult,
+    CheckFindings, CheckOutcome, MergeCounts, MergeStep, SettledSource, Wave, WaveDiscard,
+    WaveOutcome, WaveResult,
 };
+use headworks_formats::Sampled;
 use headworks_lake::Snapshot;
 use headworks_spec::ModelSpec;
 
@@ -51,9 +53,14 @@ impl Desk {
     /// The event with which a sound world answers an awaited action.
     pub(crate) fn answer(&self, action: &Action) -> Option<Event> {
         Some(match action {
-            Action::Settle(source) => Event::Settled(Box::new(
-                self.world.settled(&self.state.spec.sources[*source]),
-            )),
+            Action::Settle(source) | Action::SettleAgain(source) => {
+                let settled = self.world.settled(&self.state.spec.sources[*source]);
+                let sampled = self.world.samples && matches!(action, Action::Settle(_));
+                Event::Settled(Box::new(SettledSource {
+                    sampled: sampled.then(Sampled::default),
+                    ..settled
+                }))
+            }
             Action::Open(model) => Event::Opened(
                 self.tables
                     .get(&self.state.spec.models[*model].name)

@@ -269,6 +269,10 @@ impl Engine for FakeEngine {
         Ok(world.settled(source))
     }
 
+    async fn settle_again(&self, source: &SettledSource) -> Result<SettledSource, EngineError> {
+        self.settle(&source.spec).await
+    }
+
     async fn plan(&self, request: Arc<ModelRequest>) -> Result<ModelPlan, EngineError> {
         for table in &request.model.reads_models {
             assert!(

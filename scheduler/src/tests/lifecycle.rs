@@ -324,12 +324,44 @@ fn an_event_out_of_turn_fails_the_job_and_says_so() {
 #[test]
 fn legal_phases_are_those_written_down() {
     use Phase::{
-        Committing, Ended, Opening, Planning, Quarantining, Queued, Running, Settling, Staging,
+        Committing, Ended, Opening, Planning, Quarantining, Queued, Resettling, Running, Settling,
+        Staging,
     };
     let legal = [
         (Queued, Settling { source: 0 }),
         (Settling { source: 0 }, Settling { source: 1 }),
         (Settling { source: 1 }, Opening { model: 0 }),
+        (
+            Running { model: 1, wave: 2 },
+            Resettling {
+                model: 1,
+                source: 0,
+            },
+        ),
+        (
+            Opening { model: 1 },
+            Resettling {
+                model: 1,
+                source: 0,
+            },
+        ),
+        (
+            Resettling {
+                model: 1,
+                source: 0,
+            },
+            Resettling {
+                model: 1,
+                source: 2,
+            },
+        ),
+        (
+            Resettling {
+                model: 1,
+                source: 0,
+            },
+            Opening { model: 1 },
+        ),
         (Opening { model: 0 }, Planning { model: 0 }),
         (Planning { model: 0 }, Running { model: 0, wave: 0 }),
         (Running { model: 0, wave: 0 }, Running { model: 0, wave: 1 }),
@@ -347,6 +379,30 @@ fn legal_phases_are_those_written_down() {
     }
     let illegal = [
         (Queued, Running { model: 0, wave: 0 }),
+        (
+            Resettling {
+                model: 0,
+                source: 0,
+            },
+            Resettling {
+                model: 0,
+                source: 0,
+            },
+        ),
+        (
+            Resettling {
+                model: 0,
+                source: 0,
+            },
+            Opening { model: 1 },
+        ),
+        (
+            Resettling {
+                model: 0,
+                source: 0,
+            },
+            Ended(Outcome::Done),
+        ),
         (Opening { model: 0 }, Committing { model: 0 }),
         (Running { model: 0, wave: 0 }, Running { model: 0, wave: 2 }),
         (Running { model: 0, wave: 0 }, Opening { model: 1 }),

@@ -13,6 +13,7 @@ mod lifecycle;
 mod random;
 mod real;
 pub(crate) mod reports;
+mod samples;
 mod services;
 mod stopping;
 mod upserts;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fastrand::Rng;
-use headworks_engine::api::{CheckOutcome, STALE, WaveDiscard, WaveOutcome};
+use headworks_engine::api::{CheckOutcome, SAMPLE, STALE, WaveDiscard, WaveOutcome};
 use headworks_spec::{CheckSpec, Severity, WriteMode};
 
 use super::desk::Desk;
@@ -42,6 +42,7 @@ fn live(seed: u64) -> Desk {
     let checks = [("x", Severity::Error), ("y", Severity::Warn)];
     let checks = &checks[..rng.usize(0..3)];
     let models = models.into_iter().map(|model| checked(model, checks));
+    world.samples = rng.bool();
     let mut desk = Desk::new(world, models.collect());
     for (name, one_in) in [("x", 20), ("y", 3)] {
         if rng.u8(0..one_in) == 0 {
@@ -110,7 +111,12 @@ fn trouble_for(rng: &mut Rng, desk: &Desk, awaited: Option<&Action>) -> Option<E
             Event::CancelOverdue
         }
         (_, Phase::Running { .. }) => {
-            let outcome = match rng.u8(0..4) {
+            let outcome = match rng.u8(0..5) {
+                4 => WaveOutcome::Failed {
+                    class: SAMPLE.into(),
+                    error: "trouble".into(),
+                    discard,
+                },
                 0 => WaveOutcome::Failed {
                     class: "engine".into(),
                     error: "trouble".into(),
@@ -166,6 +172,7 @@ fn trouble_for(rng: &mut Rng, desk: &Desk, awaited: Option<&Action>) -> Option<E
         (
             _,
             Phase::Settling { .. }
+            | Phase::Resettling { .. }
             | Phase::Opening { .. }
             | Phase::Planning { .. }
             | Phase::Staging { .. },

@@ -116,6 +116,8 @@ pub(crate) struct World {
     pub(crate) files: BTreeMap<String, FakeFile>,
     pub(crate) split_bytes: u64,
     pub(crate) splits_a_wave: usize,
+    /// Whether sources have the schema of a sample at first.
+    pub(crate) samples: bool,
 }
 
 impl World {
@@ -129,6 +131,7 @@ impl World {
             files: files.collect(),
             split_bytes: 100,
             splits_a_wave: 3,
+            samples: false,
         }
     }
 
@@ -152,6 +155,7 @@ impl World {
             spec: spec.clone(),
             files: self.inputs(),
             schema,
+            sampled: None,
         }
     }
 

@@ -420,3 +420,61 @@ fn many_small_files_are_read_by_few_tasks() {
     );
     assert_eq!(row, json!({"files": 1000, "fits": true}));
 }
+
+/// A folder of more files than a sample has, one of which the sample does not show; what the job says of it.
+fn surprised(odd: &str) -> (Place, Value) {
+    let place = Place::new();
+    for id in 0..1200 {
+        let line = format!(
+            "{{\"id\": {id}, \"amount\": {}.5, \"code\": null}}\n",
+            id % 10
+        );
+        place.write(&format!("data/{id:04}.json"), line);
+    }
+    place.write("data/0777.json", odd);
+    let source = ["format: json", "path: data/*.json"];
+    let job = run(&place, &source, "SELECT * FROM rows", &[]).done();
+    (place, job)
+}
+
+/// The types of the table, as another reader sees them.
+fn types(place: &Place) -> String {
+    let row = place.lake("lake").row(
+        "select string_agg(column_name || ' ' || column_type, ', ' order by column_name) as types \
+         from (describe select * from out)",
+    );
+    row["types"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_a_sample_does_not_show_is_found_and_the_types_are_those_of_all_records() {
+    let cases = [
+        (
+            "{\"id\": 777, \"amount\": 1.25, \"code\": \"007\"}\n",
+            "amount DECIMAL(3,2), code VARCHAR, id BIGINT",
+        ),
+        (
+            "{\"id\": 777, \"amount\": 3.5, \"code\": 7}\n",
+            "amount DECIMAL(2,1), code BIGINT, id BIGINT",
+        ),
+        (
+            "{\"id\": 777, \"amount\": [3.5], \"more\": {\"a\": true}}\n",
+            "amount DECIMAL(2,1)[], code VARCHAR, id BIGINT, more STRUCT(a BOOLEAN)",
+        ),
+        // No surprise at all.
+        (
+            "{\"id\": 777, \"amount\": 3, \"code\": \"\"}\n",
+            "amount DECIMAL(2,1), code VARCHAR, id BIGINT",
+        ),
+    ];
+    for (odd, expected) in cases {
+        let (place, job) = surprised(odd);
+        assert_eq!(counts(&job), [1200, 1200, 0, 0, 0], "{odd}");
+        assert_eq!(types(&place), expected, "{odd}");
+        assert_eq!(place.lake("lake").audit()["out"]["rows"], 1200);
+        let ids = place
+            .lake("lake")
+            .row("select sum(id)::bigint as ids from out");
+        assert_eq!(ids["ids"], 1199 * 1200 / 2, "{odd}");
+    }
+}

@@ -40,7 +40,7 @@ pub(crate) use joins::HashSmallSides;
 pub use lake_table::LakeTable;
 pub use names::Names;
 use options::{format_options, rename};
-pub use settle::settle;
+pub use settle::{Look, settle, settle_again};
 
 /// Shuffle partitions for each slot of the cluster, unless the job says otherwise.
 const SHUFFLE_PARTITIONS_PER_SLOT: u32 = 2;
@@ -290,6 +290,7 @@ fn scan_spec(
         known_starts: BTreeMap::new(),
         members: BTreeMap::new(),
         filter: Vec::new(),
+        sampled: source.sampled.clone(),
         quarantine,
     }))
 }

@@ -263,7 +263,15 @@ impl EngineScheduler {
 #[async_trait]
 impl Engine for EngineScheduler {
     async fn settle(&self, source: &SourceSpec) -> Result<SettledSource, EngineError> {
-        plan::settle(source.clone()).await
+        plan::settle(source.clone(), plan::Look::All).await
+    }
+
+    async fn settle_by_sample(&self, source: &SourceSpec) -> Result<SettledSource, EngineError> {
+        plan::settle(source.clone(), plan::Look::Sample).await
+    }
+
+    async fn settle_again(&self, source: &SettledSource) -> Result<SettledSource, EngineError> {
+        plan::settle_again(source.clone()).await
     }
 
     async fn plan(&self, request: Arc<ModelRequest>) -> Result<ModelPlan, EngineError> {
