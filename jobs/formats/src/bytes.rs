@@ -1,15 +1,19 @@
 //! Searches and comparisons on the hot path.
 //!
-//! Values and names are mostly shorter than the 32 bytes at which a vector search begins to pay, so they are looked at
-//! in place, eight bytes at a time. The loops over longer stretches have no early exit inside a block, which is what
-//! the compiler needs to make vectors of them.
+//! Values and names are mostly shorter than the 32 bytes at which a call of a vector search begins to pay, so they are
+//! looked at in place, eight or sixteen bytes at a time. The loops over longer stretches have no early exit inside a
+//! block, which is what the compiler needs to make vectors of them.
+
+use wide::u8x16;
 
 use crate::values::is_space;
 
 const LOW_BITS: u64 = 0x0101_0101_0101_0101;
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
-/// Words looked at before the search goes on in blocks.
-const WORDS_MAX: usize = 4;
+/// Bytes of a vector.
+const VECTOR_BYTES: usize = 16;
+/// Vectors looked at before the search goes on in blocks.
+const VECTORS_MAX: usize = 4;
 /// Bytes of a block. Fewer than 256, so that a block's hits can be counted in a byte.
 const BLOCK_BYTES: usize = 64;
 
@@ -19,25 +23,31 @@ fn word(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(*eight))
 }
 
+/// The first byte at or after `from` that is wanted, if it stands in one of the next vectors; else where the search is to
+/// go on. `wanted` sets all bits of each byte that is.
+#[inline(always)]
+fn find_near(bytes: &[u8], from: usize, wanted: impl Fn(u8x16) -> u8x16) -> Result<usize, usize> {
+    let mut at = from;
+    for _ in 0..VECTORS_MAX {
+        let Some(vector) = bytes.get(at..).and_then(<[u8]>::first_chunk) else {
+            break;
+        };
+        let found = wanted(u8x16::new(*vector)).to_bitmask();
+        if found != 0 {
+            return Ok(at + found.trailing_zeros() as usize);
+        }
+        at += VECTOR_BYTES;
+    }
+    Err(at)
+}
+
 /// The first `<` at or after `from`.
 #[inline(always)]
 pub(crate) fn find_lt(bytes: &[u8], from: usize) -> Option<usize> {
-    const LT: u64 = LOW_BITS * b'<' as u64;
-    let mut at = from;
-    for _ in 0..WORDS_MAX {
-        let Some(word) = word(bytes, at) else {
-            break;
-        };
-        // The lowest byte that is zero after the exclusive or has its high bit set here ("Bit Twiddling Hacks",
-        // Sean Eron Anderson, "Determine if a word has a zero byte"); only bytes above it can be mistaken.
-        let differs = word ^ LT;
-        let found = differs.wrapping_sub(LOW_BITS) & !differs & HIGH_BITS;
-        if found != 0 {
-            return Some(at + (found.trailing_zeros() / 8) as usize);
-        }
-        at += 8;
+    match find_near(bytes, from, |vector| vector.simd_eq(u8x16::splat(b'<'))) {
+        Ok(at) => Some(at),
+        Err(at) => find_lt_far(bytes, at),
     }
-    find_lt_far(bytes, at)
 }
 
 /// The first byte at or after `from` that ends an attribute's value or calls for a closer look at it: the quote, a
@@ -48,7 +58,9 @@ pub(crate) fn find_value_end(bytes: &[u8], from: usize, quote: u8) -> Option<usi
     let quotes = LOW_BITS * u64::from(quote);
     let mut at = from;
     while let Some(word) = word(bytes, at) {
-        // As in `find_lt`: of each search the lowest hit is right, and so is the lowest of all.
+        // The lowest byte that is zero after the exclusive or has its high bit set here ("Bit Twiddling Hacks", Sean
+        // Eron Anderson, "Determine if a word has a zero byte"); only bytes above it can be mistaken. Of each search the
+        // lowest hit is right, and so is the lowest of all.
         let control = word.wrapping_sub(LOW_BITS * 0x20) & !word & HIGH_BITS;
         let found = zero_bytes(word ^ quotes)
             | zero_bytes(word ^ (LOW_BITS * b'<' as u64))
@@ -68,23 +80,15 @@ pub(crate) fn find_value_end(bytes: &[u8], from: usize, quote: u8) -> Option<usi
 /// or a control character.
 #[inline(always)]
 pub(crate) fn find_string_end(bytes: &[u8], from: usize) -> Option<usize> {
-    let zero_bytes = |word: u64| word.wrapping_sub(LOW_BITS) & !word & HIGH_BITS;
-    let mut at = from;
-    for _ in 0..WORDS_MAX {
-        let Some(word) = word(bytes, at) else {
-            break;
-        };
-        // As in `find_lt`: of each search the lowest hit is right, and so is the lowest of all.
-        let control = word.wrapping_sub(LOW_BITS * 0x20) & !word & HIGH_BITS;
-        let found = zero_bytes(word ^ (LOW_BITS * b'"' as u64))
-            | zero_bytes(word ^ (LOW_BITS * b'\\' as u64))
-            | control;
-        if found != 0 {
-            return Some(at + (found.trailing_zeros() / 8) as usize);
-        }
-        at += 8;
+    let ends = |vector: u8x16| {
+        vector.simd_eq(u8x16::splat(b'"'))
+            | vector.simd_eq(u8x16::splat(b'\\'))
+            | vector.min(u8x16::splat(0x1F)).simd_eq(vector)
+    };
+    match find_near(bytes, from, ends) {
+        Ok(at) => Some(at),
+        Err(at) => find_string_end_far(bytes, at),
     }
-    find_string_end_far(bytes, at)
 }
 
 #[inline(never)]
@@ -178,21 +182,19 @@ pub(crate) fn stands_at(bytes: &[u8], from: usize, prefix: &[u8]) -> bool {
     let Some(found) = bytes.get(from..from + prefix.len()) else {
         return false;
     };
-    if let (Some(a), Some(b)) = (found.first_chunk::<8>(), prefix.first_chunk::<8>()) {
-        if a != b {
-            return false;
-        }
-        let mut at = 8;
-        while let (Some(a), Some(b)) = (word(found, at), word(prefix, at)) {
-            if a != b {
-                return false;
-            }
-            at += 8;
-        }
-        // The last eight bytes, which may have been compared in part.
-        return found.last_chunk::<8>() == prefix.last_chunk::<8>();
+    match prefix.len() {
+        // The first and the last bytes, which may overlap.
+        17..=32 => same_ends::<16>(found, prefix),
+        9..=16 => same_ends::<8>(found, prefix),
+        4..=8 => same_ends::<4>(found, prefix),
+        0..=3 => found.iter().zip(prefix).all(|(a, b)| a == b),
+        _ => found.first_chunk::<8>() == prefix.first_chunk() && found == prefix,
     }
-    found.iter().zip(prefix).all(|(a, b)| a == b)
+}
+
+#[inline(always)]
+fn same_ends<const N: usize>(a: &[u8], b: &[u8]) -> bool {
+    a.first_chunk::<N>() == b.first_chunk() && a.last_chunk::<N>() == b.last_chunk()
 }
 
 #[cfg(test)]

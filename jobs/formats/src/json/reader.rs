@@ -8,7 +8,6 @@ use super::JsonConfig;
 use super::head::JsonHead;
 use super::scanner::{Place, Scanner, Step};
 use super::shape::Shape;
-use crate::record::columns::RecordAt;
 use crate::record::rows::Rows;
 use crate::record::{BadRecord, Fed, FedState, ReadFailure, Split, SplitReport};
 
@@ -81,15 +80,41 @@ impl JsonReader {
     pub fn feed(&mut self, buf: &[u8], eof: bool) -> Result<Fed, ReadFailure> {
         let base = self.scanner.position();
         let state = loop {
-            if self.rows.are_full() {
-                break FedState::BatchReady;
+            if self.rows.are_full_with_waiting() {
+                self.add_waiting(buf)?;
+                if self.rows.are_full() {
+                    break FedState::BatchReady;
+                }
             }
-            match self.scanner.next(&mut self.shape, buf, base, eof)? {
+            let step = self.scanner.next(&mut self.shape, buf, base, eof);
+            if let Ok(Step::Record {
+                at,
+                place: Place::Buffer { from, to },
+            }) = step
+            {
+                let line = self.scanner.record_line();
+                if self.rows.wait(self.scanner.tape(), at, line, (from, to)) {
+                    if self.rows.is_enough_waiting() {
+                        self.add_waiting(buf)?;
+                    }
+                    continue;
+                }
+            }
+            // What comes after a record is not to be seen before it.
+            self.add_waiting(buf)?;
+            match step? {
                 Step::NeedInput(at_least) => break FedState::NeedInput { at_least },
                 Step::Done => break FedState::Done,
                 Step::Bad(bad) => self.rows.hold(bad),
                 Step::Kept { at, bad } => self.rows.keep(at, &bad),
-                Step::Record { at, place } => self.record(buf, at, place)?,
+                Step::Record { at, place } => {
+                    let guesses = self.scanner.guesses();
+                    let (tape, record) = (self.scanner.tape(), self.scanner.bytes(buf, place));
+                    if let Some(reason) = self.rows.add(&self.shape, tape, record, at, guesses)? {
+                        let settled = self.scanner.refuse(at, buf, place, reason)?;
+                        self.rows.settle(settled);
+                    }
+                }
             }
         };
         Ok(Fed {
@@ -123,19 +148,14 @@ impl JsonReader {
         self.scanner.template()
     }
 
-    /// A well-formed record becomes a row, or does not.
+    /// Makes rows of the records that wait.
     #[inline]
-    fn record(&mut self, buf: &[u8], at: RecordAt, place: Place) -> Result<(), ReadFailure> {
+    fn add_waiting(&mut self, buf: &[u8]) -> Result<(), ReadFailure> {
         let guesses = self.scanner.guesses();
-        let (tape, record) = (self.scanner.tape(), self.scanner.bytes(buf, place));
-        let Some(reason) = self.rows.add(&self.shape, tape, record, at, guesses)? else {
-            return Ok(());
-        };
-        match self.scanner.refuse(at, buf, place, reason)? {
-            Some(Step::Bad(bad)) => self.rows.hold(bad),
-            Some(Step::Kept { at, bad }) => self.rows.keep(at, &bad),
-            _ => {}
-        }
-        Ok(())
+        let scanner = &mut self.scanner;
+        self.rows
+            .add_waiting(&self.shape, buf, guesses, |waiting, record, reason| {
+                scanner.refuse_waiting(waiting, record, reason)
+            })
     }
 }

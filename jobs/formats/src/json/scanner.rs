@@ -6,6 +6,7 @@ use super::lines::Lines;
 use super::record::RecordParser;
 use super::shape::Shape;
 use super::{JsonOptions, MARK};
+use crate::record::block::Waiting;
 use crate::record::columns::RecordAt;
 use crate::record::progress::{Progress, Settled};
 use crate::record::tape::Tape;
@@ -139,6 +140,11 @@ impl Scanner {
         self.common.progress.guesses()
     }
 
+    /// Line feeds of the split before the record at hand.
+    pub(super) fn record_line(&self) -> u64 {
+        self.common.progress.record_line()
+    }
+
     /// The record at hand has a value that does not fit.
     ///
     /// # Errors
@@ -149,13 +155,28 @@ impl Scanner {
         buf: &[u8],
         place: Place,
         reason: BadReason,
-    ) -> Result<Option<Step>, ReadFailure> {
+    ) -> Result<Settled, ReadFailure> {
         let record = match (place, &self.layout) {
             (Place::Buffer { from, to }, _) => buf.get(from..to).unwrap_or_default(),
             (Place::Held, Some(Scan::Documents(documents))) => documents.held(),
             (Place::Held, _) => &[],
         };
-        Ok(step_of(self.common.progress.refuse(at, record, reason)?))
+        let line = self.common.progress.record_line();
+        self.common.progress.refuse(at, line, record, reason)
+    }
+
+    /// The same of a record that has waited.
+    ///
+    /// # Errors
+    /// [`ReadFailure::BadRecord`]
+    pub(super) fn refuse_waiting(
+        &mut self,
+        waiting: Waiting,
+        record: &[u8],
+        reason: BadReason,
+    ) -> Result<Settled, ReadFailure> {
+        let progress = &mut self.common.progress;
+        progress.refuse(waiting.at, waiting.line, record, reason)
     }
 
     /// Goes on in a buffer that begins at the offset `base`, which is not after the position.

@@ -160,6 +160,11 @@ impl Column {
         self.len
     }
 
+    /// Whether its values are nothing but there: their fields are columns of their own.
+    pub(crate) fn is_struct(&self) -> bool {
+        matches!(self.values, Values::Struct)
+    }
+
     /// Appends an instance of a struct.
     pub(crate) fn push_struct(&mut self) {
         self.valid.append_non_null();
@@ -208,7 +213,7 @@ impl Column {
     }
 
     /// Appends values of the parent's instances from `at` on, which have none so far: NULL where there is no text, or an
-    /// empty one but in a text column. Not for lists and structs.
+    /// empty one but in a text column; of a struct, an instance where there is any. Not for lists.
     ///
     /// # Errors
     /// A text does not fit; the values before it are appended.
@@ -250,7 +255,10 @@ impl Column {
                 let utc = *utc;
                 push_parsed(texts, values, &mut valid, |text| forms.micros(text, utc))
             }
-            Values::Struct => Err(DoesNotFit),
+            Values::Struct => {
+                texts.for_each(|text| valid.push(text.is_some()));
+                Ok(())
+            }
         };
         self.len = valid.end();
         done

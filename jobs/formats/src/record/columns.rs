@@ -9,6 +9,7 @@ use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use arrow::error::ArrowError;
 
 use super::BadReason;
+use super::block::Cells;
 use super::column::Column;
 use super::config::{OFFSET_COLUMN, ROW_TAG_COLUMN, RecordConfig, item_field};
 use super::drift::{Drift, cut_text};
@@ -44,6 +45,7 @@ pub(crate) struct Columns {
     offsets: Vec<i64>,
     tags: Vec<usize>,
     instances: Vec<usize>,
+    cells: Cells,
     scratch: Vec<u8>,
     noted: Vec<Noted>,
 }
@@ -94,6 +96,7 @@ impl Columns {
                 }
             });
         }
+        let cells = Cells::new(&columns, shape);
         let limits = &options.limits;
         let rows_max = limits
             .batch_rows_max
@@ -121,6 +124,7 @@ impl Columns {
             offsets: Vec::new(),
             tags: Vec::new(),
             instances: Vec::new(),
+            cells,
             scratch: Vec::new(),
             noted: Vec::new(),
         }
@@ -154,7 +158,8 @@ impl Columns {
         drift: &mut Drift,
     ) -> Result<(), BadReason> {
         self.noted.clear();
-        if let Err(reason) = self.append_entries(shape, tape, record, at) {
+        let all = (tape, tape.entries.as_slice());
+        if let Err(reason) = self.append_entries(shape, all, record, at, self.rows) {
             self.truncate_to(self.rows);
             return Err(reason);
         }
@@ -194,6 +199,48 @@ impl Columns {
         (column.and_then(Option::as_mut), &self.cleaner)
     }
 
+    /// What blocks of records use again and again.
+    pub(super) fn cells(&mut self) -> &mut Cells {
+        &mut self.cells
+    }
+
+    /// Input of the rows at hand, and the fixed width of list items.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn set_bytes(&mut self, bytes: usize) {
+        self.bytes = bytes;
+    }
+
+    /// Whether values are to bear out a sample.
+    pub(super) fn is_proving(&self) -> bool {
+        self.proof.is_some()
+    }
+
+    /// Whether a value does.
+    pub(super) fn bears_out(&self, entry: &Entry, text: &[u8]) -> bool {
+        let proof = self.proof.as_ref();
+        match self.cleaner.clean(text) {
+            Some(text) => proof.is_none_or(|proof| proof.bears_out(entry, text)),
+            None => true,
+        }
+    }
+
+    /// Whether what the schema lacks is counted here.
+    pub(super) fn counts_unknown(&self) -> bool {
+        self.counts_unknown
+    }
+
+    pub(super) fn forget_noted(&mut self) {
+        self.noted.clear();
+    }
+
+    /// Whether something is to be counted of the record at hand.
+    pub(super) fn has_noted(&self) -> bool {
+        !self.noted.is_empty()
+    }
+
     /// Cuts all columns back to a number of rows.
     pub(super) fn truncate_to(&mut self, rows: usize) {
         for output in &self.outputs {
@@ -208,18 +255,22 @@ impl Columns {
         self.tags.push(at.tag);
     }
 
+    /// Appends entries of a tape that belong to the instance `instance` of what is around them.
+    ///
+    /// # Errors
+    /// A value does not fit; then some are appended.
     #[inline(always)]
-    fn append_entries<N: Nodes>(
+    pub(super) fn append_entries<N: Nodes>(
         &mut self,
         shape: &N,
-        tape: &Tape,
+        (tape, entries): (&Tape, &[Entry]),
         record: &[u8],
         at: RecordAt,
+        mut instance: usize,
     ) -> Result<(), BadReason> {
-        let mut instance = self.rows;
         let mut passing = 0_usize; // depth inside a struct that is left out
         self.instances.clear();
-        for entry in &tape.entries {
+        for entry in entries {
             if passing > 0 {
                 match entry.op {
                     Op::Enter => passing += 1,

@@ -173,7 +173,7 @@ pub(super) struct Text<'a> {
 
 impl<'a> Text<'a> {
     /// A text after which nothing stands.
-    fn of(text: &'a [u8]) -> Self {
+    pub(super) fn of(text: &'a [u8]) -> Self {
         Self {
             rest: text,
             length: text.len(),

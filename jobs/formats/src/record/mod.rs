@@ -10,7 +10,8 @@
 //! | `tape` | a record's values in their order |
 //! | `template` | what records have in common, learned, so that most markup is only compared |
 //! | [`gate`], [`filter`] | what may keep a record from becoming a row: the contract about unknown names, a filter |
-//! | `columns`, `column`, `flat` | tapes to Arrow |
+//! | `columns`, `column` | tapes to Arrow |
+//! | `block`, `flat` | the same for many records at once, column by column |
 //! | `proof` | whether values bear out a schema that a sample gave |
 //! | `drift` | what did not fit the schema, counted |
 //! | `rows` | all of these, put together: a tape in, rows and bad records out |
@@ -21,6 +22,7 @@
 //! Nothing here is called through a pointer: a reader's columns know the tree of its format (`nodes::Nodes`) when they
 //! are compiled.
 
+pub(crate) mod block;
 pub(crate) mod column;
 pub(crate) mod columns;
 pub(crate) mod config;

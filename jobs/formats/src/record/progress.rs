@@ -119,6 +119,11 @@ impl Progress {
         self.position
     }
 
+    /// Line feeds of the split before the last good record.
+    pub(crate) fn record_line(&self) -> u64 {
+        self.record_line
+    }
+
     /// Notes a good record that begins so many line feeds after the split's start.
     #[inline]
     pub(crate) fn good_on_line(&mut self, line: u64) {
@@ -212,10 +217,11 @@ impl Progress {
     pub(crate) fn refuse(
         &mut self,
         at: RecordAt,
+        line: u64,
         record: &[u8],
         reason: BadReason,
     ) -> Result<Settled, ReadFailure> {
-        let (line, max) = (self.record_line, self.raw_bytes_max);
+        let max = self.raw_bytes_max;
         let bad = BadRecord::new(at.offset, line, record, reason, max, None);
         self.settle(bad, Some(at.tag))
     }

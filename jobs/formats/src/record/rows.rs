@@ -2,12 +2,14 @@
 
 use arrow::array::RecordBatch;
 
+use super::block::{Block, Waiting};
 use super::columns::{Columns, RecordAt};
 use super::config::RecordConfig;
 use super::drift::Drift;
 use super::flat::FlatBlock;
 use super::gate::{Gate, Unknown, Verdict};
 use super::nodes::Nodes;
+use super::progress::Settled;
 use super::read::BAD_BYTES_MAX;
 use super::tape::Tape;
 use super::{BadReason, BadRecord, ReadFailure, SplitReport};
@@ -23,6 +25,8 @@ pub(crate) struct Rows {
     bad: Vec<BadRecord>,
     bad_bytes: usize,
     counts: Counts,
+    /// Records of the buffer at hand that are to become rows together.
+    block: Block,
 }
 
 /// What became of the records that were not simply bad.
@@ -44,6 +48,7 @@ impl Rows {
             bad: Vec::new(),
             bad_bytes: 0,
             counts: Counts::default(),
+            block: Block::default(),
         }
     }
 
@@ -123,6 +128,89 @@ impl Rows {
             self.counts.emitted += block.records.len() as u64;
         }
         added
+    }
+
+    /// Whether batch and bad records are to be taken once the records that wait are added.
+    pub(crate) fn are_full_with_waiting(&self) -> bool {
+        self.are_full_with(self.block.len(), self.block.bytes())
+    }
+
+    /// Lets a well-formed record of the buffer at hand wait, to become a row with others, if nobody judges records.
+    /// `line` is how many line feeds of the split stand before it. `false`: it is to be [added](Rows::add).
+    #[inline]
+    pub(crate) fn wait(
+        &mut self,
+        tape: &Tape,
+        at: RecordAt,
+        line: u64,
+        range: (usize, usize),
+    ) -> bool {
+        if self.gate.is_some() {
+            return false;
+        }
+        self.block.push(tape, at, line, range);
+        true
+    }
+
+    /// Whether no more records are to wait.
+    pub(crate) fn is_enough_waiting(&self) -> bool {
+        self.block.is_full()
+    }
+
+    /// Makes rows of the records that wait, at once, or one by one if a value of any does not fit: then `refuse` says what
+    /// becomes of its record. To be called before the buffer goes, and before anything that comes behind them is looked
+    /// at.
+    ///
+    /// # Errors
+    /// As [`Rows::add`], and those of `refuse`.
+    #[inline]
+    pub(crate) fn add_waiting<N: Nodes>(
+        &mut self,
+        names: &N,
+        buffer: &[u8],
+        guesses: bool,
+        refuse: impl FnMut(Waiting, &[u8], BadReason) -> Result<Settled, ReadFailure>,
+    ) -> Result<(), ReadFailure> {
+        if self.block.len() == 0 {
+            return Ok(());
+        }
+        let (block, drift) = (&self.block, &mut self.drift);
+        if self
+            .columns
+            .append_block(names, block, buffer, drift)
+            .is_ok()
+        {
+            self.counts.emitted += self.block.len() as u64;
+            self.block.clear();
+            return Ok(());
+        }
+        self.add_one_by_one(names, buffer, guesses, refuse)
+    }
+
+    #[cold]
+    fn add_one_by_one<N: Nodes>(
+        &mut self,
+        names: &N,
+        buffer: &[u8],
+        guesses: bool,
+        mut refuse: impl FnMut(Waiting, &[u8], BadReason) -> Result<Settled, ReadFailure>,
+    ) -> Result<(), ReadFailure> {
+        for (waiting, tape) in self.block.one_by_one() {
+            let record = buffer.get(waiting.start..waiting.end).unwrap_or_default();
+            if let Some(reason) = self.add(names, &tape, record, waiting.at, guesses)? {
+                self.settle(refuse(waiting, record, reason)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Does with a bad record what is to be done.
+    pub(crate) fn settle(&mut self, settled: Settled) {
+        match settled {
+            Settled::Bad(bad) => self.hold(bad),
+            Settled::Kept { at, bad } => self.keep(at, &bad),
+            Settled::Dropped => {}
+        }
     }
 
     /// Makes a row of a bad record, unless the filter leaves out a row of NULLs.

@@ -79,10 +79,25 @@ impl XmlReader {
     pub fn feed(&mut self, buf: &[u8], eof: bool) -> Result<Fed, ReadFailure> {
         let base = self.scanner.position();
         let state = loop {
-            if self.rows.are_full() {
-                break FedState::BatchReady;
+            if self.rows.are_full_with_waiting() {
+                self.add_waiting(buf)?;
+                if self.rows.are_full() {
+                    break FedState::BatchReady;
+                }
             }
-            match self.scanner.next(&mut self.shape, buf, base, eof)? {
+            let step = self.scanner.next(&mut self.shape, buf, base, eof);
+            if let Ok(Step::Record { at, start, end }) = step {
+                let line = self.scanner.record_line();
+                if self.rows.wait(self.scanner.tape(), at, line, (start, end)) {
+                    if self.rows.is_enough_waiting() {
+                        self.add_waiting(buf)?;
+                    }
+                    continue;
+                }
+            }
+            // What comes after a record is not to be seen before it.
+            self.add_waiting(buf)?;
+            match step? {
                 Step::NeedInput(at_least) => break FedState::NeedInput { at_least },
                 Step::Done => break FedState::Done,
                 Step::Bad(bad) => self.rows.hold(bad),
@@ -90,14 +105,10 @@ impl XmlReader {
                 Step::Record { at, start, end } => {
                     let record = buf.get(start..end).unwrap_or_default();
                     let (guesses, tape) = (self.scanner.guesses(), self.scanner.tape());
-                    let Some(reason) = self.rows.add(&self.shape, tape, record, at, guesses)?
-                    else {
-                        continue;
-                    };
-                    match self.scanner.refuse(at, record, reason)? {
-                        Some(Step::Bad(bad)) => self.rows.hold(bad),
-                        Some(Step::Kept { at, bad }) => self.rows.keep(at, &bad),
-                        _ => {}
+                    if let Some(reason) = self.rows.add(&self.shape, tape, record, at, guesses)? {
+                        let line = self.scanner.record_line();
+                        let settled = self.scanner.refuse(at, line, record, reason)?;
+                        self.rows.settle(settled);
                     }
                 }
             }
@@ -106,6 +117,17 @@ impl XmlReader {
             consumed: (self.scanner.position() - base) as usize,
             state,
         })
+    }
+
+    /// Makes rows of the records that wait.
+    #[inline]
+    fn add_waiting(&mut self, buf: &[u8]) -> Result<(), ReadFailure> {
+        let guesses = self.scanner.guesses();
+        let scanner = &mut self.scanner;
+        self.rows
+            .add_waiting(&self.shape, buf, guesses, |waiting, record, reason| {
+                scanner.refuse(waiting.at, waiting.line, record, reason)
+            })
     }
 
     /// The rows read so far, if there are any; columns as in the configuration's output schema. To be called when a

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::bytes::count_newlines;
 use crate::record::columns::RecordAt;
+use crate::record::progress::Settled;
 use crate::record::tape::Tape;
 
 /// How many times `sync_bytes_max` a guess may lead through one comment or the like before it is given up.
@@ -585,22 +586,29 @@ impl Scanner {
         )
     }
 
-    /// The record at hand has a value that does not fit. `record` is its text.
+    /// Line feeds of the split before the record at hand.
+    pub(crate) fn record_line(&self) -> u64 {
+        self.record_line
+    }
+
+    /// A record, before which so many line feeds stand, has a value that does not fit. `record` is its text.
+    ///
+    /// # Errors
+    /// [`ReadFailure::BadRecord`]
     pub(crate) fn refuse(
         &mut self,
         at: RecordAt,
+        line: u64,
         record: &[u8],
         reason: BadReason,
-    ) -> Result<Option<Step>, ReadFailure> {
-        let bad = BadRecord::new(
-            at.offset,
-            self.record_line,
-            record,
-            reason,
-            self.options.raw_bytes_max,
-            self.parser.table(),
-        );
-        self.settle(bad, Some(at.tag))
+    ) -> Result<Settled, ReadFailure> {
+        let (raw_bytes_max, table) = (self.options.raw_bytes_max, self.parser.table());
+        let bad = BadRecord::new(at.offset, line, record, reason, raw_bytes_max, table);
+        Ok(match self.settle(bad, Some(at.tag))? {
+            Some(Step::Bad(bad)) => Settled::Bad(bad),
+            Some(Step::Kept { at, bad }) => Settled::Kept { at, bad },
+            _ => Settled::Dropped,
+        })
     }
 
     /// Whether the split's start is a guess, so that what is found may be no record at all.
