@@ -9,6 +9,7 @@
 
 mod columns;
 mod config;
+mod dictionaries;
 mod one;
 mod open_file;
 mod route;
@@ -126,6 +127,7 @@ impl PartitionedWriter {
                     &self.columns.file_schema,
                     partition,
                     &name,
+                    &part,
                 )?;
                 self.open.insert(Arc::clone(&folder), file);
             }

@@ -24,13 +24,16 @@ pub(crate) fn write_one(
     file: &SchemaRef,
     values: PartitionValues,
     name: &str,
-    batches: impl Iterator<Item = Result<RecordBatch, LakeError>>,
+    mut batches: impl Iterator<Item = Result<RecordBatch, LakeError>>,
 ) -> Result<PendingFile, LakeError> {
     let partition = Arc::new(Partition {
         folder: folder(&values)?.into(),
         values,
     });
-    let mut open = OpenFile::create(storage, config, file, partition, name)?;
+    let first = batches.next().transpose()?;
+    let first = first.unwrap_or_else(|| RecordBatch::new_empty(file.clone()));
+    let mut open = OpenFile::create(storage, config, file, partition, name, &first)?;
+    open.write(&first)?;
     for batch in batches {
         open.write(&batch?)?;
     }

@@ -38,13 +38,14 @@ pub(super) struct ClosedFile {
 }
 
 impl OpenFile {
-    /// Starts the file `<folder>/<name>.parquet`.
+    /// Starts the file `<folder>/<name>.parquet`, whose first rows are these; they are not written yet.
     pub(super) fn create(
         storage: &dyn LakeStorage,
         config: &WriterConfig,
         schema: &SchemaRef,
         partition: Arc<Partition>,
         name: &str,
+        first: &RecordBatch,
     ) -> Result<Self, LakeError> {
         let path = match (config.staged, partition.folder.as_ref()) {
             (true, _) => staged_path(name),
@@ -62,7 +63,7 @@ impl OpenFile {
         let writer = ArrowWriter::try_new(
             Slot(Some(upload)),
             schema.clone(),
-            Some(config.properties(schema)),
+            Some(config.properties(schema, first)),
         )
         .map_err(|error| LakeError::encode(&path, error))?;
         let schema = schema.clone();
