@@ -8,7 +8,8 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, FixedSizeListArray, MapArray, RecordBatch, downcast_primitive_array,
+    Array, ArrayRef, AsArray, FixedSizeListArray, GenericListArray, MapArray, OffsetSizeTrait,
+    RecordBatch, downcast_primitive_array,
 };
 use arrow::datatypes::{DataType, ToByteSlice};
 use parquet::arrow::ArrowSchemaConverter;
@@ -51,8 +52,8 @@ fn add_leaves(column: &ArrayRef, leaves: &mut Vec<ArrayRef>) {
                 add_leaves(field, leaves);
             }
         }
-        DataType::List(_) => add_leaves(column.as_list::<i32>().values(), leaves),
-        DataType::LargeList(_) => add_leaves(column.as_list::<i64>().values(), leaves),
+        DataType::List(_) => add_leaves(&items(column.as_list::<i32>()), leaves),
+        DataType::LargeList(_) => add_leaves(&items(column.as_list::<i64>()), leaves),
         DataType::FixedSizeList(..) => {
             if let Some(list) = any.downcast_ref::<FixedSizeListArray>() {
                 add_leaves(list.values(), leaves);
@@ -68,6 +69,16 @@ fn add_leaves(column: &ArrayRef, leaves: &mut Vec<ArrayRef>) {
         }
         _ => leaves.push(column.clone()),
     }
+}
+
+/// The items of these lists alone: others may stand beside them.
+fn items<O: OffsetSizeTrait>(lists: &GenericListArray<O>) -> ArrayRef {
+    let offset = |offset: Option<&O>| offset.map_or(0, |offset| offset.as_usize());
+    let (from, to) = (
+        offset(lists.offsets().first()),
+        offset(lists.offsets().last()),
+    );
+    lists.values().slice(from, to - from)
 }
 
 /// What was seen of a column's values.
