@@ -20,6 +20,7 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn};
 use axum::response::IntoResponse;
+use axum::serve::ListenerExt;
 use ballista_core::serde::protobuf::scheduler_grpc_server::SchedulerGrpcServer;
 use ballista_core::serde::{BallistaCodec, BallistaLogicalExtensionCodec};
 use ballista_scheduler::cluster::BallistaCluster;
@@ -207,6 +208,13 @@ impl EngineScheduler {
         let (stop, stopped) = oneshot::channel::<()>();
         let app = losing_statuses(routes.into_axum_router(), options.lose_statuses)
             .into_make_service_with_connect_info::<SocketAddr>();
+        // Else two short answers on one connection are 40 ms apart: the second waits until the other side has said that
+        // it has the first, and that side waits too.
+        let listener = listener.tap_io(|connection| {
+            if let Err(error) = connection.set_nodelay(true) {
+                tracing::warn!("a connection will be slow: {error}");
+            }
+        });
         tokio::spawn(async move {
             // A dropped sender stops it too.
             let served = axum::serve(listener, app)
