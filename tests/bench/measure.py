@@ -19,7 +19,9 @@ class Measured:
 
 
 def run(command: list[str], environment: dict[str, str] | None = None) -> Measured:
-    """Runs the command to its end. Raises if it fails, with what it said."""
+    """Runs the command to its end. Raises if it fails, with what it said. What others have written is on the disk
+    before: else the one that makes its files durable would wait for the other's, too."""
+    os.sync()
     start = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                                env={**os.environ, **(environment or {})})
