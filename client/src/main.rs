@@ -39,6 +39,7 @@ const DEFAULT_LOG_FILTER: &str = "error";
 
 fn main() {
     let started = Instant::now();
+    headworks_engine::pages::keep_small();
     let cli = cli::Cli::parse();
     tracing_subscriber::fmt()
         .with_env_filter(

@@ -30,6 +30,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    headworks_engine::pages::keep_small();
     let arguments = Arguments::parse();
     tracing_subscriber::fmt()
         .with_env_filter(

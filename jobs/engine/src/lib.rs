@@ -13,6 +13,7 @@ pub mod codec;
 pub mod executor;
 pub mod guards;
 pub mod nodes;
+pub mod pages;
 pub mod plan;
 pub mod report;
 pub mod scheduler;

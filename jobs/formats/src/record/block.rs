@@ -15,6 +15,7 @@ use super::columns::{Columns, RecordAt};
 use super::drift::{Drift, cut_text};
 use super::flat::Text;
 use super::nodes::{NodeId, Nodes, ROOT};
+use super::proof::Proof;
 use super::tape::{Encoded, Entry, Op, Tape};
 use crate::values::Cleaner;
 
@@ -128,6 +129,8 @@ enum Use {
     Unread,
     /// It has one value at most in each record.
     Once,
+    /// The same, and each value is to bear out a sample.
+    Asked,
     /// It is there at most once in each record, and has fields.
     Struct,
     /// As they come.
@@ -168,12 +171,17 @@ pub(super) struct Cells {
 }
 
 impl Cells {
-    pub(super) fn new<N: Nodes>(columns: &[Option<Column>], names: &N) -> Self {
+    pub(super) fn new<N: Nodes>(
+        columns: &[Option<Column>],
+        names: &N,
+        proof: Option<&Proof>,
+    ) -> Self {
         let uses = columns.iter().enumerate().map(|(node, column)| {
             let node = node as NodeId;
             match column {
                 Some(column) if column.list.is_some() || names.joins(node) => Use::AsTheyCome,
                 Some(column) if column.is_struct() => Use::Struct,
+                Some(_) if proof.is_some_and(|proof| proof.asks(node)) => Use::Asked,
                 Some(_) => Use::Once,
                 None => Use::Unread,
             }
@@ -306,7 +314,7 @@ impl Columns {
         cells: &mut Cells,
     ) -> Result<(), DoesNotFit> {
         let tape = &block.tape;
-        let rows = self.rows();
+        let (rows, proves) = (self.rows(), self.is_proving());
         let mut scratch = Vec::new();
         let mut at = 0;
         for (row, record) in block.records.iter().enumerate() {
@@ -316,7 +324,7 @@ impl Columns {
                 at += 1;
                 match entry.op {
                     Op::Leave => continue,
-                    Op::Unknown if self.is_proving() => return Err(DoesNotFit),
+                    Op::Unknown if proves => return Err(DoesNotFit),
                     Op::Unknown => {
                         if self.counts_unknown() {
                             cells.unknown.push((row, *entry));
@@ -327,10 +335,11 @@ impl Columns {
                     _ => {}
                 }
                 let used = cells.uses.get(entry.node as usize).copied();
-                match used.unwrap_or(Use::Unread) {
-                    Use::Once if entry.op != Op::Enter => {}
+                let used = used.unwrap_or(Use::Unread);
+                match used {
+                    Use::Once | Use::Asked if entry.op != Op::Enter => {}
                     Use::Struct if matches!(entry.op, Op::Enter | Op::Null | Op::Empty) => {}
-                    Use::Once | Use::Struct => return Err(DoesNotFit),
+                    Use::Once | Use::Asked | Use::Struct => return Err(DoesNotFit),
                     Use::Unread => {
                         if entry.op == Op::Enter {
                             at = behind(entries, at);
@@ -376,7 +385,10 @@ impl Columns {
                         cell.end = cells.decoded.len() as u32;
                     }
                 }
-                if self.is_proving() && !matches!(entry.op, Op::Null | Op::Enter) {
+                if proves && entry.encoded == Encoded::Container {
+                    return Err(DoesNotFit);
+                }
+                if used == Use::Asked && entry.op != Op::Null {
                     let text = match cell.stands {
                         Stands::Buffer => buffer.get(cell.start as usize..cell.end as usize),
                         _ => cells.decoded.get(cell.start as usize..),

@@ -96,7 +96,8 @@ impl Columns {
                 }
             });
         }
-        let cells = Cells::new(&columns, shape);
+        let proof = Proof::new(config, shape);
+        let cells = Cells::new(&columns, shape, proof.as_deref());
         let limits = &options.limits;
         let rows_max = limits
             .batch_rows_max
@@ -116,7 +117,7 @@ impl Columns {
             } else {
                 options.on_bad_value
             },
-            proof: Proof::new(config, shape),
+            proof,
             counts_unknown: !options.on_unknown.forbids(),
             corrupt: shape.corrupt(),
             raw_bytes_max: limits.raw_bytes_max,

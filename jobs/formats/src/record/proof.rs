@@ -85,6 +85,11 @@ impl Proof {
         }
     }
 
+    /// Whether anything is asked of the values of a node, but that they are neither objects nor arrays.
+    pub(crate) fn asks(&self, node: NodeId) -> bool {
+        self.told.get(node as usize) != Some(&Told::Text)
+    }
+
     /// Whether a value that fits its column leaves the column's type as it is, and `text` is what it reads as.
     #[inline]
     pub(crate) fn bears_out(&self, entry: &Entry, text: &[u8]) -> bool {
