@@ -105,6 +105,13 @@ pub(crate) fn entry_path(version: u64) -> String {
     format!("{HEADWORKS_FOLDER}/log/{version:020}.json")
 }
 
+/// What says in which form an entry is written.
+#[derive(Deserialize)]
+struct Form {
+    #[serde(default)]
+    v: serde_json::Value,
+}
+
 /// Reads a version's entry; `None` when there is no such version.
 pub(crate) fn read_entry(
     storage: &dyn LakeStorage,
@@ -116,9 +123,9 @@ pub(crate) fn read_entry(
     };
     let broken =
         |what: String| LakeError::corrupt(storage.url(&path), what, "restore the file from a copy");
-    let json: serde_json::Value =
+    let form: Form =
         serde_json::from_slice(&content).map_err(|error| broken(format!("not JSON: {error}")))?;
-    match json.get("v").and_then(serde_json::Value::as_u64) {
+    match form.v.as_u64() {
         Some(v) if v == u64::from(LOG_V) => {}
         Some(v) => {
             return Err(LakeError::corrupt(
@@ -129,7 +136,6 @@ pub(crate) fn read_entry(
         }
         None => return Err(broken("there is no `v` in it".to_string())),
     }
-    // Once more from the text: a value's map would lose the order of the partition columns.
     let entry: LogEntry = serde_json::from_slice(&content)
         .map_err(|error| broken(format!("not a log entry: {error}")))?;
     if entry.version != version {
