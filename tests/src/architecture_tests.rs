@@ -2,7 +2,7 @@
 //! engine, what the parsers and the decisions must not do.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Each crate's folder, and the crates of this repository that it may depend on.
 const MAY_KNOW: [(&str, &[&str]); 11] = [
@@ -39,7 +39,7 @@ const MAY_KNOW: [(&str, &[&str]); 11] = [
 ];
 
 fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    crate::crate_folder().join("..")
 }
 
 fn read(path: &str) -> String {

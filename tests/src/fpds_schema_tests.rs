@@ -12,7 +12,7 @@ use crate::real_data;
 
 /// Reads a file by a schema file: the records, or what is wrong with the first that doesn't fit.
 fn read(file: &Path, schema: &str, row_tags: &[&str]) -> Result<u64, String> {
-    let schema_path = Path::new(env!("CARGO_MANIFEST_DIR")).join(schema);
+    let schema_path = crate::crate_folder().join(schema);
     let schema =
         Arc::new(schema_file::read(&std::fs::read_to_string(schema_path).unwrap()).unwrap());
     let mut output: Vec<Field> = schema

@@ -19,6 +19,16 @@ pub mod stocks;
 
 mod text;
 
+use std::path::PathBuf;
+
+/// The folder of this crate, as cargo says when it runs something; else as it was when this was compiled, which may be
+/// that of another checkout with the same target folder.
+#[must_use]
+pub fn crate_folder() -> PathBuf {
+    let folder = std::env::var_os("CARGO_MANIFEST_DIR");
+    folder.map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
+}
+
 #[cfg(test)]
 mod architecture_tests;
 #[cfg(test)]

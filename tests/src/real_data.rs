@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 pub fn folder(test: &str) -> Option<PathBuf> {
     let folder = match std::env::var_os("HEADWORKS_REAL_DATA") {
         Some(folder) => PathBuf::from(folder),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"),
+        None => crate::crate_folder().join("../../shared/data"),
     };
     if folder.is_dir() {
         return Some(folder);

@@ -28,7 +28,7 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 
 #[track_caller]
 fn assert_sample<T>(pipeline: &str, generate: impl FnOnce(&Path) -> Result<T, Error>) {
-    let pipelines = Path::new(env!("CARGO_MANIFEST_DIR")).join("../jobs/pipelines");
+    let pipelines = crate::crate_folder().join("../jobs/pipelines");
     let sample = pipelines.join(pipeline).join("sample");
     let fresh = tempfile::tempdir().unwrap();
     generate(fresh.path()).unwrap();

@@ -239,9 +239,7 @@ impl Drop for SeaweedFs {
 }
 
 fn support(script: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("support")
-        .join(script)
+    crate::crate_folder().join("support").join(script)
 }
 
 /// The program `weed`, installed from PyPI into the tests' Python environment.

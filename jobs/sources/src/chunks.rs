@@ -26,8 +26,10 @@ use crate::plain::{self, HeadSlot};
 use crate::split::SplitSpec;
 use crate::window::Window;
 
-/// Bytes of one read inside a split: of a local file's, or of one request.
+/// Bytes of one request inside a split.
 pub const CHUNK_BYTES: u64 = 1024 * 1024;
+/// Bytes of one read of a local file inside a split: two such chunks stay in a core's own cache while they are parsed.
+pub const LOCAL_CHUNK_BYTES: u64 = 256 * 1024;
 /// Requests of a task for bytes inside its split that are under way at once, the one that is waited for among them: an
 /// object store answers late, and each connection gives it a part of its speed alone.
 const REQUESTS_AHEAD: usize = 4;
@@ -213,6 +215,8 @@ pub(crate) struct Stored {
     ahead: VecDeque<JoinHandle<Result<Bytes>>>,
     /// The file itself, if it is a local one and reading has begun.
     local: Option<LocalFile>,
+    /// Memory for its first chunk.
+    spare: Bytes,
 }
 
 impl Stored {
@@ -241,6 +245,7 @@ impl Stored {
             member: split.member.clone().map(|m| (m, split.file_size)),
             ahead: VecDeque::new(),
             local: None,
+            spare: Bytes::new(),
         }
     }
 
@@ -280,10 +285,11 @@ impl Stored {
         Ok(Some(bytes))
     }
 
-    /// A chunk that the caller is done with.
+    /// A chunk that the caller is done with, be it of another file.
     pub(crate) fn recycle(&mut self, chunk: Bytes) {
-        if let Some(file) = &mut self.local {
-            file.recycle(chunk);
+        match &mut self.local {
+            Some(file) => file.recycle(chunk),
+            None => self.spare = chunk,
         }
     }
 
@@ -294,7 +300,11 @@ impl Stored {
         };
         let file = match &mut self.local {
             Some(file) => file,
-            none => none.insert(LocalFile::open(&self.path, from)?),
+            none => {
+                let file = none.insert(LocalFile::open(&self.path, from)?);
+                file.recycle(std::mem::take(&mut self.spare));
+                file
+            }
         };
         let size = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
         let bytes = file.read(&self.path, size)?;
@@ -339,10 +349,15 @@ impl Stored {
         if self.next >= self.file_size {
             return None;
         }
-        let size = if self.next < self.split_end {
-            CHUNK_BYTES
-        } else {
+        let size = if self.next >= self.split_end {
             TAIL_CHUNK_BYTES
+        } else {
+            let chunk = if is_local(&self.path) {
+                LOCAL_CHUNK_BYTES
+            } else {
+                CHUNK_BYTES
+            };
+            chunk.min(self.split_end - self.next + TAIL_CHUNK_BYTES)
         };
         let range = self.next..(self.next + size).min(self.file_size);
         self.next = range.end;

@@ -226,20 +226,20 @@ impl PackScan {
             }
             none => none.insert(FormatReader::new(&self.config, range)),
         };
-        let chunks = Chunks::new(
+        let mut chunks = Chunks::new(
             Arc::clone(&self.store),
             location.clone(),
             &split,
             reader.position(),
             &self.options,
         );
+        chunks.recycle(self.window.clear());
         self.current = Some(Current {
             split: Arc::new(split),
             location,
             chunks,
             base_line: None,
         });
-        self.window.clear();
         true
     }
 

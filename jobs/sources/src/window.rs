@@ -22,12 +22,12 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// Forgets everything: another file begins.
-    pub(crate) fn clear(&mut self) {
+    /// Forgets everything, and gives the last chunk back: another file begins.
+    pub(crate) fn clear(&mut self) -> Bytes {
         self.carry.clear();
         self.carry.shrink_to(CARRY_BYTES_KEPT);
-        self.chunk = Bytes::new();
         (self.joined, self.at, self.end) = (0, 0, false);
+        std::mem::take(&mut self.chunk)
     }
 
     /// The bytes to present, and whether the file ends with them.

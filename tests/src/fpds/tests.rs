@@ -405,7 +405,7 @@ fn some_feed_titles_end_in_three_brackets_and_names_hold_hard_letters() {
 
 #[test]
 fn the_fpds_pipelines_sample_is_what_its_readme_says() {
-    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../jobs/pipelines/fpds/sample");
+    let sample = crate::crate_folder().join("../jobs/pipelines/fpds/sample");
     let mut bytes = 0;
     for (name, options) in [
         (

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, FieldRef, SchemaRef};
 use arrow::error::ArrowError;
 
 use super::BadReason;
-use super::block::Cells;
+use super::cells::Cells;
 use super::column::Column;
 use super::config::{OFFSET_COLUMN, ROW_TAG_COLUMN, RecordConfig, item_field};
 use super::drift::{Drift, cut_text};

@@ -107,7 +107,9 @@ pub fn decimal128(text: &[u8], precision: u8, scale: i8) -> Option<i128> {
         value = i128::from(short);
     }
     let missing = scale - fraction.unwrap_or(0);
-    value = value.checked_mul(power_of_ten(missing)?)?;
+    if missing > 0 {
+        value = value.checked_mul(power_of_ten(missing)?)?;
+    }
     if value >= power_of_ten(usize::from(precision))? {
         return None;
     }
@@ -267,7 +269,16 @@ fn two(tens: u8, ones: u8) -> Option<i32> {
 }
 
 fn power_of_ten(exponent: usize) -> Option<i128> {
-    10_i128.checked_pow(u32::try_from(exponent).ok()?)
+    const POWERS: [i128; DECIMAL_DIGITS_MAX + 1] = {
+        let mut powers = [1; DECIMAL_DIGITS_MAX + 1];
+        let mut exponent = 1;
+        while exponent <= DECIMAL_DIGITS_MAX {
+            powers[exponent] = powers[exponent - 1] * 10;
+            exponent += 1;
+        }
+        powers
+    };
+    POWERS.get(exponent).copied()
 }
 
 fn days_of_month(year: i32, month: i32) -> i32 {

@@ -21,7 +21,7 @@ struct Pipeline {
 
 impl Pipeline {
     fn folder(&self) -> PathBuf {
-        let pipelines = Path::new(env!("CARGO_MANIFEST_DIR")).join("../jobs/pipelines");
+        let pipelines = headworks_tests::crate_folder().join("../jobs/pipelines");
         pipelines.join(self.name).canonicalize().unwrap()
     }
 

@@ -19,7 +19,7 @@ pub(crate) fn assert_same_as_duckdb(
     url: Option<&str>,
     lake: &Lake,
 ) -> Value {
-    let support = Path::new(env!("CARGO_MANIFEST_DIR")).join("support");
+    let support = headworks_tests::crate_folder().join("support");
     let mut command = Command::new("python3");
     command
         .arg(support.join("compare.py"))

@@ -1,6 +1,6 @@
 //! Generated data and job files over it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use headworks_tests::fpds::{Options, RecordType, Shape, Size, Truth, generate};
 
@@ -13,7 +13,7 @@ pub(crate) fn fpds_job() -> PathBuf {
 
 /// The folder of that job.
 pub(crate) fn fpds_folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../jobs/pipelines/fpds")
+    headworks_tests::crate_folder().join("../jobs/pipelines/fpds")
 }
 
 /// One archive file of awards of about so many bytes in `folder`, and its truth.

@@ -86,7 +86,7 @@ impl Lake {
 
     #[track_caller]
     fn read_back(&self, args: &[&str]) -> Value {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("support/read_back.py");
+        let script = headworks_tests::crate_folder().join("support/read_back.py");
         let output = Command::new("python3")
             .arg(&script)
             .arg(&self.folder)
