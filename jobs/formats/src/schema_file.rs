@@ -132,7 +132,7 @@ fn write_type(
             out.push_str(" xml\n");
             Ok(())
         }
-        scalar => match word(scalar) {
+        scalar => match type_word(scalar) {
             Some(word) => {
                 out.push_str(&format!(" {word}\n"));
                 Ok(())
@@ -150,8 +150,8 @@ fn write_type(
     }
 }
 
-/// The word for a type that holds no others.
-fn word(data_type: &DataType) -> Option<String> {
+/// The word for a type that holds no others; `None` for one that has none.
+pub fn type_word(data_type: &DataType) -> Option<String> {
     Some(match data_type {
         DataType::Utf8 => "text".to_string(),
         DataType::Int64 => "int64".to_string(),

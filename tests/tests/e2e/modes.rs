@@ -187,3 +187,55 @@ fn a_plan_writes_nothing_and_shows_the_stages() {
     );
     assert!(out["merge_stages"].as_array().unwrap().len() >= 2, "{out}");
 }
+
+#[test]
+fn a_plan_shows_how_the_files_differ_from_a_pinned_schema() {
+    let place = Place::new();
+    place.write(
+        "rows.schema.yaml",
+        "fields:\n  id: int64\n  v: int64\n  gone: text\n",
+    );
+    let upsert = job(&place, &["mode: overwrite"]);
+    let text = std::fs::read_to_string(&upsert).unwrap();
+    let pinned = text
+        .replace(
+            "row_tag: row\n",
+            "row_tag: row\n    schema: rows.schema.yaml\n",
+        )
+        .replace("SELECT id, v, p FROM", "SELECT id, v FROM");
+    let pinned = place.write("pinned.yaml", pinned);
+    for file in 0..9 {
+        place.write(&format!("data/{file}.xml"), xml(&[(file, 1, 0)]));
+    }
+    let odd = "<rows><row><id>9</id><v>1.5</v><p>1</p><q>x</q></row></rows>";
+    place.write("data/0.xml", odd);
+    let plan = |more: &[&str]| {
+        let args = [&["plan", pinned.to_str().unwrap()], more].concat();
+        place.headworks(&args).expect(0)
+    };
+    let shown = plan(&[]).stdout;
+    for said in [
+        "drift from the schema (8 of 9 files)",
+        "not in the schema: p (int64)",
+        "not in the schema: q (text)",
+        "of another type: v is int64 in the schema, and decimal(2,1) in the files",
+        "not in the files: gone",
+    ] {
+        assert!(shown.contains(said), "no `{said}` in {shown}");
+    }
+    let drift = &plan(&["-o", "json"]).json()["sources"][0]["drift"];
+    assert_eq!(
+        (
+            &drift["files"],
+            &drift["files_looked_at"],
+            &drift["missing"][0]
+        ),
+        (&9.into(), &8.into(), &"gone".into())
+    );
+    assert_eq!(drift["unknown"].as_array().unwrap().len(), 2, "{drift}");
+    // Of a schema that is inferred there is none.
+    let free = place
+        .headworks(&["plan", upsert.to_str().unwrap()])
+        .expect(0);
+    assert!(!free.stdout.contains("drift"), "{}", free.stdout);
+}

@@ -1,6 +1,8 @@
 //! `headworks plan JOB.yaml`: what a job would do, in the order in which it
-//! would. Files are listed and schemas inferred; nothing is written.
+//! would. Files are listed and schemas inferred, or compared with what some of
+//! the files hold; nothing is written.
 
+mod drift;
 mod render;
 mod written;
 
@@ -20,6 +22,7 @@ use crate::connect::{ask_engine, engine_failure};
 use crate::context::Context;
 use crate::errors::{Exit, Failure};
 use crate::output;
+use drift::Drift;
 use written::Written;
 
 /// The id that a planned job has: it is never journaled, no file bears it.
@@ -29,6 +32,8 @@ const PLANNED_JOB_ID: &str = "plan";
 struct Planned {
     spec: JobSpec,
     sources: BTreeMap<String, SettledSource>,
+    /// Of the sources whose schema is pinned.
+    drifts: BTreeMap<String, Drift>,
     /// In the order in which they would run.
     models: Vec<(ModelPlan, Written)>,
 }
@@ -50,12 +55,13 @@ pub(crate) async fn run(context: &Context, args: &JobFile) -> Result<Exit, Failu
 }
 
 async fn plan(engine: Arc<dyn Engine>, spec: JobSpec) -> Result<Planned, Failure> {
-    let mut sources = BTreeMap::new();
+    let (mut sources, mut drifts) = (BTreeMap::new(), BTreeMap::new());
     for source in &spec.sources {
-        sources.insert(
-            source.name.clone(),
-            engine.settle(source).await.map_err(engine_failure)?,
-        );
+        let settled = engine.settle(source).await.map_err(engine_failure)?;
+        if let Some(drift) = Drift::of(engine.as_ref(), &settled).await? {
+            drifts.insert(source.name.clone(), drift);
+        }
+        sources.insert(source.name.clone(), settled);
     }
     let mut models = Vec::new();
     // Tables that models of this job would write, as they would be: no file of them is there yet.
@@ -83,6 +89,7 @@ async fn plan(engine: Arc<dyn Engine>, spec: JobSpec) -> Result<Planned, Failure
     Ok(Planned {
         spec,
         sources,
+        drifts,
         models,
     })
 }

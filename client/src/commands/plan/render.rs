@@ -6,6 +6,7 @@ use headworks_spec::{ModelSpec, WriteMode, explain};
 use serde::Serialize;
 
 use super::Planned;
+use super::drift::Drift;
 use super::written::WrittenJson;
 use crate::output::job::{JSON_VERSION, counted};
 use crate::output::table::{Align, Table};
@@ -20,6 +21,9 @@ pub(super) fn text(planned: &Planned) -> String {
     for (name, source) in &planned.sources {
         out.push('\n');
         out.push_str(&source_text(name, source));
+        if let Some(drift) = planned.drifts.get(name) {
+            out.push_str(&drift.text());
+        }
     }
     for (model, (plan, written)) in planned.spec.models.iter().zip(&planned.models) {
         out.push('\n');
@@ -174,6 +178,8 @@ struct SourceJson<'a> {
     files: &'a [InputFile],
     /// As a schema file's text.
     schema: &'a str,
+    /// What some of the files have otherwise, if the schema is pinned.
+    drift: Option<&'a Drift>,
 }
 
 #[derive(Debug, Serialize)]
@@ -209,6 +215,7 @@ pub(super) fn json(planned: &Planned) -> PlanJson<'_> {
                 bytes: source.files.iter().map(|f| f.size).sum(),
                 files: &source.files,
                 schema: source.schema.yaml(),
+                drift: planned.drifts.get(name),
             })
             .collect(),
         models: planned
