@@ -278,18 +278,24 @@ impl Documents {
             Ok(found) => found,
             Err(stop) => return self.stopped(common, stop, rest.len(), eof),
         };
+        let bytes_max = common.parser.record_bytes_max();
+        if end > bytes_max {
+            return self.too_large(common);
+        }
         let quoted = rest.get(..end + 1).unwrap_or_default();
         if let Err(error) = std::str::from_utf8(quoted) {
             return Ok(self.bad_bytes(common, quoted, error.valid_up_to()));
         }
         let colon = skip_space(rest, end + 1);
         match rest.get(colon) {
+            // Whatever stands there: a shorter buffer does not show it.
+            Some(_) if colon > bytes_max => return self.too_large(common),
             Some(b':') => {}
             Some(_) => return self.bad_part(common, "a : is expected after a name"),
             None => return self.stopped(common, Stop::Incomplete, rest.len(), eof),
         }
         let value = skip_space(rest, colon + 1);
-        if value > common.parser.record_bytes_max() {
+        if value > bytes_max {
             return self.too_large(common);
         }
         if value >= rest.len() {
