@@ -8,13 +8,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use headworks_formats::{
-    Chain, FedState, FormatInferrer, FormatOptions, SampleRatio, Split, SplitReport, TypeTree,
-    verify_chain,
+    Chain, FedState, FormatInferrer, FormatOptions, Split, SplitReport, TypeTree, verify_chain,
 };
 use tokio::runtime::Handle;
 
 use crate::chunks::{Chunks, fill};
-use crate::cut::{CutOptions, OPEN_COST_BYTES, cut};
+use crate::cut::{CutOptions, cut};
 use crate::error::SourceError;
 use crate::places;
 use crate::split::{InputFile, SplitSpec};
@@ -22,13 +21,6 @@ use crate::window::Window;
 
 /// Bytes that one thread takes at a time: a piece of a file, or a pack of small files.
 const PIECE_BYTES: u64 = 16 * 1024 * 1024;
-/// Bytes of a piece that a sample has: one in 32, in one request.
-const SLICE_BYTES: u64 = 512 * 1024;
-/// A sample has one of so many small files.
-const FILES_A_SAMPLE: usize = 16;
-/// Less than this is looked at whole: that takes some hundredths of a second.
-const SAMPLE_WORTH_BYTES: u64 = 64 * 1024 * 1024;
-
 /// The types of all records of `files`, or of `sample_files` of them, evenly
 /// spread over the list.
 ///
@@ -50,31 +42,8 @@ pub async fn infer(
     Ok(tree)
 }
 
-/// The types of a sample of the records of `files`, to be borne out by all of them
-/// ([`Sampled`](headworks_formats::Sampled)). `None` where a sample would not be worth it, or splits of a file need one
-/// another to tell where records begin.
-///
-/// # Errors
-/// [`SourceError::Input`] for a file that cannot be read.
-pub async fn sample(
-    files: &[InputFile],
-    options: &FormatOptions,
-) -> Result<Option<TypeTree>, SourceError> {
-    if !options.proves_samples() || options.sample_ratio() != SampleRatio::ALL {
-        return Ok(None);
-    }
-    let Some(pieces) = sampled(&pieces(files)) else {
-        return Ok(None);
-    };
-    let (mut tree, parts, _) = learn(pieces, options).await?;
-    for (part, _) in parts.values() {
-        tree.merge(part);
-    }
-    Ok((tree.records > 0).then_some(tree))
-}
-
 /// What the threads take: pieces of files, and packs of small ones.
-fn pieces(files: &[InputFile]) -> Vec<SplitSpec> {
+pub(crate) fn pieces(files: &[InputFile]) -> Vec<SplitSpec> {
     let slots = std::thread::available_parallelism().map_or(1, usize::from);
     let sizes = CutOptions {
         split_bytes: Some(PIECE_BYTES),
@@ -84,43 +53,8 @@ fn pieces(files: &[InputFile]) -> Vec<SplitSpec> {
     cut(files, sizes).concat()
 }
 
-/// The beginning of each piece of a file that is cut, and one of [`FILES_A_SAMPLE`] whole files where there are
-/// many. `None` if that is not much less than all.
-fn sampled(pieces: &[SplitSpec]) -> Option<Vec<SplitSpec>> {
-    let cost = |pieces: &[SplitSpec]| -> u64 {
-        let each = pieces.iter().map(|p| p.bytes() + OPEN_COST_BYTES);
-        each.sum()
-    };
-    if cost(pieces) < SAMPLE_WORTH_BYTES {
-        return None;
-    }
-    let is_whole = |piece: &SplitSpec| piece.start == 0 && piece.is_last();
-    let whole = pieces.iter().filter(|piece| is_whole(piece)).count();
-    let step = if whole < 4 * FILES_A_SAMPLE {
-        1
-    } else {
-        FILES_A_SAMPLE
-    };
-    let mut sample = Vec::new();
-    let mut files = 0;
-    for piece in pieces {
-        if !is_whole(piece) {
-            sample.push(SplitSpec {
-                end: piece.end.min(piece.start + SLICE_BYTES),
-                ..piece.clone()
-            });
-            continue;
-        }
-        if files % step == 0 {
-            sample.push(piece.clone());
-        }
-        files += 1;
-    }
-    (cost(&sample) <= cost(pieces) / 4).then_some(sample)
-}
-
 /// Learns from pieces on all cores: the types of whole files, and those of pieces of files by their place in the list.
-async fn learn(
+pub(crate) async fn learn(
     pieces: Vec<SplitSpec>,
     options: &FormatOptions,
 ) -> Result<(TypeTree, Parts, Arc<Work>), SourceError> {
@@ -163,10 +97,10 @@ async fn learn(
 }
 
 /// What was learned of pieces of files, by their place in the list.
-type Parts = BTreeMap<usize, (TypeTree, SplitReport)>;
+pub(crate) type Parts = BTreeMap<usize, (TypeTree, SplitReport)>;
 
 /// What the threads share.
-struct Work {
+pub(crate) struct Work {
     threads: usize,
     pieces: Vec<SplitSpec>,
     /// Ranges of the pieces, each taken by one thread.

@@ -27,6 +27,7 @@ pub mod parquet;
 pub mod places;
 mod plain;
 mod rename;
+pub mod sample;
 pub mod scan;
 pub mod schema;
 pub mod split;

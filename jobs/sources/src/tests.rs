@@ -12,8 +12,9 @@ use crate::cut::{CutOptions, cut};
 use crate::decompress::Compression;
 use crate::decompress::tests::compress;
 use crate::heads::mark_whole;
-use crate::infer::{infer, sample};
+use crate::infer::infer;
 use crate::places;
+use crate::sample::sample;
 use crate::{
     InputFile, Rename, ScanSpec, SourceError, SourceSchema, SourceTable, discover, why_one_task,
 };

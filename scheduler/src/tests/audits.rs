@@ -131,12 +131,7 @@ fn a_model_that_aggregates_is_audited_by_its_bytes_alone() {
         r.rows = 2;
         r.files = vec![pending("agg", 2)];
     });
-    assert_eq!(
-        desk.state.outcome(),
-        Some(Outcome::Done),
-        "{}",
-        desk.error()
-    );
+    desk.assert_done();
     assert_eq!(desk.commits()[0].inputs[0].bytes_covered, 200);
     assert_eq!(desk.commits()[0].inputs[0].counts.read, 20);
 
@@ -164,12 +159,7 @@ fn with_an_unnest_records_and_rows_are_counted_apart() {
         r.files[0].rows = r.rows;
     };
     let desk = run_changed(true, unnest);
-    assert_eq!(
-        desk.state.outcome(),
-        Some(Outcome::Done),
-        "{}",
-        desk.error()
-    );
+    desk.assert_done();
     let input = &desk.commits()[0].inputs[0];
     assert_eq!(
         (
@@ -216,12 +206,7 @@ fn a_source_named_twice_in_one_query_is_counted_once() {
         }
         r.scans.extend(again);
     });
-    assert_eq!(
-        desk.state.outcome(),
-        Some(Outcome::Done),
-        "{}",
-        desk.error()
-    );
+    desk.assert_done();
     assert_eq!(desk.commits()[0].inputs[0].counts.quarantined, 1);
     assert_eq!(desk.commits()[1].files.len(), 1, "in quarantine once");
     assert_eq!(desk.discarded().len(), 1, "the other goes");

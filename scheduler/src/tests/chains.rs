@@ -36,12 +36,7 @@ fn waves(desk: &Desk) -> Vec<(u32, Vec<Piece>)> {
 fn a_wrong_guess_is_mended_and_the_later_ones_are_verified_again() {
     let mut desk = trapped(500, 5, &[200, 400]);
     desk.run_until(|_| false);
-    assert_eq!(
-        desk.state.outcome(),
-        Some(Outcome::Done),
-        "{}",
-        desk.error()
-    );
+    desk.assert_done();
     let waves = waves(&desk);
     assert_eq!(waves.len(), 3);
     assert_eq!(waves[1].1[2], (200, 300, Some(200)));
@@ -68,12 +63,7 @@ fn a_wrong_guess_is_mended_and_the_later_ones_are_verified_again() {
 fn a_guess_is_held_against_the_wave_before() {
     let mut desk = trapped(600, 3, &[300]);
     desk.run_until(|_| false);
-    assert_eq!(
-        desk.state.outcome(),
-        Some(Outcome::Done),
-        "{}",
-        desk.error()
-    );
+    desk.assert_done();
     let indexes: Vec<u32> = waves(&desk).iter().map(|w| w.0).collect();
     assert_eq!(indexes, [0, 1, 1]);
 }
@@ -84,12 +74,7 @@ fn after_three_restarts_the_rest_of_the_file_is_one_split_and_restarts_are_no_re
     let mut desk = trapped(1200, 12, &traps);
     desk.run_until(|_| false);
     // wave_retries_max is 2 in this job.
-    assert_eq!(
-        desk.state.outcome(),
-        Some(Outcome::Done),
-        "{}",
-        desk.error()
-    );
+    desk.assert_done();
     let waves = waves(&desk);
     assert_eq!(
         waves.len(),
@@ -112,12 +97,7 @@ fn each_file_is_mended_on_its_own() {
     let mut desk = Desk::new(world, vec![overwrite("a")]);
     desk.run_until(|_| false);
     assert_eq!(waves(&desk).len(), 2, "both in one run");
-    assert_eq!(
-        desk.state.outcome(),
-        Some(Outcome::Done),
-        "{}",
-        desk.error()
-    );
+    desk.assert_done();
 }
 
 type Break = fn(&mut headworks_engine::api::WaveResult);

@@ -55,12 +55,7 @@ fn with_error_the_job_fails_before_it_runs_and_names_the_files() {
     desk.tables
         .insert("a".into(), table(7, &World::new(&[250]), &[]));
     desk.run_until(|_| false);
-    assert_eq!(
-        desk.state.outcome(),
-        Some(Outcome::Done),
-        "{}",
-        desk.error()
-    );
+    desk.assert_done();
 }
 
 fn resize(engine: &FakeEngine, path: &str, size: u64) {

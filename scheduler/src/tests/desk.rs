@@ -12,7 +12,7 @@ use headworks_lake::Snapshot;
 use headworks_spec::ModelSpec;
 
 use super::world::{World, job, pending};
-use crate::driver::{Action, CommitWork, Event, JobState, Phase, step};
+use crate::driver::{Action, CommitWork, Event, JobState, Outcome, Phase, step};
 
 /// A driver without a shell: answers each awaited action as a sound world would.
 pub(crate) struct Desk {
@@ -184,6 +184,12 @@ impl Desk {
             }
         }
         names
+    }
+
+    #[track_caller]
+    pub(crate) fn assert_done(&self) {
+        let outcome = self.state.outcome();
+        assert_eq!(outcome, Some(Outcome::Done), "{}", self.error());
     }
 
     pub(crate) fn error(&self) -> &str {

@@ -54,12 +54,7 @@ fn a_job_of_two_models_commits_them_in_order() {
     ];
     let mut desk = Desk::new(World::new(&[250, 30, 0]), models);
     assert!(desk.run_until(|_| false).is_none());
-    assert_eq!(
-        desk.state.outcome(),
-        Some(Outcome::Done),
-        "{}",
-        desk.error()
-    );
+    desk.assert_done();
     let commits = desk.commits();
     assert_eq!(commits.len(), 2);
     assert_eq!((commits[0].model, commits[1].model), (0, 1));
@@ -174,12 +169,7 @@ fn a_source_read_by_two_models_is_quarantined_once() {
     world.files.get_mut("f0.xml").unwrap().bad.extend([20, 240]);
     let mut desk = Desk::new(world, vec![overwrite("a"), overwrite("b")]);
     desk.run_until(|_| false);
-    assert_eq!(
-        desk.state.outcome(),
-        Some(Outcome::Done),
-        "{}",
-        desk.error()
-    );
+    desk.assert_done();
     let kinds: Vec<(usize, Option<&str>)> = desk
         .commits()
         .iter()
@@ -205,12 +195,7 @@ fn two_models_that_read_parts_of_a_source_quarantine_each_file_once() {
     desk.tables
         .insert("a".into(), table(7, &World::new(&[250])));
     desk.run_until(|_| false);
-    assert_eq!(
-        desk.state.outcome(),
-        Some(Outcome::Done),
-        "{}",
-        desk.error()
-    );
+    desk.assert_done();
     let commits = desk.commits();
     let quarantined = commits.iter().filter(|c| c.quarantine_of.is_some());
     let rows: Vec<(usize, u64)> = quarantined
@@ -225,12 +210,7 @@ fn append_leaves_out_what_the_ledger_has() {
     let mut desk = Desk::new(World::new(&[250, 30]), vec![append("a")]);
     desk.tables.insert("a".into(), table(7, &old));
     desk.run_until(|_| false);
-    assert_eq!(
-        desk.state.outcome(),
-        Some(Outcome::Done),
-        "{}",
-        desk.error()
-    );
+    desk.assert_done();
     let commits = desk.commits();
     let paths: Vec<&str> = commits[0].inputs.iter().map(|i| i.path.as_str()).collect();
     assert_eq!(paths, ["f1.xml"]);
@@ -280,12 +260,7 @@ fn an_overtaken_append_begins_anew_without_what_the_other_took() {
     let actions = desk.tell(Event::Overtaken("f0.xml was taken in by job j0".into()));
     assert_eq!(desk.discarded(), ["d-0-0.parquet", "d-1-0.parquet"]);
     desk.go_on(actions);
-    assert_eq!(
-        desk.state.outcome(),
-        Some(Outcome::Done),
-        "{}",
-        desk.error()
-    );
+    desk.assert_done();
     let last = desk.commits().pop().unwrap().clone();
     assert_eq!(
         last.inputs
@@ -461,10 +436,5 @@ fn a_model_whose_input_table_was_overwritten_begins_anew() {
         "{actions:?}"
     );
     desk.go_on(actions);
-    assert_eq!(
-        desk.state.outcome(),
-        Some(Outcome::Done),
-        "{}",
-        desk.error()
-    );
+    desk.assert_done();
 }

@@ -83,12 +83,7 @@ fn a_refuted_sample_is_settled_by_all_records_and_the_model_begins_anew() {
         |a: &Action| matches!(a, Action::Journal(Record::SourceSettled(s)) if s.sampled.is_none());
     assert!(actions.iter().any(is_settled), "{actions:?}");
     desk.go_on(actions);
-    assert_eq!(
-        desk.state.outcome(),
-        Some(Outcome::Done),
-        "{}",
-        desk.error()
-    );
+    desk.assert_done();
     // Once, for both models; and no wave's number is used twice.
     assert_eq!(settled_again(&desk), 1);
     assert_eq!(desk.commits().len(), 2);
@@ -115,12 +110,7 @@ fn where_only_new_files_are_read_the_sample_is_not_tried() {
     desk.tables
         .insert("a".into(), table(7, &World::new(&[250]), &[]));
     desk.go_on(actions);
-    assert_eq!(
-        desk.state.outcome(),
-        Some(Outcome::Done),
-        "{}",
-        desk.error()
-    );
+    desk.assert_done();
     assert_eq!(settled_again(&desk), 1);
     assert_eq!(count(&desk, |a| matches!(a, Action::Plan(_))), 1);
     assert_eq!(desk.commits()[0].inputs.len(), 1);

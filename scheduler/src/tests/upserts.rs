@@ -27,12 +27,7 @@ fn an_upsert_puts_its_files_in_the_place_of_those_that_it_touches() {
     let files = [("old-0.parquet", 5), ("old-1.parquet", 7)];
     desk.tables.insert("a".into(), table(4, &world, &files));
     assert!(desk.run_until(|_| false).is_none());
-    assert_eq!(
-        desk.state.outcome(),
-        Some(Outcome::Done),
-        "{}",
-        desk.error()
-    );
+    desk.assert_done();
     // Two waves wrote the rows.
     let all = BTreeSet::from([0, 1]);
     assert_eq!(
@@ -79,12 +74,7 @@ fn an_upsert_puts_its_files_in_the_place_of_those_that_it_touches() {
 fn a_first_upsert_looks_for_no_files_but_still_takes_each_key_once() {
     let mut desk = Desk::new(World::new(&[250]), vec![upsert("a")]);
     desk.run_until(|_| false);
-    assert_eq!(
-        desk.state.outcome(),
-        Some(Outcome::Done),
-        "{}",
-        desk.error()
-    );
+    desk.assert_done();
     let rewrite = MergeStep::Rewrite {
         files: BTreeSet::new(),
     };
@@ -124,12 +114,7 @@ fn a_wave_of_the_merge_runs_again_like_any_other() {
     }
     let actions = desk.done.clone();
     desk.go_on(actions);
-    assert_eq!(
-        desk.state.outcome(),
-        Some(Outcome::Done),
-        "{}",
-        desk.error()
-    );
+    desk.assert_done();
     assert_eq!(desk.commits()[0].files[0].path, "m-2-2.parquet");
     assert_eq!(
         desk.discarded(),
@@ -223,12 +208,7 @@ fn an_overtaken_upsert_begins_anew_over_the_newer_version() {
     let actions = desk.tell(Event::Overtaken("job j0 has committed version 2".into()));
     assert_eq!(desk.discarded(), ["m-2-0.parquet", "d-0-0.parquet"]);
     desk.go_on(actions);
-    assert_eq!(
-        desk.state.outcome(),
-        Some(Outcome::Done),
-        "{}",
-        desk.error()
-    );
+    desk.assert_done();
     let last = desk.commits().pop().unwrap().clone();
     assert_eq!(
         (last.base, last.remove),

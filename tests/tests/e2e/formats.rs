@@ -452,23 +452,29 @@ fn what_a_sample_does_not_show_is_found_and_the_types_are_those_of_all_records()
         (
             "{\"id\": 777, \"amount\": 1.25, \"code\": \"007\"}\n",
             "amount DECIMAL(3,2), code VARCHAR, id BIGINT",
+            2,
         ),
         (
             "{\"id\": 777, \"amount\": 3.5, \"code\": 7}\n",
             "amount DECIMAL(2,1), code BIGINT, id BIGINT",
+            2,
         ),
         (
             "{\"id\": 777, \"amount\": [3.5], \"more\": {\"a\": true}}\n",
             "amount DECIMAL(2,1)[], code VARCHAR, id BIGINT, more STRUCT(a BOOLEAN)",
+            2,
         ),
         // No surprise at all.
         (
             "{\"id\": 777, \"amount\": 3, \"code\": \"\"}\n",
             "amount DECIMAL(2,1), code VARCHAR, id BIGINT",
+            1,
         ),
     ];
-    for (odd, expected) in cases {
+    for (odd, expected, waves) in cases {
         let (place, job) = surprised(odd);
+        // One more where the first has come upon it.
+        assert_eq!(job["waves_run"], waves, "{odd}");
         assert_eq!(counts(&job), [1200, 1200, 0, 0, 0], "{odd}");
         assert_eq!(types(&place), expected, "{odd}");
         assert_eq!(place.lake("lake").audit()["out"]["rows"], 1200);

@@ -9,6 +9,7 @@ use arrow::datatypes::{DataType, Field, Fields, Schema};
 use headworks_engine::Engine;
 use headworks_engine::api::SettledSource;
 use headworks_formats::schema_file::type_word;
+use headworks_lake::schema::widened;
 use headworks_spec::{Format, SourceSpec};
 use serde::Serialize;
 
@@ -167,23 +168,14 @@ impl Drift {
     }
 }
 
-/// Whether a column of the type `pinned` takes all values of the type `found`. Text may be no more than the want of
-/// values, and text takes anything.
+/// Whether a column of the type `pinned` takes all values of the type `found`: by the rules by which a table's type
+/// grows; and text takes any value, a float any number.
 fn takes(pinned: &DataType, found: &DataType) -> bool {
-    use DataType::{Date32, Decimal128, Float64, Int64, List, Struct, Timestamp, Utf8};
+    use DataType::{Decimal128, Float64, Int64, List, Utf8};
     match (pinned, found) {
-        (a, b) if a == b => true,
-        (Utf8, other) => !matches!(other, List(_)),
-        (Struct(_) | List(_), _) | (_, Struct(_) | List(_)) => false,
-        (_, Utf8) => false,
+        (Utf8, found) => !matches!(found, List(_)),
         (Float64, Int64 | Decimal128(..)) => true,
-        (Decimal128(p, s), Decimal128(q, t)) => {
-            s >= t && i16::from(*p) - i16::from(*s) >= i16::from(*q) - i16::from(*t)
-        }
-        // How many digits the integers have is not known.
-        (Decimal128(p, s), Int64) => i16::from(*p) - i16::from(*s) >= 19,
-        (Timestamp(_, None), Date32) => true,
-        _ => false,
+        (pinned, found) => widened(pinned, found).as_ref() == Some(pinned),
     }
 }
 

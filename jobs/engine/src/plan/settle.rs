@@ -6,7 +6,7 @@ use datafusion::arrow::datatypes::Schema;
 use headworks_formats::infer::{SchemaError, evolve};
 use headworks_formats::{FormatOptions, OnUnknown, Sampled, TypeTree};
 use headworks_sources::cut::SPLIT_BYTES_MIN;
-use headworks_sources::{InputFile, SourceSchema, discover, heads, infer, parquet};
+use headworks_sources::{InputFile, SourceSchema, discover, heads, infer, parquet, sample};
 use headworks_spec::SourceSpec;
 
 use super::options::{format_options, rename};
@@ -78,7 +78,7 @@ async fn record_schema(
     let Some(file) = &spec.schema_file else {
         if look == Look::Sample
             && spec.options.sample_files.is_none()
-            && let Some(tree) = infer::sample(files, options).await.map_err(source_error)?
+            && let Some(tree) = sample::sample(files, options).await.map_err(source_error)?
         {
             let schema = named(spec, options, &tree)?;
             let schema = schema.map_err(|e| not_inferred(spec, &e))?;

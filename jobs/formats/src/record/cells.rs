@@ -251,7 +251,7 @@ impl Columns {
                         let own = entries.get(from..at).unwrap_or_default();
                         let done =
                             self.append_entries(names, (tape, own), bytes, record.at, rows + row);
-                        if done.is_err() || self.has_noted() {
+                        if done.is_err() || !self.take_noted(row, &mut cells.unknown) {
                             return Err(DoesNotFit);
                         }
                         continue;

@@ -237,9 +237,12 @@ impl Columns {
         self.noted.clear();
     }
 
-    /// Whether something is to be counted of the record at hand.
-    pub(super) fn has_noted(&self) -> bool {
-        !self.noted.is_empty()
+    /// Moves what is to be counted of entries that were appended to what the schema lacks in the record. `false`: among it
+    /// is a value that does not fit.
+    pub(super) fn take_noted(&mut self, record: usize, unknown: &mut Vec<(usize, Entry)>) -> bool {
+        let fits = self.noted.iter().all(|noted| !noted.bad_value);
+        unknown.extend(self.noted.drain(..).map(|noted| (record, noted.entry)));
+        fits
     }
 
     /// Cuts all columns back to a number of rows.

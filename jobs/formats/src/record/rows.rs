@@ -20,8 +20,6 @@ pub(crate) struct Rows {
     columns: Columns,
     gate: Option<Box<Gate>>,
     drift: Drift,
-    /// Whether the schema is a sample's, which any value that does not fit refutes.
-    proves: bool,
     bad: Vec<BadRecord>,
     bad_bytes: usize,
     counts: Counts,
@@ -44,7 +42,6 @@ impl Rows {
             columns: Columns::new(config, names),
             gate: Gate::new(config, names),
             drift: Drift::default(),
-            proves: config.sampled.is_some(),
             bad: Vec::new(),
             bad_bytes: 0,
             counts: Counts::default(),
@@ -111,7 +108,8 @@ impl Rows {
         }
         let drift = &mut self.drift;
         if let Err(reason) = self.columns.append(names, tape, record, at, drift) {
-            if self.proves {
+            // Any value that does not fit refutes the schema of a sample.
+            if self.columns.is_proving() {
                 return Err(surprise(reason));
             }
             return Ok(Some(reason));

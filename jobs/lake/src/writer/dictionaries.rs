@@ -19,6 +19,10 @@ use parquet::schema::types::ColumnPath;
 const VALUES_MAX: usize = 2048;
 /// With fewer values nothing is said of a column.
 const VALUES_MIN: usize = 256;
+/// What a dictionary holds of a number, nearly: 4 or 8 bytes, and more of wide decimals alone.
+const NUMBER_BYTES: usize = 8;
+/// What it holds of a text beside its bytes.
+const LENGTH_BYTES: usize = 4;
 
 /// The columns of values whose dictionaries would grow beyond `dictionary_bytes` in a row group of `rows`, by the first
 /// batch of a file.
@@ -94,20 +98,22 @@ impl Seen {
     fn of(values: &ArrayRef) -> Option<Self> {
         let mut count = Counter::default();
         match values.data_type() {
-            DataType::Utf8 => count.add_all(values.as_string::<i32>().iter()),
-            DataType::LargeUtf8 => count.add_all(values.as_string::<i64>().iter()),
-            DataType::Utf8View => count.add_all(values.as_string_view().iter()),
-            DataType::Binary => count.add_all(values.as_binary::<i32>().iter()),
-            DataType::LargeBinary => count.add_all(values.as_binary::<i64>().iter()),
-            DataType::BinaryView => count.add_all(values.as_binary_view().iter()),
+            DataType::Utf8 => count.texts(values.as_string::<i32>().iter()),
+            DataType::LargeUtf8 => count.texts(values.as_string::<i64>().iter()),
+            DataType::Utf8View => count.texts(values.as_string_view().iter()),
+            DataType::Binary => count.texts(values.as_binary::<i32>().iter()),
+            DataType::LargeBinary => count.texts(values.as_binary::<i64>().iter()),
+            DataType::BinaryView => count.texts(values.as_binary_view().iter()),
             _ => downcast_primitive_array! {
                 values => {
-                    let numbers = values.iter().map(|number| number.map(Number));
-                    count.add_all(numbers);
+                    for number in values.iter().flatten().take(VALUES_MAX) {
+                        count.add(number.to_byte_slice(), NUMBER_BYTES);
+                    }
                 }
                 _ => return None
             },
         }
+        count.seen.distinct = count.hashes.len();
         (count.seen.values >= VALUES_MIN).then_some(count.seen)
     }
 
@@ -123,45 +129,6 @@ impl Seen {
             self.distinct
         };
         distinct.saturating_mul(self.bytes) / self.values
-    }
-}
-
-/// A number as Parquet holds it: in its own width, and not more than 8 bytes unless it is a wider decimal.
-struct Number<T>(T);
-
-/// What a dictionary holds of a value.
-trait Stored {
-    fn hash_by(&self, hasher: &RandomState) -> u64;
-    fn bytes(&self) -> usize;
-}
-
-impl Stored for &str {
-    fn hash_by(&self, hasher: &RandomState) -> u64 {
-        hasher.hash_one(self.as_bytes())
-    }
-
-    fn bytes(&self) -> usize {
-        4 + self.len()
-    }
-}
-
-impl Stored for &[u8] {
-    fn hash_by(&self, hasher: &RandomState) -> u64 {
-        hasher.hash_one(self)
-    }
-
-    fn bytes(&self) -> usize {
-        4 + self.len()
-    }
-}
-
-impl<T: ToByteSlice> Stored for Number<T> {
-    fn hash_by(&self, hasher: &RandomState) -> u64 {
-        hasher.hash_one(self.0.to_byte_slice())
-    }
-
-    fn bytes(&self) -> usize {
-        self.0.to_byte_slice().len().min(8)
     }
 }
 
@@ -186,13 +153,18 @@ impl Default for Counter {
 }
 
 impl Counter {
-    fn add_all(&mut self, values: impl Iterator<Item = Option<impl Stored>>) {
-        for value in values.flatten().take(VALUES_MAX) {
-            self.hashes.insert(value.hash_by(&self.hasher));
-            self.seen.bytes += value.bytes();
-            self.seen.values += 1;
+    fn texts(&mut self, texts: impl Iterator<Item = Option<impl AsRef<[u8]>>>) {
+        for text in texts.flatten().take(VALUES_MAX) {
+            let text = text.as_ref();
+            self.add(text, LENGTH_BYTES + text.len());
         }
-        self.seen.distinct = self.hashes.len();
+    }
+
+    /// Takes in a value of which a dictionary would hold so many bytes.
+    fn add(&mut self, value: &[u8], stored_bytes: usize) {
+        self.hashes.insert(self.hasher.hash_one(value));
+        self.seen.bytes += stored_bytes;
+        self.seen.values += 1;
     }
 }
 
