@@ -33,7 +33,9 @@ class Input:
     spark_sample: str = ""
 
     def warm(self) -> None:
-        """Reads it once: both sides then find it in the page cache."""
+        """Reads it once: both sides then find it in the page cache. (Before each run: while a slow peer was at it, the
+        system may have taken pages back, and who takes a second pays more for a read of the disk than who takes thirty.)
+        """
         files = [self.path] if self.path.is_file() else (path for path in self.path.glob("**/*") if path.is_file())
         for path in files:
             with open(path, "rb") as file:

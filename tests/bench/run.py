@@ -39,6 +39,7 @@ class Bench:
 
     def convert(self, data: Input, destination: Path, threads: int = 2, infer: bool = False) -> Measured:
         schema = [] if infer else ["--schema", str(data.schema)]
+        data.warm()
         return run([str(self.headworks), "convert", str(data.path), str(destination), *data.options, *schema,
                     "--threads", str(threads), "-o", "json"])
 
@@ -181,15 +182,16 @@ def main() -> None:
     arguments.work.mkdir(parents=True, exist_ok=True)
     bench = Bench(arguments)
     data = row.data(bench)
-    data.warm()
     our_runs, peer_runs = [], []
     for number in range(arguments.pairs or row.pairs):
         our_output, peer_output = bench.work / "ours.parquet", bench.work / "peer.parquet"
+        data.warm()
         our_runs.append(row.ours(bench, data, our_output))
         row.check(our_output, data, "Headworks")
         if number == 0:
             check_sum(our_output / row.summed_in if row.summed_in else our_output, data)
         remove(our_output)
+        data.warm()
         peer_runs.append(row.peer(bench, data, peer_output))
         if row.peer is not a_tenth:
             row.check(peer_output, data, "the peer")

@@ -12,9 +12,11 @@ pub const SPLIT_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// What opening a file costs, in bytes of reading: packs of many small files
 /// are no slower than packs of few large ones.
 pub const OPEN_COST_BYTES: u64 = 64 * 1024;
-/// Tasks of a wave for each slot of the cluster, if there is enough to read:
-/// several, so that the last ones to end keep few slots idle.
-pub const TASKS_PER_SLOT: u64 = 4;
+/// A task is given this part of what is left of its wave, divided by the slots of the cluster: tasks become smaller
+/// towards the wave's end, so that all slots end at about the same time, however unlike they are.
+pub const SHARE_OF_REST: u64 = 2;
+/// No task is given less than this part of its wave, divided by the slots.
+pub const SHARE_OF_WAVE_MIN: u64 = 16;
 
 /// A wave holds no more splits than these and one pack: each makes a report, which is held until the wave is judged.
 pub const WAVE_SPLITS_MAX: usize = 100_000;
@@ -34,85 +36,128 @@ pub struct CutOptions {
 /// offset, with ids and pack numbers that count from 0 in each wave.
 #[must_use]
 pub fn cut(files: &[InputFile], options: CutOptions) -> Vec<Vec<SplitSpec>> {
-    let target = options.split_bytes.unwrap_or_else(|| {
-        let bytes = files.iter().map(|f| f.size.max(1)).sum();
-        share(bytes, bytes, options)
-    });
-    let target = target.max(1);
-    let pack_target = match options.split_bytes {
-        Some(size) => size.saturating_add(OPEN_COST_BYTES),
-        None => pack_target(files, options).max(target + OPEN_COST_BYTES),
-    };
-
-    let mut waves: Vec<Vec<SplitSpec>> = Vec::new();
-    let mut wave: Vec<SplitSpec> = Vec::new();
-    let (mut wave_bytes, mut pack, mut pack_cost) = (0u64, 0u32, 0u64);
-    for (start, end, file) in ranges(files, target) {
-        let bytes = end - start;
-        let cost = bytes + OPEN_COST_BYTES;
-        if pack_cost > 0 && pack_cost + cost > pack_target {
-            pack += 1;
-            pack_cost = 0;
-            if wave_bytes + bytes > options.wave_bytes || wave.len() >= WAVE_SPLITS_MAX {
-                waves.push(std::mem::take(&mut wave));
-                wave_bytes = 0;
-                pack = 0;
+    let mut cutter = Cutter::new(files, options);
+    for file in files {
+        let mut start = 0;
+        loop {
+            let end = cutter.split_end(file, start);
+            if cutter.is_pack_full(end - start) {
+                cutter.next_pack(end - start);
+                continue; // which may be for another number of bytes
+            }
+            cutter.add(file, start, end);
+            start = end;
+            if end >= file.size {
+                break;
             }
         }
-        wave.push(SplitSpec {
-            id: i32::try_from(wave.len()).unwrap_or(i32::MAX),
+    }
+    cutter.waves.push(cutter.wave);
+    cutter.waves.retain(|wave| !wave.is_empty());
+    cutter.waves
+}
+
+/// Splits that are dealt out to packs and waves. A split costs its bytes, and [`OPEN_COST_BYTES`].
+struct Cutter {
+    options: CutOptions,
+    waves: Vec<Vec<SplitSpec>>,
+    wave: Vec<SplitSpec>,
+    /// What a wave costs, if there is enough to fill one.
+    wave_cost_max: u64,
+    /// What has not been dealt out yet.
+    rest_cost: u64,
+    /// Of the wave that is being filled.
+    wave_bytes: u64,
+    wave_cost: u64,
+    /// The pack that is being filled.
+    pack: u32,
+    pack_cost: u64,
+    pack_cost_max: u64,
+}
+
+impl Cutter {
+    fn new(files: &[InputFile], options: CutOptions) -> Self {
+        let bytes: u64 = files.iter().map(|f| f.size).sum();
+        let opening = OPEN_COST_BYTES.saturating_mul(files.len() as u64);
+        let rest_cost = bytes.saturating_add(opening);
+        let part = u128::from(bytes.min(options.wave_bytes));
+        let of_wave = u128::from(rest_cost) * part / u128::from(bytes.max(1));
+        let mut cutter = Cutter {
+            options,
+            waves: Vec::new(),
+            wave: Vec::new(),
+            wave_cost_max: u64::try_from(of_wave).unwrap_or(u64::MAX),
+            rest_cost,
+            wave_bytes: 0,
+            wave_cost: 0,
+            pack: 0,
+            pack_cost: 0,
+            pack_cost_max: 0,
+        };
+        cutter.pack_cost_max = cutter.share();
+        cutter
+    }
+
+    /// What the next pack may cost.
+    fn share(&self) -> u64 {
+        if let Some(bytes) = self.options.split_bytes {
+            return bytes.max(1).saturating_add(OPEN_COST_BYTES);
+        }
+        let slots = self.options.slots.max(1);
+        let rest = self.wave_cost_max.saturating_sub(self.wave_cost);
+        let rest = rest.min(self.rest_cost);
+        let least = self.wave_cost_max.div_ceil(slots * SHARE_OF_WAVE_MIN);
+        let bytes = rest.div_ceil(slots * SHARE_OF_REST).max(least);
+        bytes.clamp(SPLIT_BYTES_MIN, SPLIT_BYTES_MAX) + OPEN_COST_BYTES
+    }
+
+    /// Where the split that begins at `start` ends: what is left of the file is cut into equal parts, of which each
+    /// would fit into a pack of its own.
+    fn split_end(&self, file: &InputFile, start: u64) -> u64 {
+        let rest = file.size - start;
+        if why_one_task(file).is_some() {
+            return file.size;
+        }
+        let parts = rest.div_ceil(self.pack_cost_max - OPEN_COST_BYTES).max(1);
+        start + rest / parts
+    }
+
+    /// Whether a split of so many bytes is too much for the pack.
+    fn is_pack_full(&self, bytes: u64) -> bool {
+        self.pack_cost > 0 && self.pack_cost + bytes + OPEN_COST_BYTES > self.pack_cost_max
+    }
+
+    /// Begins another pack, for a split of so many bytes, and another wave if the wave is full.
+    fn next_pack(&mut self, bytes: u64) {
+        self.pack += 1;
+        self.pack_cost = 0;
+        let wave_bytes_max = self.options.wave_bytes;
+        if self.wave_bytes + bytes > wave_bytes_max || self.wave.len() >= WAVE_SPLITS_MAX {
+            self.waves.push(std::mem::take(&mut self.wave));
+            (self.wave_bytes, self.wave_cost, self.pack) = (0, 0, 0);
+        }
+        self.pack_cost_max = self.share();
+    }
+
+    fn add(&mut self, file: &InputFile, start: u64, end: u64) {
+        self.wave.push(SplitSpec {
+            id: i32::try_from(self.wave.len()).unwrap_or(i32::MAX),
             path: file.path.clone(),
             file_size: file.size,
             start,
             end,
             known_start: None,
-            pack,
+            pack: self.pack,
             member: file.member.clone(),
         });
-        pack_cost += cost;
-        wave_bytes += bytes;
+        let bytes = end - start;
+        let cost = bytes + OPEN_COST_BYTES;
+        self.pack_cost += cost;
+        self.wave_cost += cost;
+        self.wave_bytes += bytes;
+        let files = if end == file.size { OPEN_COST_BYTES } else { 0 };
+        self.rest_cost = self.rest_cost.saturating_sub(bytes + files);
     }
-    if !wave.is_empty() {
-        waves.push(wave);
-    }
-    waves
-}
-
-/// A task's share of `cost`, of which a wave has the part that its bytes are of all `bytes`.
-fn share(cost: u64, bytes: u64, options: CutOptions) -> u64 {
-    let tasks = (options.slots.max(1) * TASKS_PER_SLOT).max(1);
-    let (whole, part) = (bytes.max(1), bytes.min(options.wave_bytes));
-    let of_wave = u128::from(cost) * u128::from(part) / u128::from(whole);
-    let of_wave = u64::try_from(of_wave).unwrap_or(u64::MAX);
-    of_wave
-        .div_ceil(tasks)
-        .clamp(SPLIT_BYTES_MIN, SPLIT_BYTES_MAX)
-}
-
-/// What a pack may cost: of thousands of files that hold next to nothing, opening them is all that a task does.
-fn pack_target(files: &[InputFile], options: CutOptions) -> u64 {
-    let bytes: u64 = files.iter().map(|f| f.size).sum();
-    let opening = OPEN_COST_BYTES.saturating_mul(files.len() as u64);
-    share(bytes.saturating_add(opening), bytes, options)
-}
-
-/// Byte ranges of about equal size, at most `target` bytes each; a file that
-/// cannot be split is one range, an empty one too (it is listed, and counted).
-fn ranges(files: &[InputFile], target: u64) -> impl Iterator<Item = (u64, u64, &InputFile)> {
-    files.iter().flat_map(move |file| {
-        let parts = if why_one_task(file).is_some() {
-            1
-        } else {
-            file.size.div_ceil(target).max(1)
-        };
-        (0..parts).map(move |i| {
-            let at = |i: u64| {
-                u64::try_from(u128::from(file.size) * u128::from(i) / u128::from(parts))
-                    .unwrap_or(file.size)
-            };
-            (at(i), at(i + 1), file)
-        })
-    })
 }
 
 #[cfg(test)]
@@ -181,18 +226,76 @@ mod tests {
         }
     }
 
+    /// What each pack of a wave costs.
+    fn costs(wave: &[SplitSpec]) -> Vec<u64> {
+        let mut costs = vec![0; wave.last().unwrap().pack as usize + 1];
+        for split in wave {
+            costs[split.pack as usize] += split.bytes() + OPEN_COST_BYTES;
+        }
+        costs
+    }
+
     #[test]
-    fn one_big_file_makes_several_tasks_for_each_slot() {
+    fn one_big_file_makes_several_tasks_for_each_slot_and_the_last_are_small() {
         let waves = cut(
-            &[file("a.xml", 1000 * MB)],
+            &[file("a.xml", 2500 * MB)],
             CutOptions {
                 split_bytes: None,
-                wave_bytes: 8192 * MB,
+                wave_bytes: 1000 * MB,
                 slots: 2,
             },
         );
-        assert_eq!(waves.len(), 1);
-        assert_eq!(waves[0].iter().map(|s| s.pack).max(), Some(7));
+        assert_eq!(waves.len(), 3);
+        for wave in &waves[..2] {
+            let costs = costs(wave);
+            assert!((10..=13).contains(&costs.len()), "{costs:?}");
+            assert!(costs[0] > 200 * MB && costs[0] < 260 * MB, "{costs:?}");
+            assert!(costs[costs.len() - 1] < 40 * MB, "{costs:?}");
+        }
+        let last = costs(&waves[2]);
+        assert!(last[0] > 100 * MB && last[0] < 150 * MB, "{last:?}");
+        assert!(last[last.len() - 1] < 40 * MB, "{last:?}");
+    }
+
+    /// Slots take the tasks in their order, each the next one when it has ended the one before, at its own speed: none
+    /// waits for the others for longer than the last of the tasks takes.
+    #[test]
+    fn slots_of_all_speeds_end_at_about_the_same_time() {
+        let mut random = fastrand::Rng::with_seed(5);
+        for _ in 0..200 {
+            let slots = random.u64(1..9);
+            let bytes = random.u64(500..5000) * MB;
+            let pages = random.bool();
+            let files: Vec<_> = if pages {
+                let sizes = (0..bytes / (150 << 10)).map(|_| random.u64(100 << 10..200 << 10));
+                let sizes: Vec<_> = sizes.collect();
+                let files = sizes.iter().zip(0..);
+                files
+                    .map(|(size, i)| file(&format!("{i:06}.xml"), *size))
+                    .collect()
+            } else {
+                vec![file("a.xml", bytes)]
+            };
+            let options = CutOptions {
+                split_bytes: None,
+                wave_bytes: 8192 * MB,
+                slots,
+            };
+            let costs = costs(&cut(&files, options)[0]);
+            let speeds: Vec<f64> = (0..slots).map(|_| 1.0 + random.f64()).collect();
+            let mut ends = vec![0.0_f64; slots as usize];
+            for cost in &costs {
+                let next = (0..ends.len()).min_by(|a, b| ends[*a].total_cmp(&ends[*b]));
+                let next = next.unwrap();
+                ends[next] += *cost as f64 / speeds[next];
+            }
+            let last = ends.iter().copied().fold(0.0, f64::max);
+            let idle: f64 = ends.iter().map(|end| last - end).sum::<f64>() / slots as f64;
+            assert!(
+                idle < last / 16.0,
+                "{slots} slots: {idle} of {last}: {costs:?}"
+            );
+        }
     }
 
     #[test]
@@ -209,7 +312,7 @@ mod tests {
             },
         );
         let tasks = waves[0].iter().map(|s| s.pack).max().unwrap() + 1;
-        assert!((8..=14).contains(&tasks), "{tasks} tasks");
+        assert!((10..=14).contains(&tasks), "{tasks} tasks");
     }
 
     /// A task costs some milliseconds, which thousands of them would add up to seconds.
@@ -218,7 +321,7 @@ mod tests {
         let files: Vec<_> = (0..15_000)
             .map(|i| file(&format!("{i:05}.json"), 300))
             .collect();
-        for (wave_bytes, waves) in [(8192 * MB, 1), (2 * MB, 2)] {
+        for (wave_bytes, waves) in [(8192 * MB, 1), (3 * MB, 2)] {
             let options = CutOptions {
                 split_bytes: None,
                 wave_bytes,
@@ -228,7 +331,7 @@ mod tests {
             assert_eq!(cut.len(), waves);
             for wave in &cut {
                 let tasks = wave.last().unwrap().pack + 1;
-                assert!((7..=9).contains(&tasks), "{tasks} tasks");
+                assert!((7..=14).contains(&tasks), "{tasks} tasks");
             }
         }
     }

@@ -7,16 +7,14 @@
 //! It is an economy, and no more: a block in which anything does not fit leaves no trace, and its records are to be added
 //! one by one.
 
-use std::cell::Cell as Flag;
-
 use super::block::{Block, RECORDS_MAX};
 use super::column::{Column, DoesNotFit};
-use super::columns::Columns;
+use super::columns::{Columns, RecordAt};
 use super::drift::{Drift, cut_text};
 use super::flat::Text;
 use super::nodes::{NodeId, Nodes, ROOT};
 use super::proof::Proof;
-use super::tape::{Encoded, Entry, Op};
+use super::tape::{Encoded, Entry, Op, Tape};
 use crate::values::Cleaner;
 
 /// How a node's entries are dealt with.
@@ -34,37 +32,56 @@ enum Use {
     AsTheyCome,
 }
 
-/// A value that was dealt out.
+/// Where a node's values go.
 #[derive(Debug, Clone, Copy)]
-struct Cell {
-    /// Of the block.
-    row: u32,
-    start: u32,
-    end: u32,
-    stands: Stands,
+struct Target {
+    used: Use,
+    /// Which of the rows of cells is its own; [`NO_ROW`] until it has had a value.
+    cells: u32,
 }
 
-/// Where its text stands.
+const NO_ROW: u32 = u32::MAX;
+
+/// A value that was dealt out: where its text stands. Places count through the buffer, and on through the decoded texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stands {
-    /// In the buffer.
-    Buffer,
-    /// Among the decoded texts.
-    Decoded,
-    /// Nowhere: it is NULL.
-    Nowhere,
+struct Cell {
+    start: u32,
+    length: u32,
 }
 
-/// The values of a block, by node.
+impl Cell {
+    const ABSENT: Self = Self {
+        start: 0,
+        length: u32::MAX,
+    };
+    const NULL: Self = Self {
+        start: 0,
+        length: u32::MAX - 1,
+    };
+    /// Of a struct.
+    const THERE: Self = Self {
+        start: 0,
+        length: 0,
+    };
+}
+
+/// The values of a block: a row of cells for each node, one cell for each record.
 #[derive(Debug, Default)]
 pub(super) struct Cells {
-    uses: Vec<Use>,
-    by_node: Vec<Vec<Cell>>,
-    /// The nodes with cells that have been met so far, in any block.
-    met: Vec<NodeId>,
+    targets: Vec<Target>,
+    rows: Vec<Row>,
     decoded: Vec<u8>,
+    scratch: Vec<u8>,
     /// What the schema lacks: the record, and the entry.
     unknown: Vec<(usize, Entry)>,
+}
+
+#[derive(Debug)]
+struct Row {
+    node: NodeId,
+    cells: [Cell; RECORDS_MAX],
+    /// None of the cells from here on is filled.
+    end: usize,
 }
 
 impl Cells {
@@ -73,55 +90,102 @@ impl Cells {
         names: &N,
         proof: Option<&Proof>,
     ) -> Self {
-        let uses = columns.iter().enumerate().map(|(node, column)| {
+        let targets = columns.iter().enumerate().map(|(node, column)| {
             let node = node as NodeId;
-            match column {
+            let used = match column {
                 Some(column) if column.list.is_some() || names.joins(node) => Use::AsTheyCome,
                 Some(column) if column.is_struct() => Use::Struct,
                 Some(_) if proof.is_some_and(|proof| proof.asks(node)) => Use::Asked,
                 Some(_) => Use::Once,
                 None => Use::Unread,
+            };
+            Target {
+                used,
+                cells: NO_ROW,
             }
         });
         Self {
-            uses: uses.collect(),
-            by_node: vec![Vec::new(); columns.len()],
+            targets: targets.collect(),
             ..Self::default()
         }
     }
 
     fn clear(&mut self) {
-        for node in &self.met {
-            if let Some(cells) = self.by_node.get_mut(*node as usize) {
-                cells.clear();
+        for row in &mut self.rows {
+            if let Some(filled) = row.cells.get_mut(..row.end) {
+                filled.fill(Cell::ABSENT);
             }
+            row.end = 0;
         }
         self.decoded.clear();
         self.unknown.clear();
     }
 
-    fn push(&mut self, node: NodeId, cell: Cell) {
-        if let Some(cells) = self.by_node.get_mut(node as usize) {
-            if cells.capacity() == 0 {
-                cells.reserve(RECORDS_MAX);
-                self.met.push(node);
-            }
-            cells.push(cell);
+    #[inline(always)]
+    fn target(&self, node: NodeId) -> Target {
+        let unread = Target {
+            used: Use::Unread,
+            cells: NO_ROW,
+        };
+        self.targets.get(node as usize).copied().unwrap_or(unread)
+    }
+
+    /// Fills the cell of a record.
+    ///
+    /// # Errors
+    /// It is filled: the record has two values.
+    #[inline(always)]
+    fn fill(
+        &mut self,
+        node: NodeId,
+        target: Target,
+        record: usize,
+        cell: Cell,
+    ) -> Result<(), DoesNotFit> {
+        if target.cells == NO_ROW {
+            return self.begin_row(node, record, cell);
         }
+        let row = self.rows.get_mut(target.cells as usize);
+        let row = row.ok_or(DoesNotFit)?;
+        let place = row.cells.get_mut(record).ok_or(DoesNotFit)?;
+        if *place != Cell::ABSENT {
+            return Err(DoesNotFit);
+        }
+        *place = cell;
+        row.end = record + 1;
+        Ok(())
+    }
+
+    #[cold]
+    fn begin_row(&mut self, node: NodeId, record: usize, cell: Cell) -> Result<(), DoesNotFit> {
+        let target = self.targets.get_mut(node as usize).ok_or(DoesNotFit)?;
+        target.cells = self.rows.len() as u32;
+        self.rows.push(Row {
+            node,
+            cells: [Cell::ABSENT; RECORDS_MAX],
+            end: 0,
+        });
+        let target = *target;
+        self.fill(node, target, record, cell)
+    }
+
+    /// Keeps a decoded text; it stands behind a buffer of this length, and a byte.
+    fn keep_decoded(&mut self, text: &[u8], buffer: usize) -> Result<Cell, DoesNotFit> {
+        let start = buffer + 1 + self.decoded.len();
+        self.decoded.extend_from_slice(text);
+        Ok(Cell {
+            start: u32::try_from(start).map_err(|_| DoesNotFit)?,
+            length: text.len() as u32,
+        })
     }
 }
 
-/// The texts of a column from one row on, `None` for each row without one.
+/// The texts of a row of cells, `None` for each record without one.
 struct Texts<'a> {
     cells: std::slice::Iter<'a, Cell>,
-    /// The cell that comes next, if its row has not come yet.
-    ahead: Option<Cell>,
-    row: u32,
     buffer: &'a [u8],
     decoded: &'a [u8],
     cleaner: &'a Cleaner,
-    /// Whether a record had two values.
-    repeats: &'a Flag<bool>,
 }
 
 impl<'a> Iterator for Texts<'a> {
@@ -129,29 +193,19 @@ impl<'a> Iterator for Texts<'a> {
 
     #[inline(always)]
     fn next(&mut self) -> Option<Option<Text<'a>>> {
-        let cell = match self.ahead {
-            Some(cell) => cell,
-            None => *self.cells.next()?,
-        };
-        if cell.row != self.row {
-            if cell.row < self.row {
-                self.repeats.set(true);
-                return None;
-            }
-            self.ahead = Some(cell);
-            self.row += 1;
+        let cell = self.cells.next()?;
+        if cell.length >= Cell::NULL.length {
             return Some(None);
         }
-        self.ahead = None;
-        self.row += 1;
-        let bytes = match cell.stands {
-            Stands::Buffer => self.buffer,
-            Stands::Decoded => self.decoded,
-            Stands::Nowhere => return Some(None),
+        let start = cell.start as usize;
+        let rest = match start.checked_sub(self.buffer.len() + 1) {
+            None => self.buffer.get(start..),
+            Some(start) => self.decoded.get(start..),
         };
+        let rest = rest.unwrap_or_default();
         let text = Text {
-            rest: bytes.get(cell.start as usize..).unwrap_or_default(),
-            length: (cell.end - cell.start) as usize,
+            rest,
+            length: cell.length as usize,
         };
         Some(match self.cleaner {
             Cleaner::Keeps => Some(text),
@@ -211,129 +265,155 @@ impl Columns {
         cells: &mut Cells,
     ) -> Result<(), DoesNotFit> {
         let tape = &block.tape;
-        let (rows, proves) = (self.rows(), self.is_proving());
-        let mut scratch = Vec::new();
+        let plain_is_text = tape.rules.table.is_none();
         let mut at = 0;
-        for (row, record) in block.records.iter().enumerate() {
+        for (index, record) in block.records.iter().enumerate() {
             let entries = tape.entries.get(..record.entries).unwrap_or_default();
-            let bytes = buffer.get(record.start..record.end).unwrap_or_default();
+            let start = u32::try_from(record.start).map_err(|_| DoesNotFit)?;
             while let Some(entry) = entries.get(at) {
                 at += 1;
-                match entry.op {
-                    Op::Leave => continue,
-                    Op::Unknown if proves => return Err(DoesNotFit),
-                    Op::Unknown => {
-                        if self.counts_unknown() {
-                            cells.unknown.push((row, *entry));
-                        }
-                        continue;
-                    }
-                    Op::Enter if entry.node == ROOT => continue,
-                    _ => {}
-                }
-                let used = cells.uses.get(entry.node as usize).copied();
-                let used = used.unwrap_or(Use::Unread);
-                match used {
-                    Use::Once | Use::Asked if entry.op != Op::Enter => {}
-                    Use::Struct if matches!(entry.op, Op::Enter | Op::Null | Op::Empty) => {}
-                    Use::Once | Use::Asked | Use::Struct => return Err(DoesNotFit),
-                    Use::Unread => {
-                        if entry.op == Op::Enter {
-                            at = behind(entries, at);
-                        }
-                        continue;
-                    }
-                    Use::AsTheyCome => {
-                        let from = at - 1;
-                        if entry.op == Op::Enter {
-                            at = behind(entries, at);
-                        }
-                        let own = entries.get(from..at).unwrap_or_default();
-                        let done =
-                            self.append_entries(names, (tape, own), bytes, record.at, rows + row);
-                        if done.is_err() || !self.take_noted(row, &mut cells.unknown) {
-                            return Err(DoesNotFit);
-                        }
-                        continue;
-                    }
-                }
-                let mut cell = Cell {
-                    row: row as u32,
-                    start: 0,
-                    end: 0,
-                    stands: Stands::Nowhere,
-                };
-                match (entry.op, entry.encoded) {
-                    // A list without items is no value of a column that is none.
-                    (Op::Empty, _) => continue,
-                    (Op::Null, _) => {}
-                    // That it is there is all that a struct has of its own.
-                    (Op::Enter, _) => cell.stands = Stands::Buffer,
-                    (_, Encoded::Plain) if tape.rules.table.is_none() => {
-                        cell.stands = Stands::Buffer;
-                        cell.start = record.start as u32 + entry.start;
-                        cell.end = record.start as u32 + entry.end;
-                    }
-                    _ => {
-                        cell.stands = Stands::Decoded;
-                        cell.start = cells.decoded.len() as u32;
-                        let text = tape.text(entry, bytes, &mut scratch);
-                        cells.decoded.extend_from_slice(text);
-                        cell.end = cells.decoded.len() as u32;
-                    }
-                }
-                if proves && entry.encoded == Encoded::Container {
-                    return Err(DoesNotFit);
-                }
-                if used == Use::Asked && entry.op != Op::Null {
-                    let text = match cell.stands {
-                        Stands::Buffer => buffer.get(cell.start as usize..cell.end as usize),
-                        _ => cells.decoded.get(cell.start as usize..),
+                let target = cells.target(entry.node);
+                let is_text = plain_is_text
+                    && matches!(entry.op, Op::Value | Op::Text)
+                    && entry.encoded == Encoded::Plain;
+                if is_text && target.used == Use::Once {
+                    let cell = Cell {
+                        start: start + entry.start,
+                        length: entry.end - entry.start,
                     };
-                    if !self.bears_out(entry, text.unwrap_or_default()) {
-                        return Err(DoesNotFit);
-                    }
+                    cells.fill(entry.node, target, index, cell)?;
+                } else if entry.op != Op::Leave {
+                    let record = RecordOf {
+                        index,
+                        at: record.at,
+                        bytes: buffer.get(record.start..record.end).unwrap_or_default(),
+                        start,
+                        buffer: buffer.len(),
+                    };
+                    at = self.deal_other(names, tape, (entries, at), record, cells)?;
                 }
-                cells.push(entry.node, cell);
             }
         }
         Ok(())
     }
 
+    /// Deals out the entry before `at`, whatever it is; gives the place of the one that comes next.
+    fn deal_other<N: Nodes>(
+        &mut self,
+        names: &N,
+        tape: &Tape,
+        (entries, at): (&[Entry], usize),
+        record: RecordOf<'_>,
+        cells: &mut Cells,
+    ) -> Result<usize, DoesNotFit> {
+        let entry = entries.get(at - 1).ok_or(DoesNotFit)?;
+        let target = cells.target(entry.node);
+        let cell = match (target.used, entry.op) {
+            (_, Op::Leave) => return Ok(at),
+            (_, Op::Enter) if entry.node == ROOT => return Ok(at),
+            (_, Op::Unknown) if self.is_proving() => return Err(DoesNotFit),
+            (_, Op::Unknown) => {
+                if self.counts_unknown() {
+                    cells.unknown.push((record.index, *entry));
+                }
+                return Ok(at);
+            }
+            (Use::Unread, Op::Enter) => return Ok(behind(entries, at)),
+            (Use::Unread, _) => return Ok(at),
+            (Use::AsTheyCome, op) => {
+                let end = if op == Op::Enter {
+                    behind(entries, at)
+                } else {
+                    at
+                };
+                let own = (tape, entries.get(at - 1..end).unwrap_or_default());
+                let row = self.rows() + record.index;
+                let done = self.append_entries(names, own, record.bytes, record.at, row);
+                if done.is_err() || !self.take_noted(record.index, &mut cells.unknown) {
+                    return Err(DoesNotFit);
+                }
+                return Ok(end);
+            }
+            // A list without items is no value of a column that is none.
+            (_, Op::Empty) => return Ok(at),
+            (_, Op::Null) => Cell::NULL,
+            // That it is there is all that a struct has of its own.
+            (Use::Struct, Op::Enter) => Cell::THERE,
+            (Use::Struct, _) | (_, Op::Enter) => return Err(DoesNotFit),
+            (Use::Once | Use::Asked, _) => self.read_cell(tape, entry, record, cells)?,
+        };
+        cells.fill(entry.node, target, record.index, cell)?;
+        Ok(at)
+    }
+
+    /// Where the text of an entry stands, which may have to be decoded for that.
+    #[inline(always)]
+    fn read_cell(
+        &mut self,
+        tape: &Tape,
+        entry: &Entry,
+        record: RecordOf<'_>,
+        cells: &mut Cells,
+    ) -> Result<Cell, DoesNotFit> {
+        if self.is_proving() && entry.encoded == Encoded::Container {
+            return Err(DoesNotFit);
+        }
+        let is_asked = cells.target(entry.node).used == Use::Asked;
+        let mut scratch = std::mem::take(&mut cells.scratch);
+        let text = tape.text(entry, record.bytes, &mut scratch);
+        if is_asked && !self.bears_out(entry, text) {
+            return Err(DoesNotFit);
+        }
+        let cell = if entry.encoded == Encoded::Plain && tape.rules.table.is_none() {
+            Cell {
+                start: record.start + entry.start,
+                length: entry.end - entry.start,
+            }
+        } else {
+            cells.keep_decoded(text, record.buffer)?
+        };
+        cells.scratch = scratch;
+        Ok(cell)
+    }
+
     /// Appends what was dealt out, column by column.
     fn take_cells(&mut self, cells: &Cells, buffer: &[u8]) -> Result<(), DoesNotFit> {
         let rows = self.rows();
-        for node in &cells.met {
-            let (column, cleaner) = self.flat(*node);
-            let (Some(column), Some(own)) = (column, cells.by_node.get(*node as usize)) else {
+        for row in &cells.rows {
+            let (column, cleaner) = self.flat(row.node);
+            let own = row.cells.get(..row.end).unwrap_or_default();
+            let Some(column) = column.filter(|_| !own.is_empty()) else {
                 continue;
             };
-            if own.is_empty() {
-                continue;
-            }
             // An object has no text that could be one for NULL.
             let cleaner = if column.is_struct() {
                 &Cleaner::Keeps
             } else {
                 cleaner
             };
-            let repeats = Flag::new(false);
             let texts = Texts {
                 cells: own.iter(),
-                ahead: None,
-                row: 0,
                 buffer,
                 decoded: &cells.decoded,
                 cleaner,
-                repeats: &repeats,
             };
             column.push_all(rows, texts)?;
-            if repeats.get() {
-                return Err(DoesNotFit);
-            }
         }
         Ok(())
     }
+}
+
+/// A record of a block.
+#[derive(Clone, Copy)]
+struct RecordOf<'a> {
+    /// Which of the block's.
+    index: usize,
+    at: RecordAt,
+    bytes: &'a [u8],
+    /// Where it stands in the buffer.
+    start: u32,
+    /// The buffer's length.
+    buffer: usize,
 }
 
 /// The place behind the `Leave` of the value that was entered before `at`.

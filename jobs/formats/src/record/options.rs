@@ -65,7 +65,7 @@ impl Default for Limits {
             recovery_bytes_max: 8 << 20,
             raw_bytes_max: 4 << 10,
             batch_rows_max: 8192,
-            batch_bytes_max: 8 << 20,
+            batch_bytes_max: 4 << 20,
             sync_bytes_max: 4 << 20,
             depth_max: 256,
             unknown_paths_max: 1000,

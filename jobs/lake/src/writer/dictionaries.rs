@@ -5,18 +5,19 @@
 //! encoded before the dictionary is given up is the larger for it. The first rows of a file tell such columns.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, FixedSizeListArray, GenericListArray, MapArray, OffsetSizeTrait,
     RecordBatch, downcast_primitive_array,
 };
 use arrow::datatypes::{DataType, ToByteSlice};
+use foldhash::fast::FixedState;
 use parquet::arrow::ArrowSchemaConverter;
 use parquet::schema::types::ColumnPath;
 
 /// Values that are looked at.
-const VALUES_MAX: usize = 2048;
+const VALUES_MAX: usize = 1024;
 /// With fewer values nothing is said of a column.
 const VALUES_MIN: usize = 256;
 /// What a dictionary holds of a number, nearly: 4 or 8 bytes, and more of wide decimals alone.
@@ -134,8 +135,7 @@ impl Seen {
 
 struct Counter {
     seen: Seen,
-    hashes: HashSet<u64>,
-    hasher: RandomState,
+    hashes: HashSet<u64, FixedState>,
 }
 
 impl Default for Counter {
@@ -146,8 +146,7 @@ impl Default for Counter {
                 distinct: 0,
                 bytes: 0,
             },
-            hashes: HashSet::new(),
-            hasher: RandomState::new(),
+            hashes: HashSet::with_capacity_and_hasher(VALUES_MAX, FixedState::default()),
         }
     }
 }
@@ -162,7 +161,7 @@ impl Counter {
 
     /// Takes in a value of which a dictionary would hold so many bytes.
     fn add(&mut self, value: &[u8], stored_bytes: usize) {
-        self.hashes.insert(self.hasher.hash_one(value));
+        self.hashes.insert(self.hashes.hasher().hash_one(value));
         self.seen.bytes += stored_bytes;
         self.seen.values += 1;
     }
