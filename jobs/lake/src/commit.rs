@@ -188,7 +188,7 @@ impl Table {
             .map_err(|source| self.not_committed(source))?;
 
         let mut races = 0;
-        let entry = loop {
+        let (entry, mut log) = loop {
             let settled = self.settle().map_err(|source| self.not_committed(source))?;
             let log = settled.as_ref().map_or(&[][..], |settled| &settled.log);
             if let Some(done) = log
@@ -209,7 +209,7 @@ impl Table {
             self.pass(CrashPoint::BeforeEntry)
                 .map_err(|source| self.not_committed(source))?;
             match self.put_entry(&entry)? {
-                Put::Ours => break entry,
+                Put::Ours => break (entry, settled.map_or_else(Vec::new, |settled| settled.log)),
                 Put::Theirs if races < COMMIT_RACES_MAX => races += 1,
                 Put::Theirs => {
                     return Err(CommitError::Conflict {
@@ -223,14 +223,16 @@ impl Table {
             }
         };
 
+        let (done, version) = (committed(&entry, false), entry.version);
+        log.push(entry);
         let settled = self
             .pass(CrashPoint::AfterEntry)
-            .and_then(|()| self.settle());
+            .and_then(|()| self.settle_log(log));
         match settled {
-            Ok(_) => Ok(committed(&entry, false)),
+            Ok(_) => Ok(done),
             Err(source) => Err(CommitError::Unsettled {
                 table: self.location.table().to_string(),
-                version: entry.version,
+                version,
                 source,
             }),
         }

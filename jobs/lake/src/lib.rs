@@ -68,6 +68,7 @@ pub use manifest::{Manifest, ManifestEntry, ManifestMeta};
 pub use overlap::KeyRange;
 pub use pending::{PendingCopy, PendingFile};
 pub use quarantine::{BadRecord, QUARANTINE_BUFFER_BYTES_MAX, QuarantineWriter, quarantine_schema};
+pub use settle::Settled;
 pub use snapshot::{DataFile, Snapshot};
 pub use table::Table;
 pub use verify::{FOOTER_BYTES_MAX, Problem, VerifyReport};

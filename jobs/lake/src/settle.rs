@@ -28,10 +28,13 @@ use crate::table::Table;
 /// How often a process may be overtaken before it gives up.
 const OVERTAKEN_MAX: usize = 1_000;
 
-/// A log of which all is done.
-pub(crate) struct Settled {
-    pub(crate) log: Vec<LogEntry>,
-    pub(crate) snapshot: Snapshot,
+/// A table of whose log all is done.
+#[derive(Debug)]
+pub struct Settled {
+    /// All commits, oldest first.
+    pub log: Vec<LogEntry>,
+    /// The version that they make.
+    pub snapshot: Snapshot,
 }
 
 /// What `settled.json` holds, and the part of `manifest.json` that says which version it is of.
@@ -52,10 +55,14 @@ impl Table {
 
     /// Finishes what is to finish, and returns the log; `None` when it is empty.
     pub(crate) fn settle(&self) -> Result<Option<Settled>, LakeError> {
+        self.settle_log(read_log(self.storage.as_ref())?)
+    }
+
+    /// The same by somebody who has read the log, or has added the last entry.
+    pub(crate) fn settle_log(&self, mut log: Vec<LogEntry>) -> Result<Option<Settled>, LakeError> {
         let storage = self.storage.as_ref();
         let mut overtaken = 0;
         loop {
-            let log = read_log(storage)?;
             let Some(snapshot) = fold(&log)? else {
                 return Ok(None);
             };
@@ -73,6 +80,7 @@ impl Table {
                 }
                 Err(error) => return Err(error),
             }
+            log = read_log(storage)?;
         }
     }
 

@@ -9,6 +9,7 @@ use crate::error::LakeError;
 use crate::location::TableLocation;
 use crate::log::{LogEntry, read_log};
 use crate::pending::PendingFile;
+use crate::settle::Settled;
 use crate::snapshot::{Snapshot, fold};
 use crate::staged::is_staged;
 use crate::storage::{LakeStorage, StoredFile, for_each};
@@ -62,6 +63,14 @@ impl Table {
     /// [`LakeError::Storage`] when the disk refuses; [`LakeError::Corrupt`] when a file is not what the log says.
     pub fn snapshot(&self) -> Result<Option<Snapshot>, LakeError> {
         Ok(self.settle()?.map(|settled| settled.snapshot))
+    }
+
+    /// The same with the log that makes it.
+    ///
+    /// # Errors
+    /// As [`Table::snapshot`].
+    pub fn settled(&self) -> Result<Option<Settled>, LakeError> {
+        self.settle()
     }
 
     /// The current version as the log has it; `None` when the table does not exist. Nothing is finished, so a file of

@@ -6,6 +6,7 @@ mod objects;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
@@ -83,31 +84,58 @@ pub async fn discover(source: &str, patterns: &[String]) -> Result<Vec<InputFile
 
 /// The files on a local disk that match.
 fn local_files(source: &str, pattern: &str) -> Result<Vec<InputFile>, SourceError> {
-    let mut files = Vec::new();
+    let mut paths = Vec::new();
     for path in expand(source, pattern)? {
         let path = path.map_err(|e| SourceError::io(&e.path().to_string_lossy(), e.error()))?;
         let text = path.to_string_lossy().into_owned();
-        if is_hidden(&text) && text != pattern {
-            continue;
+        if !is_hidden(&text) || text == pattern {
+            paths.push((path, text));
         }
-        let meta = std::fs::metadata(&path).map_err(|e| SourceError::io(&text, &e))?;
-        if !meta.is_file() {
-            continue;
-        }
-        let modified = meta
-            .modified()
-            .ok()
-            .and_then(|t| t.duration_since(UNIX_EPOCH).ok());
-        files.push(InputFile {
-            path: text,
-            size: meta.len(),
-            modified_ms: modified.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX)),
-            etag: None,
-            member: None,
-            whole: false,
-        });
     }
-    Ok(files)
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = paths.len().div_ceil(threads).max(PATHS_A_THREAD_MIN);
+    let look = |paths: &[(PathBuf, String)]| -> Result<Vec<InputFile>, SourceError> {
+        let files = paths.iter().map(|(path, text)| local_file(path, text));
+        files.filter_map(Result::transpose).collect()
+    };
+    std::thread::scope(|scope| {
+        let mut shares = paths.chunks(share);
+        let first = shares.next().unwrap_or_default();
+        let others: Vec<_> = shares
+            .map(|paths| scope.spawn(move || look(paths)))
+            .collect();
+        let mut files = look(first)?;
+        for other in others {
+            match other.join() {
+                Ok(more) => files.extend(more?),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        Ok(files)
+    })
+}
+
+/// To look at fewer paths takes less time than to start a thread for them.
+const PATHS_A_THREAD_MIN: usize = 256;
+
+/// What is known of a file before it is opened; `None` of what is no file.
+fn local_file(path: &Path, text: &str) -> Result<Option<InputFile>, SourceError> {
+    let meta = std::fs::metadata(path).map_err(|e| SourceError::io(text, &e))?;
+    if !meta.is_file() {
+        return Ok(None);
+    }
+    let modified = meta
+        .modified()
+        .ok()
+        .and_then(|t| t.duration_since(UNIX_EPOCH).ok());
+    Ok(Some(InputFile {
+        path: text.to_owned(),
+        size: meta.len(),
+        modified_ms: modified.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX)),
+        etag: None,
+        member: None,
+        whole: false,
+    }))
 }
 
 /// Whether a file is left out, unless it is named outright.

@@ -8,7 +8,7 @@ mod place;
 
 use std::path::{Path, PathBuf};
 
-use headworks_lake::{Snapshot, Table, TableLocation};
+use headworks_lake::{Settled, Snapshot, Table, TableLocation};
 use headworks_proto::v1::{JobState, JobView};
 use headworks_spec::{
     JOB_SPEC_VERSION, JobSpec, Model, ModelSpec, OnBadRecord as SpecOnBadRecord, TextFile, Tuning,
@@ -172,21 +172,21 @@ fn job(args: &Convert, work: &Path) -> Result<JobSpec, Failure> {
 /// files that are, and their bytes.
 fn publish(place: &Place, lake: &str) -> Result<(u64, u64), Failure> {
     let table = Table::open(TableLocation::new(lake, TABLE).map_err(failure)?);
-    let snapshot = table.snapshot().map_err(failure)?.ok_or_else(|| {
+    let written = table.settled().map_err(failure)?.ok_or_else(|| {
         Failure::failed("the conversion ended without a result; please report this")
     })?;
-    let parts = parts(&table)?;
+    let (snapshot, parts) = (&written.snapshot, parts(&table, &written));
     place.remove_old_quarantine()?;
     let quarantine = Table::open(TableLocation::quarantine(lake, SOURCE).map_err(failure)?);
     if let Some(bad) = quarantine
-        .snapshot()
+        .settled()
         .map_err(failure)?
-        .filter(|bad| bad.rows() > 0)
+        .filter(|bad| bad.snapshot.rows() > 0)
     {
         let file = one_file(
             &place.work().join(MERGED_QUARANTINE_FILE),
-            &bad,
-            &self::parts(&quarantine)?,
+            &bad.snapshot,
+            &self::parts(&quarantine, &bad),
         )?;
         place.publish_quarantine(&[file])?;
     }
@@ -194,7 +194,7 @@ fn publish(place: &Place, lake: &str) -> Result<(u64, u64), Failure> {
         place.publish_folder(&parts)?;
         return Ok((parts.len() as u64, snapshot.bytes()));
     }
-    let file = one_file(&place.work().join(MERGED_FILE), &snapshot, &parts)?;
+    let file = one_file(&place.work().join(MERGED_FILE), snapshot, &parts)?;
     let size = std::fs::metadata(&file).map_or(0, |m| m.len());
     place.publish_file(&file)?;
     Ok((1, size))
@@ -216,18 +216,14 @@ fn one_file(merged: &Path, snapshot: &Snapshot, parts: &[PathBuf]) -> Result<Pat
 }
 
 /// The data files of a table that was written once, in the order of the input.
-fn parts(table: &Table) -> Result<Vec<PathBuf>, Failure> {
-    let log = table.log().map_err(failure)?;
-    let committed: Vec<&str> = log
-        .iter()
-        .flat_map(|entry| &entry.add)
-        .map(|file| file.path.as_str())
-        .collect();
+fn parts(table: &Table, written: &Settled) -> Vec<PathBuf> {
+    let added = written.log.iter().flat_map(|entry| &entry.add);
+    let committed: Vec<&str> = added.map(|file| file.path.as_str()).collect();
     let root = table.location().root();
-    Ok(order::reading_order(&committed)
+    order::reading_order(&committed)
         .into_iter()
         .map(|path| root.join(path))
-        .collect())
+        .collect()
 }
 
 fn converted(view: &JobView, files: u64, size: u64, total_ms: u64) -> ConvertedJson {

@@ -24,7 +24,7 @@ pub const ROW_GROUP_BYTES_MAX: usize = 32 << 20;
 /// no larger than what stays near it: with 4,096 rows instead of the encoder's 20,000 a job takes half as many pages of
 /// memory from the system and up to 6 in 100 less time, and its files are as large (events 1 in 100 smaller, contracts 1
 /// in 100 larger).
-pub const PAGE_ROWS_MAX: usize = 4096;
+const PAGE_ROWS_MAX: usize = 4096;
 /// The size at which a column chunk gives its dictionary up; columns that would come to that by a file's first rows have
 /// none at all. Measured on 400,000 rows of 45 columns: with 256 kB instead of the encoder's 1 MB, files are 9 in 100
 /// smaller, and made in 3/4 of the time with half the memory, since columns of names and ids stop paying for a
