@@ -26,6 +26,8 @@ pub mod infer;
 pub mod json;
 pub mod record;
 pub mod schema_file;
+#[cfg(test)]
+mod test_files;
 pub mod values;
 pub mod xml;
 pub mod xsd;

@@ -9,6 +9,7 @@ use arrow::datatypes::DataType;
 use super::run::{read_chain, read_split, read_whole};
 use crate::csv::{CsvConfig, CsvInferrer, CsvOptions};
 use crate::record::{FedState, Split};
+use crate::test_files::real_data;
 
 /// Tables, and how many records they have, counted with another reader.
 const TABLES: [(&str, usize); 9] = [
@@ -26,12 +27,10 @@ const TABLES: [(&str, usize); 9] = [
 /// How much of a table is cut at every byte.
 const EXCERPT_BYTES: usize = 16_000;
 
-/// The archive of the tables in the folder of real data: `HEADWORKS_REAL_DATA`, else `../shared/data` beside the
-/// checkout.
+/// The archive of the tables.
 fn archive() -> Option<PathBuf> {
-    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let folder = std::env::var_os("HEADWORKS_REAL_DATA").map_or(beside, PathBuf::from);
-    Some(folder.join("olist/olist-sample.tar.zst")).filter(|archive| archive.is_file())
+    let archive = real_data()?.join("olist/olist-sample.tar.zst");
+    archive.is_file().then_some(archive)
 }
 
 /// A table out of the archive.

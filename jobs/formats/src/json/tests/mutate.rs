@@ -3,10 +3,9 @@
 //! `HEADWORKS_TEST_ROUNDS=1000 cargo test --release -p headworks-formats mutate` runs for a thousand times as long;
 //! `HEADWORKS_SEED` begins elsewhere.
 
-use std::path::Path;
-
 use super::slow;
 use super::targets::{HEAD_BYTES, TARGETS, Target, WORDS, word};
+use crate::test_files;
 
 /// Mutated inputs of each target in the usual run.
 const INPUTS: u64 = 20_000;
@@ -19,12 +18,7 @@ pub(super) fn rounds() -> u64 {
 
 /// The inputs that `cargo fuzz` keeps, and some files.
 fn corpus(target: &str) -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
-    let mut corpus = Vec::new();
-    for entry in std::fs::read_dir(folder.join(target)).unwrap() {
-        corpus.push(std::fs::read(entry.unwrap().path()).unwrap());
-    }
-    corpus.sort();
+    let mut corpus = test_files::corpus(target);
     let mut random = fastrand::Rng::with_seed(4);
     for _ in 0..40 {
         let mut input = vec![0; HEAD_BYTES];

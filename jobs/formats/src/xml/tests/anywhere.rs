@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use super::cutting::{Cutting, LIMITS, in_splits, one_pass, options};
-use super::real::{long, real_data};
+use super::real::long;
 use super::run::rounds;
 use super::tricky::TRICKY;
 use crate::infer::{InferOptions, Inferrer};
+use crate::test_files::real_data;
 use crate::xml::{FedState, Split, XmlConfig, XmlOptions};
 
 /// The schema that inference finds for a document under the usual limits, if it finds one.

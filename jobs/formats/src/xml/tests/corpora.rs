@@ -9,7 +9,8 @@ use quick_xml::events::Event;
 
 use super::anywhere::{check_sets, inferred};
 use super::cutting::{one_pass, options};
-use super::real::{long, real_data};
+use super::real::long;
+use crate::test_files::real_data;
 
 /// File and row tags. Compressed files are decompressed by the program of that name.
 const CORPORA: &[(&str, &[&str])] = &[

@@ -24,5 +24,3 @@ mod splits;
 mod targets;
 mod template;
 mod tricky;
-
-pub(crate) use real::real_data;

@@ -3,27 +3,17 @@
 //! `HEADWORKS_TEST_ROUNDS=1000 cargo test --release -p headworks-formats mutate` runs for a thousand times as long;
 //! `HEADWORKS_SEED` begins elsewhere.
 
-use std::path::{Path, PathBuf};
-
 use super::run::rounds;
 use super::targets::{HEAD_BYTES, TARGETS, Target, WORDS, word};
 use super::tricky::TRICKY;
+use crate::test_files;
 
 /// Mutated inputs of each target in the usual run.
 const INPUTS: u64 = 20_000;
 
 /// The inputs that `cargo fuzz` keeps, and the tricky documents.
 fn corpus(target: &str) -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
-    let mut files: Vec<PathBuf> = std::fs::read_dir(folder.join(target))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    files.sort();
-    let mut corpus: Vec<Vec<u8>> = files
-        .iter()
-        .map(|file| std::fs::read(file).unwrap())
-        .collect();
+    let mut corpus = test_files::corpus(target);
     for (_, _, document) in TRICKY {
         let document = document.replace("réc", "r").replace("row", "r");
         corpus.push([&[0; HEAD_BYTES], document.as_bytes()].concat());

@@ -1,18 +1,11 @@
 //! Counts over real files, where they are to be had.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::run::{read_chain, read_split};
 use crate::infer::{InferOptions, Inferrer};
+use crate::test_files::real_data;
 use crate::xml::{FedState, Split, XmlConfig, XmlOptions};
-
-/// The folder of real data: `HEADWORKS_REAL_DATA`, else `../shared/data` beside the checkout.
-pub(crate) fn real_data() -> Option<PathBuf> {
-    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let folder = std::env::var_os("HEADWORKS_REAL_DATA").map_or(beside, PathBuf::from);
-    folder.is_dir().then_some(folder)
-}
 
 /// Whether the long versions of the tests are to run: `HEADWORKS_LONG=1`.
 pub(super) fn long() -> bool {

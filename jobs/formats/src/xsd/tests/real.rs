@@ -1,23 +1,16 @@
 //! The schema files of Spark's own tests, where they are to be had. Spark makes one row of all global elements; here a
 //! row tag chooses one, and what is compared is its column in Spark's schema.
 
-use std::path::PathBuf;
-
 use super::shown;
+use crate::test_files::real_data;
 use crate::xsd::{LoadError, Xsd, XsdError, XsdOptions};
 
-/// The folder of real data: `HEADWORKS_REAL_DATA`, else `../shared/data` beside the checkout.
-fn real_data() -> PathBuf {
-    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    std::env::var_os("HEADWORKS_REAL_DATA").map_or(beside, PathBuf::from)
-}
-
 fn columns(file: &str, row_tag: &str) -> Option<Result<String, XsdError>> {
-    let path = real_data().join("spark-xml/files").join(file);
-    if !path.is_file() {
+    let path = real_data().map(|folder| folder.join("spark-xml/files").join(file));
+    let Some(path) = path.filter(|path| path.is_file()) else {
         println!("skipped: {file}: no real data");
         return None;
-    }
+    };
     let mut load =
         |location: &str| std::fs::read(location).map_err(|error| -> LoadError { Box::new(error) });
     let found = Xsd::parse(path.to_str().unwrap(), &mut load)

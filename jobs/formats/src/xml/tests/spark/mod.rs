@@ -10,7 +10,7 @@ mod ours;
 
 use std::fmt::Write;
 
-use super::real::real_data;
+use crate::test_files::{crate_folder, real_data};
 use answer::Answer;
 use compare::{Difference, RULES, compare};
 use ours::Ours;
@@ -70,16 +70,16 @@ fn every_case_comes_to_what_the_table_says() {
     assert!(table.not_supported * 100 < NOT_SUPPORTED_PERCENT_MAX * older.len());
     let generated = table.text();
 
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/SPARK.md");
-    let page = std::fs::read_to_string(path).unwrap();
+    let path = crate_folder().join("SPARK.md");
+    let page = std::fs::read_to_string(&path).unwrap();
     let (before, rest) = page.split_once(BEGIN).unwrap();
     let (written, after) = rest.split_once(END).unwrap();
     if std::env::var_os("UPDATE_SPARK_TABLE").is_some_and(|value| value == "1") {
-        std::fs::write(path, format!("{before}{BEGIN}{generated}{END}{after}")).unwrap();
+        std::fs::write(&path, format!("{before}{BEGIN}{generated}{END}{after}")).unwrap();
         return;
     }
     for (written, found) in written.lines().zip(generated.lines()) {
-        assert_eq!(written, found, "a case is not what {path} says");
+        assert_eq!(written, found, "a case is not what {} says", path.display());
     }
     assert_eq!(written, generated);
 }
