@@ -19,12 +19,13 @@ use super::lex::{Stop, string_end, word_end};
 use super::path::PathStep;
 use super::record::{End, Parsed};
 use super::recover::Skip;
-use super::scanner::{Common, Next, Place, Step};
+use super::scanner::{Common, Next};
 use super::shape::Shape;
 use super::text::unescape;
 use crate::bytes::skip_space;
 use crate::record::columns::RecordAt;
 use crate::record::nodes::NO_NODE;
+use crate::record::scan::{Place, Step};
 use crate::record::tape::Entry;
 use crate::record::{BadReason, ReadFailure, Start};
 

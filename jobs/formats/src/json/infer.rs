@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use super::JsonOptions;
 use super::head::JsonHead;
-use super::scanner::{Scanner, Step};
+use super::scanner::Scanner;
 use super::shape::Shape;
 use crate::infer::learner::{Learner, PATHS_MAX};
 use crate::infer::{TypeNode, TypeTree};
 use crate::record::nodes::{NodeId, Nodes, ROOT};
-use crate::record::{Fed, FedState, OnBadRecord, ReadFailure, Split, SplitReport};
+use crate::record::scan::{self, Scan};
+use crate::record::{Fed, OnBadRecord, ReadFailure, Split, SplitReport};
 
 /// Learns the types of one split's records. It is fed as [`JsonReader`](super::JsonReader) is. Its tree becomes a schema
 /// by [`InferOptions`](crate::InferOptions) made from the same [`JsonOptions`].
@@ -63,29 +64,18 @@ impl JsonInferrer {
     }
 
     /// Reads as much of the buffer as it can, as [`JsonReader::feed`](super::JsonReader::feed); it never answers
-    /// [`FedState::BatchReady`].
+    /// [`FedState::BatchReady`](crate::FedState::BatchReady).
     ///
     /// # Errors
     /// [`ReadFailure`]
     pub fn feed(&mut self, buf: &[u8], eof: bool) -> Result<Fed, ReadFailure> {
-        let base = self.scanner.position();
-        let state = loop {
-            match self.scanner.next(&mut self.shape, buf, base, eof)? {
-                Step::NeedInput(at_least) => break FedState::NeedInput { at_least },
-                Step::Done => break FedState::Done,
-                Step::Bad(_) | Step::Kept { .. } => {}
-                Step::Record { at, place } => {
-                    self.scanner.report_mut().emitted += 1;
-                    let (tape, record) = (self.scanner.tape(), self.scanner.bytes(buf, place));
-                    self.learner
-                        .learn(self.shape.len(), tape, record, at.offset)?;
-                }
-            }
-        };
-        Ok(Fed {
-            consumed: (self.scanner.position() - base) as usize,
-            state,
-        })
+        scan::learn(
+            &mut self.scanner,
+            &mut self.shape,
+            &mut self.learner,
+            buf,
+            eof,
+        )
     }
 
     /// The counts so far, for [`verify_chain`](crate::verify_chain): good records, sampled or not, are those emitted.

@@ -8,10 +8,11 @@
 use memchr::memchr;
 
 use super::record::{End, Parsed};
-use super::scanner::{Common, Next, Place, Step};
+use super::scanner::{Common, Next};
 use super::shape::Shape;
 use crate::bytes::skip_space;
 use crate::record::columns::RecordAt;
+use crate::record::scan::{Place, Step};
 use crate::record::{BadReason, ReadFailure, Start, SyncKind, SyncPoint};
 use crate::values::trim;
 

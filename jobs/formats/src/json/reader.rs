@@ -6,10 +6,11 @@ use arrow::array::RecordBatch;
 
 use super::JsonConfig;
 use super::head::JsonHead;
-use super::scanner::{Place, Scanner, Step};
+use super::scanner::Scanner;
 use super::shape::Shape;
 use crate::record::rows::Rows;
-use crate::record::{BadRecord, Fed, FedState, ReadFailure, Split, SplitReport};
+use crate::record::scan::{self, Scan};
+use crate::record::{BadRecord, Fed, ReadFailure, Split, SplitReport};
 
 /// Reads one split.
 ///
@@ -73,54 +74,12 @@ impl JsonReader {
 
     /// Reads as much of the buffer as it can. `buf` begins at [`JsonReader::position`]; `eof` says that the file ends
     /// with it. Past the split's end the reader goes on to the end of a line, so bytes are to be presented until it is
-    /// [`FedState::Done`].
+    /// [`FedState::Done`](crate::FedState::Done).
     ///
     /// # Errors
     /// [`ReadFailure`]; the reader is of no use after one.
     pub fn feed(&mut self, buf: &[u8], eof: bool) -> Result<Fed, ReadFailure> {
-        let base = self.scanner.position();
-        let state = loop {
-            if self.rows.are_full_with_waiting() {
-                self.add_waiting(buf)?;
-                if self.rows.are_full() {
-                    break FedState::BatchReady;
-                }
-            }
-            let step = self.scanner.next(&mut self.shape, buf, base, eof);
-            if let Ok(Step::Record {
-                at,
-                place: Place::Buffer { from, to },
-            }) = step
-            {
-                let line = self.scanner.record_line();
-                if self.rows.wait(self.scanner.tape(), at, line, (from, to)) {
-                    if self.rows.is_enough_waiting() {
-                        self.add_waiting(buf)?;
-                    }
-                    continue;
-                }
-            }
-            // What comes after a record is not to be seen before it.
-            self.add_waiting(buf)?;
-            match step? {
-                Step::NeedInput(at_least) => break FedState::NeedInput { at_least },
-                Step::Done => break FedState::Done,
-                Step::Bad(bad) => self.rows.hold(bad),
-                Step::Kept { at, bad } => self.rows.keep(at, &bad),
-                Step::Record { at, place } => {
-                    let guesses = self.scanner.guesses();
-                    let (tape, record) = (self.scanner.tape(), self.scanner.bytes(buf, place));
-                    if let Some(reason) = self.rows.add(&self.shape, tape, record, at, guesses)? {
-                        let settled = self.scanner.refuse(at, buf, place, reason)?;
-                        self.rows.settle(settled);
-                    }
-                }
-            }
-        };
-        Ok(Fed {
-            consumed: (self.scanner.position() - base) as usize,
-            state,
-        })
+        scan::read(&mut self.scanner, &mut self.shape, &mut self.rows, buf, eof)
     }
 
     /// The rows read so far, if there are any; columns as in the configuration's output schema. To be called when a
@@ -137,7 +96,7 @@ impl JsonReader {
         self.rows.take_bad()
     }
 
-    /// The counts so far; final once [`FedState::Done`] was returned.
+    /// The counts so far; final once [`FedState::Done`](crate::FedState::Done) was returned.
     pub fn report(&self) -> SplitReport {
         self.rows.report(&self.shape, self.scanner.report())
     }
@@ -146,16 +105,5 @@ impl JsonReader {
     #[cfg(test)]
     pub(crate) fn template(&mut self) -> &mut super::trace::Template {
         self.scanner.template()
-    }
-
-    /// Makes rows of the records that wait.
-    #[inline]
-    fn add_waiting(&mut self, buf: &[u8]) -> Result<(), ReadFailure> {
-        let guesses = self.scanner.guesses();
-        let scanner = &mut self.scanner;
-        self.rows
-            .add_waiting(&self.shape, buf, guesses, |waiting, record, reason| {
-                scanner.refuse_waiting(waiting, record, reason)
-            })
     }
 }

@@ -15,6 +15,7 @@
 //! | `proof` | whether values bear out a schema that a sample gave |
 //! | `drift` | what did not fit the schema, counted |
 //! | `rows` | all of these, put together: a tape in, rows and bad records out |
+//! | `scan` | the loops from a buffer to rows, or to types, over the scanners of nested formats |
 //! | [`read`] | what passes between a reader and whoever feeds it |
 //! | `progress` | where the reader of a split stands, and what becomes of a bad record |
 //! | [`split`], [`report`] | which records of a file are ours, the proof that the splits of a file fit together, and what a split came to |
@@ -41,6 +42,7 @@ pub(crate) mod proof;
 pub mod read;
 pub mod report;
 pub(crate) mod rows;
+pub(crate) mod scan;
 pub mod split;
 pub(crate) mod tape;
 pub(crate) mod template;

@@ -5,7 +5,7 @@
 //! | Module | What it does |
 //! | --- | --- |
 //! | [`config`], `own_columns` | what to read: row tags, schema, projection, limits, columns that options ask for |
-//! | [`reader`] | [`XmlReader`]: the parts below, put together |
+//! | [`reader`], `infer` | [`XmlReader`] and [`Inferrer`](crate::Inferrer): the parts below, put together |
 //! | `scanner` | what stands between records, and where each record begins and ends |
 //! | [`head`], `doctype` | what a file's beginning says of all of it: its encoding, and the entities that it declares |
 //! | `lex` | markup read tolerantly: between records, and inside broken ones |
@@ -59,6 +59,7 @@ mod attributes;
 pub mod config;
 mod doctype;
 pub mod head;
+pub(crate) mod infer;
 mod input;
 mod lex;
 mod own_columns;
@@ -66,8 +67,8 @@ pub mod reader;
 mod record;
 mod recover;
 mod replay;
-pub(crate) mod scanner;
-pub(crate) mod shape;
+mod scanner;
+mod shape;
 pub(crate) mod text;
 pub(crate) mod trace;
 

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
-use super::scanner::{Scanner, Step};
+use super::scanner::Scanner;
 use super::shape::Shape;
 use super::{Head, XmlConfig};
 use crate::record::rows::Rows;
-use crate::record::{BadRecord, Fed, FedState, ReadFailure, Split, SplitReport};
+use crate::record::scan::{self, Scan};
+use crate::record::{BadRecord, Fed, ReadFailure, Split, SplitReport};
 
 /// Reads one split.
 ///
@@ -72,62 +73,12 @@ impl XmlReader {
 
     /// Reads as much of the buffer as it can. `buf` begins at [`XmlReader::position`]; `eof` says that the file ends
     /// with it. Past the split's end the reader goes on to the next record or a little further, so bytes are to be
-    /// presented until it is [`FedState::Done`].
+    /// presented until it is [`FedState::Done`](crate::FedState::Done).
     ///
     /// # Errors
     /// [`ReadFailure`]; the reader is of no use after one.
     pub fn feed(&mut self, buf: &[u8], eof: bool) -> Result<Fed, ReadFailure> {
-        let base = self.scanner.position();
-        let state = loop {
-            if self.rows.are_full_with_waiting() {
-                self.add_waiting(buf)?;
-                if self.rows.are_full() {
-                    break FedState::BatchReady;
-                }
-            }
-            let step = self.scanner.next(&mut self.shape, buf, base, eof);
-            if let Ok(Step::Record { at, start, end }) = step {
-                let line = self.scanner.record_line();
-                if self.rows.wait(self.scanner.tape(), at, line, (start, end)) {
-                    if self.rows.is_enough_waiting() {
-                        self.add_waiting(buf)?;
-                    }
-                    continue;
-                }
-            }
-            // What comes after a record is not to be seen before it.
-            self.add_waiting(buf)?;
-            match step? {
-                Step::NeedInput(at_least) => break FedState::NeedInput { at_least },
-                Step::Done => break FedState::Done,
-                Step::Bad(bad) => self.rows.hold(bad),
-                Step::Kept { at, bad } => self.rows.keep(at, &bad),
-                Step::Record { at, start, end } => {
-                    let record = buf.get(start..end).unwrap_or_default();
-                    let (guesses, tape) = (self.scanner.guesses(), self.scanner.tape());
-                    if let Some(reason) = self.rows.add(&self.shape, tape, record, at, guesses)? {
-                        let line = self.scanner.record_line();
-                        let settled = self.scanner.refuse(at, line, record, reason)?;
-                        self.rows.settle(settled);
-                    }
-                }
-            }
-        };
-        Ok(Fed {
-            consumed: (self.scanner.position() - base) as usize,
-            state,
-        })
-    }
-
-    /// Makes rows of the records that wait.
-    #[inline]
-    fn add_waiting(&mut self, buf: &[u8]) -> Result<(), ReadFailure> {
-        let guesses = self.scanner.guesses();
-        let scanner = &mut self.scanner;
-        self.rows
-            .add_waiting(&self.shape, buf, guesses, |waiting, record, reason| {
-                scanner.refuse(waiting.at, waiting.line, record, reason)
-            })
+        scan::read(&mut self.scanner, &mut self.shape, &mut self.rows, buf, eof)
     }
 
     /// The rows read so far, if there are any; columns as in the configuration's output schema. To be called when a
@@ -144,9 +95,9 @@ impl XmlReader {
         self.rows.take_bad()
     }
 
-    /// The counts so far; final once [`FedState::Done`] was returned.
+    /// The counts so far; final once [`FedState::Done`](crate::FedState::Done) was returned.
     pub fn report(&self) -> SplitReport {
-        self.rows.report(&self.shape, &self.scanner.report)
+        self.rows.report(&self.shape, self.scanner.report())
     }
 
     /// The template of its records, for tests.

@@ -17,29 +17,11 @@ use super::{
 use crate::bytes::count_newlines;
 use crate::record::columns::RecordAt;
 use crate::record::progress::Settled;
+use crate::record::scan::{Place, Scan, Step};
 use crate::record::tape::Tape;
 
 /// How many times `sync_bytes_max` a guess may lead through one comment or the like before it is given up.
 const LOST_AFTER: u64 = 4;
-
-/// What a scanner has come to.
-#[derive(Debug)]
-pub(crate) enum Step {
-    /// A well-formed record, at this place in the buffer; its tape is [`Scanner::tape`].
-    Record {
-        at: RecordAt,
-        start: usize,
-        end: usize,
-    },
-    /// A bad record that is to be put into quarantine.
-    Bad(BadRecord),
-    /// A bad record that is to become a row.
-    Kept { at: RecordAt, bad: BadRecord },
-    /// The buffer is used up but for its tail: at least this many bytes, from the position on, are needed.
-    NeedInput(usize),
-    /// The split is finished.
-    Done,
-}
 
 /// The state of one split.
 #[derive(Debug)]
@@ -50,7 +32,7 @@ pub(crate) struct Scanner {
     wanted: usize,
     mode: Mode,
     parser: RecordParser,
-    pub(crate) report: SplitReport,
+    report: SplitReport,
     first: Option<SyncPoint>,
     options: ScannerOptions,
     /// The option of that name.
@@ -166,47 +148,10 @@ impl Scanner {
         }
     }
 
-    /// Offset of the next byte to be looked at.
-    pub(crate) fn position(&self) -> u64 {
-        self.position
-    }
-
-    /// The tape of the record at hand.
-    pub(crate) fn tape(&self) -> &Tape {
-        &self.parser.tape
-    }
-
     /// The template of the records, for tests.
     #[cfg(test)]
     pub(crate) fn template(&mut self) -> &mut super::trace::Template {
         &mut self.parser.template
-    }
-
-    /// Goes on in a buffer that begins at the offset `base`, which is not after the position.
-    pub(crate) fn next(
-        &mut self,
-        shape: &mut Shape,
-        buf: &[u8],
-        base: u64,
-        eof: bool,
-    ) -> Result<Step, ReadFailure> {
-        loop {
-            let from = (self.position - base) as usize;
-            let rest = buf.get(from..).unwrap_or_default();
-            if !matches!(self.mode, Mode::Done) && rest.len() < self.wanted && !eof {
-                return Ok(Step::NeedInput(self.wanted));
-            }
-            self.wanted = 1;
-            let step = match &self.mode {
-                Mode::Done => Some(Step::Done),
-                Mode::Stretch { stretch, .. } => self.stretch(rest, eof, *stretch)?,
-                Mode::Passing { .. } => self.passing(shape, rest, eof)?,
-                Mode::Between => self.between(shape, rest, eof, from)?,
-            };
-            if let Some(step) = step {
-                return Ok(step);
-            }
-        }
     }
 
     /// Looks for the next token; `rest` begins at the position, and `from` is where that is in the caller's buffer.
@@ -358,11 +303,11 @@ impl Scanner {
                 self.report.read += 1;
                 self.record_line = self.report.newlines;
                 self.advance(rest, length);
-                return Ok(Some(Step::Record {
-                    at,
-                    start,
-                    end: start + length,
-                }));
+                let place = Place::Buffer {
+                    from: start,
+                    to: start + length,
+                };
+                return Ok(Some(Step::Record { at, place }));
             }
             Parsed::Incomplete => return Ok(Some(self.need_more(rest.len()))),
             Parsed::Bad(reason) => reason,
@@ -586,36 +531,6 @@ impl Scanner {
         )
     }
 
-    /// Line feeds of the split before the record at hand.
-    pub(crate) fn record_line(&self) -> u64 {
-        self.record_line
-    }
-
-    /// A record, before which so many line feeds stand, has a value that does not fit. `record` is its text.
-    ///
-    /// # Errors
-    /// [`ReadFailure::BadRecord`]
-    pub(crate) fn refuse(
-        &mut self,
-        at: RecordAt,
-        line: u64,
-        record: &[u8],
-        reason: BadReason,
-    ) -> Result<Settled, ReadFailure> {
-        let (raw_bytes_max, table) = (self.options.raw_bytes_max, self.parser.table());
-        let bad = BadRecord::new(at.offset, line, record, reason, raw_bytes_max, table);
-        Ok(match self.settle(bad, Some(at.tag))? {
-            Some(Step::Bad(bad)) => Settled::Bad(bad),
-            Some(Step::Kept { at, bad }) => Settled::Kept { at, bad },
-            _ => Settled::Dropped,
-        })
-    }
-
-    /// Whether the split's start is a guess, so that what is found may be no record at all.
-    pub(crate) fn guesses(&self) -> bool {
-        matches!(self.split.start, Start::Guess(_))
-    }
-
     /// Does with a bad record what the configuration says. `tag` is its row tag; it has none if it is no element.
     fn settle(&mut self, bad: BadRecord, tag: Option<usize>) -> Result<Option<Step>, ReadFailure> {
         match (self.options.on_bad_record, tag) {
@@ -671,5 +586,75 @@ impl Scanner {
         } else {
             twice
         })
+    }
+}
+
+impl Scan for Scanner {
+    type Shape = Shape;
+
+    fn position(&self) -> u64 {
+        self.position
+    }
+
+    fn next(
+        &mut self,
+        shape: &mut Shape,
+        buf: &[u8],
+        base: u64,
+        eof: bool,
+    ) -> Result<Step, ReadFailure> {
+        loop {
+            let from = (self.position - base) as usize;
+            let rest = buf.get(from..).unwrap_or_default();
+            if !matches!(self.mode, Mode::Done) && rest.len() < self.wanted && !eof {
+                return Ok(Step::NeedInput(self.wanted));
+            }
+            self.wanted = 1;
+            let step = match &self.mode {
+                Mode::Done => Some(Step::Done),
+                Mode::Stretch { stretch, .. } => self.stretch(rest, eof, *stretch)?,
+                Mode::Passing { .. } => self.passing(shape, rest, eof)?,
+                Mode::Between => self.between(shape, rest, eof, from)?,
+            };
+            if let Some(step) = step {
+                return Ok(step);
+            }
+        }
+    }
+
+    fn tape(&self) -> &Tape {
+        &self.parser.tape
+    }
+
+    fn record_line(&self) -> u64 {
+        self.record_line
+    }
+
+    fn guesses(&self) -> bool {
+        matches!(self.split.start, Start::Guess(_))
+    }
+
+    fn refuse(
+        &mut self,
+        at: RecordAt,
+        line: u64,
+        record: &[u8],
+        reason: BadReason,
+    ) -> Result<Settled, ReadFailure> {
+        let (raw_bytes_max, table) = (self.options.raw_bytes_max, self.parser.table());
+        let bad = BadRecord::new(at.offset, line, record, reason, raw_bytes_max, table);
+        Ok(match self.settle(bad, Some(at.tag))? {
+            Some(Step::Bad(bad)) => Settled::Bad(bad),
+            Some(Step::Kept { at, bad }) => Settled::Kept { at, bad },
+            _ => Settled::Dropped,
+        })
+    }
+
+    fn report(&self) -> &SplitReport {
+        &self.report
+    }
+
+    fn report_mut(&mut self) -> &mut SplitReport {
+        &mut self.report
     }
 }
