@@ -206,7 +206,7 @@ pub(crate) struct SourceFormat {
     /// XML: the element that is a record: a local name or prefix:name; may be repeated or comma-separated
     #[arg(long, value_name = "TAG", value_delimiter = ',')]
     pub(crate) row_tag: Vec<String>,
-    /// JSON: where in each document the records are, as '$.data.items[*]'; each document is one if not given
+    /// JSON: where in each document the records are, as `$.data.items[*]`; each document is one if not given
     #[arg(long, value_name = "PATH")]
     pub(crate) records: Option<String>,
     /// CSV: what stands between two fields, one character or \t; a comma, or in files named .tsv a tab, if not given

@@ -11,7 +11,7 @@
 //! - [`json`]: [`JsonReader`] does the same for JSON.
 //! - [`csv`]: [`CsvReader`] and [`CsvInferrer`] do the same for CSV.
 //! - [`infer`]: [`Inferrer`] learns a [`TypeTree`] from the same splits, and trees of many splits merge into a schema.
-//! - [`format`]: the same calls over every format, for whoever does not care which one a file has.
+//! - [`format`](mod@format): the same calls over every format, for whoever does not care which one a file has.
 //! - [`charset`]: encodings other than UTF-8, and how a file is turned into it.
 //! - [`schema_file`]: the YAML form of a schema, for people to read and edit.
 //! - [`xsd`]: [`Xsd`] gives the schema of a record that XML Schema files declare.
@@ -27,7 +27,7 @@ pub mod json;
 pub mod record;
 pub mod schema_file;
 #[cfg(test)]
-mod test_files;
+mod tests;
 pub mod values;
 pub mod xml;
 pub mod xsd;

@@ -1,6 +1,6 @@
 //! Formats as DataFusion file sources: discovery, schemas, splits, table provider.
 //!
-//! A source's way: [`discover`] lists its files, [`schema`] settles its schema,
+//! A source's way: [`discover()`] lists its files, [`schema`] settles its schema,
 //! [`cut`] makes splits and waves of them, [`table`] offers a wave to SQL, and
 //! [`scan`] reads it, wherever its task runs. Everything that a reader counts
 //! goes to a [`ScanObserver`], so that the driver can prove that each byte was

@@ -1,7 +1,7 @@
 //! What every storage of a lake must do, as one suite that each of them runs: a disk, a bucket in memory, a real
 //! server.
 //!
-//! [`check`] panics at the first thing that is not as the contract of [`LakeStorage`](super::LakeStorage) says.
+//! [`check`] panics at the first thing that is not as the contract of [`LakeStorage`] says.
 
 use std::sync::Arc;
 use std::thread;

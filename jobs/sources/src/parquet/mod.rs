@@ -2,7 +2,7 @@
 //! over tasks, and not counted: they have no records that could be bad.
 //!
 //! The footers of all files are read when the source is settled. Types are brought to those that records have
-//! ([`types`]), and those of one column must be one, or widen to one.
+//! (`types`), and those of one column must be one, or widen to one.
 
 mod table;
 mod types;

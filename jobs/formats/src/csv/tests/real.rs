@@ -9,7 +9,7 @@ use arrow::datatypes::DataType;
 use super::run::{read_chain, read_split, read_whole};
 use crate::csv::{CsvConfig, CsvInferrer, CsvOptions};
 use crate::record::{FedState, Split};
-use crate::test_files::real_data;
+use crate::tests::files::real_data;
 
 /// Tables, and how many records they have, counted with another reader.
 const TABLES: [(&str, usize); 9] = [

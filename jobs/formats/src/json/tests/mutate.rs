@@ -5,7 +5,7 @@
 
 use super::slow;
 use super::targets::{HEAD_BYTES, TARGETS, Target, WORDS, word};
-use crate::test_files;
+use crate::tests::files;
 
 /// Mutated inputs of each target in the usual run.
 const INPUTS: u64 = 20_000;
@@ -18,7 +18,7 @@ pub(super) fn rounds() -> u64 {
 
 /// The inputs that `cargo fuzz` keeps, and some files.
 fn corpus(target: &str) -> Vec<Vec<u8>> {
-    let mut corpus = test_files::corpus(target);
+    let mut corpus = files::corpus(target);
     let mut random = fastrand::Rng::with_seed(4);
     for _ in 0..40 {
         let mut input = vec![0; HEAD_BYTES];

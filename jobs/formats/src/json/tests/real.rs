@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::run::{head, inferred, options, read, read_chain, read_split, tree};
 use crate::json::{JsonOptions, JsonPath};
-use crate::test_files::real_data;
+use crate::tests::files::real_data;
 use crate::{InferOptions, Split, schema_file};
 
 fn bytes_of(name: &str) -> Option<Vec<u8>> {

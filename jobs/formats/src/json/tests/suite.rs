@@ -5,7 +5,7 @@ use std::process::Command;
 use super::run::{head, inferred, options, read_split};
 use crate::Split;
 use crate::json::{JsonOptions, Layout};
-use crate::test_files::real_data;
+use crate::tests::files::real_data;
 
 /// The files of the suite: name and bytes.
 fn files() -> Option<Vec<(String, Vec<u8>)>> {

@@ -8,7 +8,7 @@ use super::real::long;
 use super::run::rounds;
 use super::tricky::TRICKY;
 use crate::infer::{InferOptions, Inferrer};
-use crate::test_files::real_data;
+use crate::tests::files::real_data;
 use crate::xml::{FedState, Split, XmlConfig, XmlOptions};
 
 /// The schema that inference finds for a document under the usual limits, if it finds one.

@@ -10,7 +10,7 @@ use quick_xml::events::Event;
 use super::anywhere::{check_sets, inferred};
 use super::cutting::{one_pass, options};
 use super::real::long;
-use crate::test_files::real_data;
+use crate::tests::files::real_data;
 
 /// File and row tags. Compressed files are decompressed by the program of that name.
 const CORPORA: &[(&str, &[&str])] = &[

@@ -6,14 +6,14 @@
 use super::run::rounds;
 use super::targets::{HEAD_BYTES, TARGETS, Target, WORDS, word};
 use super::tricky::TRICKY;
-use crate::test_files;
+use crate::tests::files;
 
 /// Mutated inputs of each target in the usual run.
 const INPUTS: u64 = 20_000;
 
 /// The inputs that `cargo fuzz` keeps, and the tricky documents.
 fn corpus(target: &str) -> Vec<Vec<u8>> {
-    let mut corpus = test_files::corpus(target);
+    let mut corpus = files::corpus(target);
     for (_, _, document) in TRICKY {
         let document = document.replace("réc", "r").replace("row", "r");
         corpus.push([&[0; HEAD_BYTES], document.as_bytes()].concat());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::run::{read_chain, read_split};
 use crate::infer::{InferOptions, Inferrer};
-use crate::test_files::real_data;
+use crate::tests::files::real_data;
 use crate::xml::{FedState, Split, XmlConfig, XmlOptions};
 
 /// Whether the long versions of the tests are to run: `HEADWORKS_LONG=1`.

@@ -2,7 +2,7 @@
 //! row tag chooses one, and what is compared is its column in Spark's schema.
 
 use super::shown;
-use crate::test_files::real_data;
+use crate::tests::files::real_data;
 use crate::xsd::{LoadError, Xsd, XsdError, XsdOptions};
 
 fn columns(file: &str, row_tag: &str) -> Option<Result<String, XsdError>> {

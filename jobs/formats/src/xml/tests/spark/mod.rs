@@ -10,7 +10,7 @@ mod ours;
 
 use std::fmt::Write;
 
-use crate::test_files::{crate_folder, real_data};
+use crate::tests::files::{crate_folder, real_data};
 use answer::Answer;
 use compare::{Difference, RULES, compare};
 use ours::Ours;
