@@ -63,6 +63,13 @@ impl Cell {
         start: 0,
         length: 0,
     };
+
+    /// Its text, if that stands in the buffer.
+    fn text(self, buffer: &[u8]) -> &[u8] {
+        let from = self.start as usize;
+        let text = buffer.get(from..from + self.length as usize);
+        text.unwrap_or_default()
+    }
 }
 
 /// The values of a block: a row of cells for each node, one cell for each record.
@@ -273,15 +280,21 @@ impl Columns {
             while let Some(entry) = entries.get(at) {
                 at += 1;
                 let target = cells.target(entry.node);
+                let is_value = matches!(target.used, Use::Once | Use::Asked);
                 let is_text = plain_is_text
                     && matches!(entry.op, Op::Value | Op::Text)
                     && entry.encoded == Encoded::Plain;
-                if is_text && target.used == Use::Once {
+                if is_value && is_text {
                     let cell = Cell {
                         start: start + entry.start,
                         length: entry.end - entry.start,
                     };
+                    if target.used == Use::Asked && !self.bears_out(entry, cell.text(buffer)) {
+                        return Err(DoesNotFit);
+                    }
                     cells.fill(entry.node, target, index, cell)?;
+                } else if is_value && entry.op == Op::Null {
+                    cells.fill(entry.node, target, index, Cell::NULL)?;
                 } else if entry.op != Op::Leave {
                     let record = RecordOf {
                         index,
