@@ -99,6 +99,7 @@ def polars(pattern: str = "") -> Callable[[Bench, Input, Path], Measured]:
 
 def our_star(bench: Bench, data: Input, destination: Path) -> Measured:
     """A whole job: both tables of `star/job.yaml`."""
+    data.warm()
     return run([str(bench.headworks), "run", str(BENCH / "star/job.yaml"), "--set", f"lake={destination}", "--cores",
                 "2", "-o", "json", "-q", "--state-dir", str(bench.work / "state")], {"STAR_DATA": str(data.path)})
 
@@ -185,7 +186,6 @@ def main() -> None:
     our_runs, peer_runs = [], []
     for number in range(arguments.pairs or row.pairs):
         our_output, peer_output = bench.work / "ours.parquet", bench.work / "peer.parquet"
-        data.warm()
         our_runs.append(row.ours(bench, data, our_output))
         row.check(our_output, data, "Headworks")
         if number == 0:

@@ -300,7 +300,6 @@ impl Columns {
                         index,
                         at: record.at,
                         bytes: buffer.get(record.start..record.end).unwrap_or_default(),
-                        start,
                         buffer: buffer.len(),
                     };
                     at = self.deal_other(names, tape, (entries, at), record, cells)?;
@@ -310,7 +309,7 @@ impl Columns {
         Ok(())
     }
 
-    /// Deals out the entry before `at`, whatever it is; gives the place of the one that comes next.
+    /// Deals out the entry before `at`, unless it is plain text or NULL of a column; gives the place of the one that comes next.
     fn deal_other<N: Nodes>(
         &mut self,
         names: &N,
@@ -353,15 +352,14 @@ impl Columns {
             // That it is there is all that a struct has of its own.
             (Use::Struct, Op::Enter) => Cell::THERE,
             (Use::Struct, _) | (_, Op::Enter) => return Err(DoesNotFit),
-            (Use::Once | Use::Asked, _) => self.read_cell(tape, entry, record, cells)?,
+            (Use::Once | Use::Asked, _) => self.decode_cell(tape, entry, record, cells)?,
         };
         cells.fill(entry.node, target, record.index, cell)?;
         Ok(at)
     }
 
-    /// Where the text of an entry stands, which may have to be decoded for that.
-    #[inline(always)]
-    fn read_cell(
+    /// Decodes the text of an entry.
+    fn decode_cell(
         &mut self,
         tape: &Tape,
         entry: &Entry,
@@ -377,16 +375,9 @@ impl Columns {
         if is_asked && !self.bears_out(entry, text) {
             return Err(DoesNotFit);
         }
-        let cell = if entry.encoded == Encoded::Plain && tape.rules.table.is_none() {
-            Cell {
-                start: record.start + entry.start,
-                length: entry.end - entry.start,
-            }
-        } else {
-            cells.keep_decoded(text, record.buffer)?
-        };
+        let cell = cells.keep_decoded(text, record.buffer);
         cells.scratch = scratch;
-        Ok(cell)
+        cell
     }
 
     /// Appends what was dealt out, column by column.
@@ -423,9 +414,7 @@ struct RecordOf<'a> {
     index: usize,
     at: RecordAt,
     bytes: &'a [u8],
-    /// Where it stands in the buffer.
-    start: u32,
-    /// The buffer's length.
+    /// The length of the buffer that it stands in.
     buffer: usize,
 }
 

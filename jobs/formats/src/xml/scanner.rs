@@ -492,7 +492,7 @@ impl Scanner {
         let bad = self.bad_record(rest.get(..end).unwrap_or(rest), reason);
         self.advance(rest, end);
         self.report.read += 1;
-        self.settle(bad, Some(tag))
+        Ok(Step::of(self.settle(bad, Some(tag))?))
     }
 
     /// Notes that something begins at the position that may be longer than the buffer.
@@ -516,7 +516,7 @@ impl Scanner {
         let mut bad = BadRecord::new(begun.at, line, raw, reason, raw_bytes_max, table);
         bad.raw_bytes = self.position - begun.at;
         self.report.read += 1;
-        self.settle(bad, tag)
+        Ok(Step::of(self.settle(bad, tag)?))
     }
 
     /// A bad record that begins at the position.
@@ -532,21 +532,21 @@ impl Scanner {
     }
 
     /// Does with a bad record what the configuration says. `tag` is its row tag; it has none if it is no element.
-    fn settle(&mut self, bad: BadRecord, tag: Option<usize>) -> Result<Option<Step>, ReadFailure> {
+    fn settle(&mut self, bad: BadRecord, tag: Option<usize>) -> Result<Settled, ReadFailure> {
         match (self.options.on_bad_record, tag) {
             (OnBadRecord::Fail, _) if !self.guesses() => Err(ReadFailure::BadRecord(Box::new(bad))),
             (OnBadRecord::Keep, Some(tag)) => {
                 let offset = bad.offset;
                 let at = RecordAt { offset, tag };
-                Ok(Some(Step::Kept { at, bad }))
+                Ok(Settled::Kept { at, bad })
             }
             (OnBadRecord::Fail | OnBadRecord::Quarantine | OnBadRecord::Keep, _) => {
                 self.report.quarantined += 1;
-                Ok(Some(Step::Bad(bad)))
+                Ok(Settled::Bad(bad))
             }
             (OnBadRecord::Drop, _) => {
                 self.report.dropped += 1;
-                Ok(None)
+                Ok(Settled::Dropped)
             }
         }
     }
@@ -643,11 +643,7 @@ impl Scan for Scanner {
     ) -> Result<Settled, ReadFailure> {
         let (raw_bytes_max, table) = (self.options.raw_bytes_max, self.parser.table());
         let bad = BadRecord::new(at.offset, line, record, reason, raw_bytes_max, table);
-        Ok(match self.settle(bad, Some(at.tag))? {
-            Some(Step::Bad(bad)) => Settled::Bad(bad),
-            Some(Step::Kept { at, bad }) => Settled::Kept { at, bad },
-            _ => Settled::Dropped,
-        })
+        self.settle(bad, Some(at.tag))
     }
 
     fn report(&self) -> &SplitReport {
