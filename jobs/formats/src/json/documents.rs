@@ -438,7 +438,7 @@ impl Documents {
         let byte = record.first().copied().unwrap_or_default();
         let outside = self.outside(common, shape);
         let replayed = match byte {
-            b'{' => common.parser.replay(shape, record, offset),
+            b'{' => common.parser.replay(shape, record, offset, None),
             _ => None,
         };
         let end = if eof { End::File } else { End::Buffer };

@@ -122,7 +122,8 @@ impl Lines {
             self.state = State::Begun;
         }
         if rest.first() == Some(&b'{')
-            && let Some(length) = common.parser.replay(shape, rest, common.progress.position)
+            && let offset = common.progress.position
+            && let Some(length) = common.parser.replay(shape, rest, offset, Some(from))
         {
             let feed = match rest.get(length) {
                 Some(b'\n') => Some(1),

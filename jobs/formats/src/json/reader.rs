@@ -39,10 +39,13 @@ impl JsonReader {
     /// [`Split::whole`].
     pub fn new(config: Arc<JsonConfig>, split: Split) -> Self {
         let shape = Shape::of_schema(&config);
+        let rows = Rows::new(config.record(), &shape);
+        let mut scanner = Scanner::new(config.options(), split);
+        scanner.tape_mut().cells = rows.cells(&shape);
         Self {
-            scanner: Scanner::new(config.options(), split),
-            rows: Rows::new(config.record(), &shape),
+            scanner,
             shape,
+            rows,
         }
     }
 

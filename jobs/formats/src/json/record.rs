@@ -131,10 +131,17 @@ impl RecordParser {
     }
 
     /// Reads the record that begins with `buf`, at the offset `base` of the file, if all but its values is known. `None`
-    /// says nothing about it.
+    /// says nothing about it. `at`: where it stands in the caller's buffer, if what is read is all that there is to say
+    /// about its row; then its values may go into cells.
     #[inline]
-    pub(crate) fn replay(&mut self, shape: &Shape, buf: &[u8], base: u64) -> Option<usize> {
-        let length = self.follow(shape, buf)?;
+    pub(crate) fn replay(
+        &mut self,
+        shape: &Shape,
+        buf: &[u8],
+        base: u64,
+        at: Option<usize>,
+    ) -> Option<usize> {
+        let length = self.follow(shape, buf, at)?;
         if length > self.record_bytes_max || self.checked.invalid(buf, base, length).is_some() {
             self.tape.clear();
             return None;

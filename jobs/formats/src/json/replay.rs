@@ -9,13 +9,18 @@ use crate::record::nodes::Nodes;
 use crate::record::tape::{Encoded, Tape};
 
 impl RecordParser {
-    /// The length of the record with which `bytes` begin, and its tape, if all but its values is known. `None` says
-    /// nothing about it; the tape is empty then.
-    pub(super) fn follow(&mut self, shape: &Shape, bytes: &[u8]) -> Option<usize> {
+    /// The length of the record with which `bytes` begin, `at` so many bytes of the caller's buffer if that is of use,
+    /// and its tape, if all but its values is known. `None` says nothing about it; the tape is empty then.
+    pub(super) fn follow(
+        &mut self,
+        shape: &Shape,
+        bytes: &[u8],
+        at: Option<usize>,
+    ) -> Option<usize> {
         if !self.template.is_worth_a_try() {
             return None;
         }
-        self.tape.clear();
+        self.tape.begin_replay(at);
         self.keys.begin(shape.len());
         let end = links(&mut self.template, &mut self.tape, &mut self.keys, bytes);
         self.template.tried(end.is_some());

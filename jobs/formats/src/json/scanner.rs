@@ -3,7 +3,7 @@
 use super::documents::Documents;
 use super::head::{JsonHead, Layout};
 use super::lines::Lines;
-use super::record::RecordParser;
+use super::record::{End, Parsed, RecordParser};
 use super::shape::Shape;
 use super::{JsonOptions, MARK};
 use crate::record::columns::RecordAt;
@@ -163,6 +163,22 @@ impl Scan for Scanner {
 
     fn tape(&self) -> &Tape {
         &self.common.parser.tape
+    }
+
+    fn tape_mut(&mut self) -> &mut Tape {
+        &mut self.common.parser.tape
+    }
+
+    fn again(&mut self, shape: &mut Shape, record: &[u8], at: RecordAt) -> Result<(), BadReason> {
+        match self
+            .common
+            .parser
+            .parse(shape, record, at.offset, End::File)
+        {
+            Parsed::Complete(_) => Ok(()),
+            Parsed::Bad(reason) => Err(reason),
+            Parsed::Incomplete => Err(BadReason::Truncated { at: at.offset }),
+        }
     }
 
     fn held(&self) -> &[u8] {

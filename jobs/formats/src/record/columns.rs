@@ -45,7 +45,8 @@ pub(crate) struct Columns {
     offsets: Vec<i64>,
     tags: Vec<usize>,
     instances: Vec<usize>,
-    cells: Cells,
+    /// `bytes` before the block at hand.
+    bytes_before: usize,
     scratch: Vec<u8>,
     noted: Vec<Noted>,
 }
@@ -97,7 +98,6 @@ impl Columns {
             });
         }
         let proof = Proof::new(config, shape);
-        let cells = Cells::new(&columns, shape, proof.as_deref());
         let limits = &options.limits;
         let rows_max = limits
             .batch_rows_max
@@ -125,7 +125,7 @@ impl Columns {
             offsets: Vec::new(),
             tags: Vec::new(),
             instances: Vec::new(),
-            cells,
+            bytes_before: 0,
             scratch: Vec::new(),
             noted: Vec::new(),
         }
@@ -194,24 +194,29 @@ impl Columns {
         }
     }
 
-    /// The column of a node, if it is read, and how texts are read.
-    pub(super) fn flat(&mut self, node: NodeId) -> (Option<&mut Column>, &Cleaner) {
+    /// The column of a node, if it is read, how texts are read, and what is asked of them.
+    pub(super) fn flat(&mut self, node: NodeId) -> (Option<&mut Column>, &Cleaner, Option<&Proof>) {
         let column = self.columns.get_mut(node as usize);
-        (column.and_then(Option::as_mut), &self.cleaner)
+        let column = column.and_then(Option::as_mut);
+        (column, &self.cleaner, self.proof.as_deref())
     }
 
-    /// What blocks of records use again and again.
-    pub(super) fn cells(&mut self) -> &mut Cells {
-        &mut self.cells
+    /// What the values of records are dealt out to.
+    pub(super) fn cells<N: Nodes>(&self, names: &N) -> Cells {
+        Cells::new(&self.columns, names)
     }
 
-    /// Input of the rows at hand, and the fixed width of list items.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
+    /// Begins a block of records.
+    pub(super) fn begin_block(&mut self) {
+        self.bytes_before = self.bytes;
+        self.noted.clear();
     }
 
-    pub(super) fn set_bytes(&mut self, bytes: usize) {
-        self.bytes = bytes;
+    /// Makes the columns what they were before the block at hand.
+    #[cold]
+    pub(super) fn give_block_up(&mut self) {
+        self.truncate_to(self.rows);
+        self.bytes = self.bytes_before;
     }
 
     /// Whether values are to bear out a sample.
@@ -219,30 +224,15 @@ impl Columns {
         self.proof.is_some()
     }
 
-    /// Whether a value does.
-    pub(super) fn bears_out(&self, entry: &Entry, text: &[u8]) -> bool {
-        let proof = self.proof.as_ref();
-        match self.cleaner.clean(text) {
-            Some(text) => proof.is_none_or(|proof| proof.bears_out(entry, text)),
-            None => true,
-        }
-    }
-
     /// Whether what the schema lacks is counted here.
     pub(super) fn counts_unknown(&self) -> bool {
         self.counts_unknown
     }
 
-    pub(super) fn forget_noted(&mut self) {
-        self.noted.clear();
-    }
-
-    /// Moves what is to be counted of entries that were appended to what the schema lacks in the record. `false`: among it
-    /// is a value that does not fit.
-    pub(super) fn take_noted(&mut self, record: usize, unknown: &mut Vec<(usize, Entry)>) -> bool {
-        let fits = self.noted.iter().all(|noted| !noted.bad_value);
-        unknown.extend(self.noted.drain(..).map(|noted| (record, noted.entry)));
-        fits
+    /// Takes what is to be counted of entries that were appended, and whether each is a value that does not fit.
+    pub(super) fn take_noted(&mut self) -> impl Iterator<Item = (Entry, bool)> + use<'_> {
+        let noted = self.noted.drain(..);
+        noted.map(|noted| (noted.entry, noted.bad_value))
     }
 
     /// Cuts all columns back to a number of rows.

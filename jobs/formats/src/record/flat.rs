@@ -99,7 +99,7 @@ impl Columns {
     pub(crate) fn append_flat(&mut self, block: FlatBlock<'_>) -> Result<(), DoesNotFit> {
         let rows = self.rows();
         for (index, entry) in block.entries(0).iter().enumerate() {
-            let (column, cleaner) = self.flat(entry.node);
+            let (column, cleaner, _) = self.flat(entry.node);
             let Some(column) = column else {
                 continue;
             };

@@ -11,7 +11,7 @@
 //! | `template` | what records have in common, learned, so that most markup is only compared |
 //! | [`gate`], [`filter`] | what may keep a record from becoming a row: the contract about unknown names, a filter |
 //! | `columns`, `column` | tapes to Arrow |
-//! | `block`, `cells`, `flat` | the same for many records at once, column by column |
+//! | `block`, `cells`, `deal`, `flat` | the same for many records at once, column by column |
 //! | `proof` | whether values bear out a schema that a sample gave |
 //! | `drift` | what did not fit the schema, counted |
 //! | `rows` | all of these, put together: a tape in, rows and bad records out |
@@ -28,6 +28,7 @@ pub(crate) mod cells;
 pub(crate) mod column;
 pub(crate) mod columns;
 pub(crate) mod config;
+pub(crate) mod deal;
 pub(crate) mod drift;
 pub(crate) mod error;
 pub mod filter;

@@ -85,25 +85,42 @@ impl Proof {
         }
     }
 
-    /// Whether anything is asked of the values of a node, but that they are neither objects nor arrays.
-    pub(crate) fn asks(&self, node: NodeId) -> bool {
-        self.told.get(node as usize) != Some(&Told::Text)
+    /// What is asked of the values of a node, if anything is but that they are neither objects nor arrays.
+    pub(super) fn told(&self, node: NodeId) -> Option<Asked> {
+        let told = self.told.get(node as usize).copied();
+        (told != Some(Told::Text)).then_some(Asked {
+            told,
+            has_forms: self.has_forms,
+        })
     }
 
     /// Whether a value that fits its column leaves the column's type as it is, and `text` is what it reads as.
-    #[inline]
     pub(crate) fn bears_out(&self, entry: &Entry, text: &[u8]) -> bool {
-        if entry.encoded == Encoded::Container {
-            return false;
-        }
-        let is_string = entry.op == Op::Text;
-        match self.told.get(entry.node as usize) {
+        let asked = self.told(entry.node);
+        entry.encoded != Encoded::Container
+            && asked.is_none_or(|asked| asked.holds(entry.op == Op::Text, text))
+    }
+}
+
+/// What is asked of the values of a node.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    told: Option<Told>,
+    has_forms: bool,
+}
+
+impl Asked {
+    /// Whether a value that fits its column leaves the column's type as it is. `is_string`: it is a string, and `text`
+    /// is what is in it.
+    #[inline(always)]
+    pub(super) fn holds(self, is_string: bool, text: &[u8]) -> bool {
+        match self.told {
             Some(Told::Text) => true,
             _ if text.is_empty() => true,
             Some(Told::Integer) => !is_string,
             Some(Told::Decimal(scale)) => {
                 let point = text.iter().position(|byte| *byte == b'.');
-                !is_string && point.is_none_or(|at| text.len() - at - 1 <= *scale)
+                !is_string && point.is_none_or(|at| text.len() - at - 1 <= scale)
             }
             // Longer ones may have more digits than a number can have.
             Some(Told::Float) => !is_string && (text.len() <= 38 || is_number(text)),

@@ -3,6 +3,7 @@
 use arrow::array::RecordBatch;
 
 use super::block::{Block, Waiting};
+use super::cells::Cells;
 use super::columns::{Columns, RecordAt};
 use super::config::RecordConfig;
 use super::drift::Drift;
@@ -47,6 +48,12 @@ impl Rows {
             counts: Counts::default(),
             block: Block::default(),
         }
+    }
+
+    /// Where the values of replayed records may go, if nobody judges records.
+    pub(crate) fn cells<N: Nodes>(&self, names: &N) -> Option<Box<Cells>> {
+        let is_judged = self.gate.is_some();
+        (!is_judged).then(|| Box::new(self.columns.cells(names)))
     }
 
     /// Begins another split: rows stay, counts and bad records go.
@@ -136,17 +143,27 @@ impl Rows {
     /// Lets a well-formed record of the buffer at hand wait, to become a row with others, if nobody judges records.
     /// `line` is how many line feeds of the split stand before it. `false`: it is to be [added](Rows::add).
     #[inline]
-    pub(crate) fn wait(
+    pub(crate) fn wait<N: Nodes>(
         &mut self,
-        tape: &Tape,
-        at: RecordAt,
-        line: u64,
+        names: &N,
+        tape: &mut Tape,
+        buffer: &[u8],
+        (at, line): (RecordAt, u64),
         range: (usize, usize),
     ) -> bool {
-        if self.gate.is_some() {
+        let Some(mut cells) = tape.cells.take() else {
             return false;
+        };
+        if self.block.fits {
+            let dealt = self
+                .columns
+                .deal_out(names, tape, &mut cells, at, range, buffer);
+            self.block.fits = dealt.is_ok();
         }
+        cells.next_record();
         self.block.push(tape, at, line, range);
+        tape.deals = false;
+        tape.cells = Some(cells);
         true
     }
 
@@ -155,51 +172,37 @@ impl Rows {
         self.block.is_full()
     }
 
-    /// Makes rows of the records that wait, at once, or one by one if a value of any does not fit: then `refuse` says what
-    /// becomes of its record. To be called before the buffer goes, and before anything that comes behind them is looked
-    /// at.
-    ///
-    /// # Errors
-    /// As [`Rows::add`], and those of `refuse`.
+    /// Makes rows of the records that wait, at once; `tape` is that of the record at hand. To be called before the buffer
+    /// goes, and before anything that comes behind them is looked at. `false`: a value does not fit, and they are to be
+    /// [taken](Rows::take_waiting) and added one by one.
     #[inline]
-    pub(crate) fn add_waiting<N: Nodes>(
-        &mut self,
-        names: &N,
-        buffer: &[u8],
-        guesses: bool,
-        refuse: impl FnMut(Waiting, &[u8], BadReason) -> Result<Settled, ReadFailure>,
-    ) -> Result<(), ReadFailure> {
+    pub(crate) fn add_waiting(&mut self, tape: &mut Tape, buffer: &[u8]) -> bool {
         if self.block.len() == 0 {
-            return Ok(());
+            return true;
         }
-        let (block, drift) = (&self.block, &mut self.drift);
-        if self
-            .columns
-            .append_block(names, block, buffer, drift)
-            .is_ok()
-        {
+        tape.take_back();
+        let Some(mut cells) = tape.cells.take() else {
+            return false;
+        };
+        let (block, columns, drift) = (&self.block, &mut self.columns, &mut self.drift);
+        let fits = block.fits
+            && columns
+                .append_block(block, &cells, tape, buffer, drift)
+                .is_ok();
+        if fits {
             self.counts.emitted += self.block.len() as u64;
             self.block.clear();
-            return Ok(());
+        } else {
+            columns.give_block_up();
         }
-        self.add_one_by_one(names, buffer, guesses, refuse)
+        cells.clear();
+        tape.cells = Some(cells);
+        fits
     }
 
-    #[cold]
-    fn add_one_by_one<N: Nodes>(
-        &mut self,
-        names: &N,
-        buffer: &[u8],
-        guesses: bool,
-        mut refuse: impl FnMut(Waiting, &[u8], BadReason) -> Result<Settled, ReadFailure>,
-    ) -> Result<(), ReadFailure> {
-        for (waiting, tape) in self.block.one_by_one() {
-            let record = buffer.get(waiting.start..waiting.end).unwrap_or_default();
-            if let Some(reason) = self.add(names, &tape, record, waiting.at, guesses)? {
-                self.settle(refuse(waiting, record, reason)?);
-            }
-        }
-        Ok(())
+    /// Takes the records that wait one by one; without a tape those that left most of it in cells.
+    pub(crate) fn take_waiting(&mut self) -> impl Iterator<Item = (Waiting, Option<Tape>)> + use<> {
+        self.block.take()
     }
 
     /// Does with a bad record what is to be done.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::block::Waiting;
 use super::columns::RecordAt;
 use super::nodes::Nodes;
 use super::progress::Settled;
@@ -68,6 +69,20 @@ pub(crate) trait Scan {
     /// The tape of the record at hand.
     fn tape(&self) -> &Tape;
 
+    /// The same.
+    fn tape_mut(&mut self) -> &mut Tape;
+
+    /// Reads a good record of the split once more, for its tape.
+    ///
+    /// # Errors
+    /// It is not good, which would be our own mistake.
+    fn again(
+        &mut self,
+        shape: &mut Self::Shape,
+        record: &[u8],
+        at: RecordAt,
+    ) -> Result<(), BadReason>;
+
     /// The bytes of the record at hand, if they are [held](Place::Held).
     fn held(&self) -> &[u8] {
         &[]
@@ -132,7 +147,7 @@ pub(crate) fn read<S: Scan>(
         }) = step
         {
             let line = scanner.record_line();
-            if rows.wait(scanner.tape(), at, line, (from, to)) {
+            if rows.wait(shape, scanner.tape_mut(), buf, (at, line), (from, to)) {
                 if rows.is_enough_waiting() {
                     add_waiting(scanner, shape, rows, buf)?;
                 }
@@ -168,18 +183,57 @@ pub(crate) fn read<S: Scan>(
     })
 }
 
-/// Makes rows of the records that wait.
+/// Makes rows of the records that wait: at once, or one by one if a value of any does not fit.
 #[inline]
 fn add_waiting<S: Scan>(
     scanner: &mut S,
-    shape: &S::Shape,
+    shape: &mut S::Shape,
     rows: &mut Rows,
     buf: &[u8],
 ) -> Result<(), ReadFailure> {
+    if rows.add_waiting(scanner.tape_mut(), buf) {
+        return Ok(());
+    }
+    add_one_by_one(scanner, shape, rows, buf)
+}
+
+#[cold]
+fn add_one_by_one<S: Scan>(
+    scanner: &mut S,
+    shape: &mut S::Shape,
+    rows: &mut Rows,
+    buf: &[u8],
+) -> Result<(), ReadFailure> {
+    // Without cells, records are read to their tapes. That of the record at hand is still to be used.
+    let cells = scanner.tape_mut().cells.take();
+    let at_hand = scanner.tape().copy();
     let guesses = scanner.guesses();
-    rows.add_waiting(shape, buf, guesses, |waiting, record, reason| {
-        scanner.refuse(waiting.at, waiting.line, record, reason)
-    })
+    for (waiting, tape) in rows.take_waiting() {
+        let Waiting {
+            at,
+            line,
+            start,
+            end,
+            ..
+        } = waiting;
+        let record = buf.get(start..end).unwrap_or_default();
+        let read = match tape {
+            Some(_) => Ok(()),
+            None => scanner.again(shape, record, at),
+        };
+        let tape = tape.as_ref().unwrap_or(scanner.tape());
+        let bad = match read {
+            Ok(()) => rows.add(shape, tape, record, at, guesses)?,
+            Err(reason) => Some(reason),
+        };
+        if let Some(reason) = bad {
+            rows.settle(scanner.refuse(at, line, record, reason)?);
+        }
+    }
+    let tape = scanner.tape_mut();
+    *tape = at_hand;
+    tape.cells = cells;
+    Ok(())
 }
 
 /// Learns the types of as much of the buffer as can be read.

@@ -2,7 +2,11 @@
 //!
 //! The tape is what the pass over a record's markup leaves behind for those who make something of its values. A
 //! record that turns out to be broken leaves a tape that nobody reads.
+//!
+//! Most values of a record that is replayed ([`template`](super::template)) never come to stand on it: they are put where
+//! whoever makes columns of them would put them ([`Cells`]).
 
+use super::cells::Cells;
 use super::nodes::NodeId;
 use crate::json::text::{container, unescape};
 use crate::xml::text::TextRules;
@@ -73,6 +77,10 @@ pub(crate) struct Tape {
     pub(crate) rules: TextRules,
     /// How much its entities expand to.
     pub(crate) expanded_bytes: usize,
+    /// Where the values of replayed records go, if they are to become rows many at a time.
+    pub(crate) cells: Option<Box<Cells>>,
+    /// Whether those of the record at hand do.
+    pub(super) deals: bool,
 }
 
 impl Tape {
@@ -83,18 +91,65 @@ impl Tape {
         self.expanded_bytes = 0;
         self.joined.clear();
         self.joined.shrink_to(JOINED_BYTES_KEPT_MAX);
+        self.take_back();
     }
 
+    /// Empties it for a record that is replayed, and begins `at` so many bytes of the caller's buffer: its values go into
+    /// cells, if there are any.
     #[inline]
+    pub(crate) fn begin_replay(&mut self, at: Option<usize>) {
+        self.clear();
+        if let Some(at) = at
+            && self.rules.table.is_none()
+            && let Some(cells) = &mut self.cells
+        {
+            self.deals = cells.begin(at);
+        }
+    }
+
+    /// Takes what the record at hand has put into cells out of them, unless it [waits](super::rows::Rows::wait).
+    #[inline]
+    pub(crate) fn take_back(&mut self) {
+        if self.deals {
+            self.deals = false;
+            if let Some(cells) = &mut self.cells {
+                cells.undo();
+            }
+        }
+    }
+
+    /// Another of the same entries and rules.
+    pub(super) fn copy(&self) -> Self {
+        Self {
+            entries: self.entries.clone(),
+            joined: self.joined.clone(),
+            rules: self.rules.clone(),
+            expanded_bytes: self.expanded_bytes,
+            ..Self::default()
+        }
+    }
+
+    #[inline(always)]
     pub(crate) fn push(&mut self, op: Op, node: NodeId, range: (usize, usize), encoded: Encoded) {
         let (start, end) = (range.0 as u32, range.1 as u32);
-        self.entries.push(Entry {
+        self.put(Entry {
             node,
             start,
             end,
             op,
             encoded,
         });
+    }
+
+    #[inline(always)]
+    pub(super) fn put(&mut self, entry: Entry) {
+        if self.deals
+            && let Some(cells) = &mut self.cells
+            && cells.takes(&entry)
+        {
+            return;
+        }
+        self.entries.push(entry);
     }
 
     /// Where an entry stands in the record; 0 if its text was put together from several places.

@@ -211,7 +211,7 @@ impl<S: Copy + PartialEq + Default, X> Template<S, X> {
         let place = at as u32;
         for push in &link.pushes {
             let from = place & push.placed;
-            tape.entries.push(Entry {
+            tape.put(Entry {
                 start: push.entry.start + from,
                 end: push.entry.end + from,
                 ..push.entry

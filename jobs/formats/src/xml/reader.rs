@@ -36,10 +36,13 @@ impl XmlReader {
     /// A reader that stands at the split's start.
     pub fn new(config: Arc<XmlConfig>, split: Split) -> Self {
         let shape = Shape::of_schema(&config);
+        let rows = Rows::new(config.record(), &shape);
+        let mut scanner = Scanner::new(config.options(), split);
+        scanner.tape_mut().cells = rows.cells(&shape);
         Self {
-            scanner: Scanner::new(config.options(), split),
-            rows: Rows::new(config.record(), &shape),
+            scanner,
             shape,
+            rows,
         }
     }
 

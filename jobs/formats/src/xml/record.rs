@@ -125,8 +125,16 @@ impl RecordParser {
         self.tape.rules.table
     }
 
-    /// Reads the record whose `<` is `buf[0]`, at the offset `base` of the file.
-    pub(crate) fn parse(&mut self, shape: &mut Shape, buf: &[u8], base: u64, eof: bool) -> Parsed {
+    /// Reads the record whose `<` is `buf[0]`, at the offset `base` of the file, and `at` so many bytes of the caller's
+    /// buffer.
+    pub(crate) fn parse(
+        &mut self,
+        shape: &mut Shape,
+        buf: &[u8],
+        base: u64,
+        at: usize,
+        eof: bool,
+    ) -> Parsed {
         self.tape.clear();
         self.frames.clear();
         self.pieces.clear();
@@ -146,7 +154,7 @@ impl RecordParser {
             all: buf,
             eof,
         };
-        let read = match self.replay(shape, &input) {
+        let read = match self.replay(shape, &input, at) {
             Some(length) => Ok(length),
             None => self.run(shape, &mut input),
         };

@@ -12,11 +12,17 @@ use crate::record::tape::Op;
 
 impl RecordParser {
     /// Reads the record that begins with `input`, if all its markup is known: its length, with its tape. `None` says
-    /// nothing about the record; the tape is empty then.
-    pub(super) fn replay(&mut self, shape: &mut Shape, input: &Input<'_>) -> Option<usize> {
+    /// nothing about the record; the tape is empty then. `at` is where the record stands in the caller's buffer.
+    pub(super) fn replay(
+        &mut self,
+        shape: &mut Shape,
+        input: &Input<'_>,
+        at: usize,
+    ) -> Option<usize> {
         if !self.template.is_worth_a_try() {
             return None;
         }
+        self.tape.begin_replay(Some(at));
         let mut template = std::mem::take(&mut self.template);
         let end = self.follow(&mut template, shape, input);
         template.tried(end.is_some());

@@ -294,7 +294,7 @@ impl Scanner {
         start: usize,
         tag: usize,
     ) -> Result<Option<Step>, ReadFailure> {
-        let reason = match self.parser.parse(shape, rest, self.position, eof) {
+        let reason = match self.parser.parse(shape, rest, self.position, start, eof) {
             Parsed::Complete(length) => {
                 let at = RecordAt {
                     offset: self.position,
@@ -619,6 +619,18 @@ impl Scan for Scanner {
             if let Some(step) = step {
                 return Ok(step);
             }
+        }
+    }
+
+    fn tape_mut(&mut self) -> &mut Tape {
+        &mut self.parser.tape
+    }
+
+    fn again(&mut self, shape: &mut Shape, record: &[u8], at: RecordAt) -> Result<(), BadReason> {
+        match self.parser.parse(shape, record, at.offset, 0, true) {
+            Parsed::Complete(_) => Ok(()),
+            Parsed::Bad(reason) => Err(reason),
+            Parsed::Incomplete => Err(BadReason::Truncated { at: at.offset }),
         }
     }
 
