@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use headworks_engine::{Engine, EngineError};
+use headworks_scheduler::journal::Kept;
 use headworks_scheduler::local::{LocalCluster, LocalOptions, start_local};
 
 use crate::context::Context;
@@ -20,7 +21,7 @@ pub(crate) struct Wish {
     pub(crate) executors: Option<u32>,
     /// Cores of each executor; none means all, shared among them.
     pub(crate) cores: Option<u32>,
-    /// Where its journal lies, if not where the context says.
+    /// Where its journal lies, if not where the context says: in a folder that goes with the cluster.
     pub(crate) state_dir: Option<PathBuf>,
 }
 
@@ -57,12 +58,13 @@ impl Cluster {
     /// # Errors
     /// When it cannot be started.
     pub(crate) async fn start(context: &Context, wish: Wish) -> Result<Self, Failure> {
-        let state_dir = match wish.state_dir {
-            Some(folder) => folder,
-            None => state_dir(context)?,
+        let (state_dir, journal) = match wish.state_dir {
+            Some(folder) => (folder, Kept::WhileItLives),
+            None => (state_dir(context)?, Kept::Forever),
         };
         let options = LocalOptions {
             state_dir,
+            journal,
             executors: wish.executors.map(|n| n as usize),
             // The cluster's cores are counted together.
             cores: wish

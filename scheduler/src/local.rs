@@ -14,6 +14,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
+use crate::journal::Kept;
 use crate::serve::{RunningScheduler, SchedulerOptions, start};
 
 /// How long executors may take to register.
@@ -26,6 +27,8 @@ const REGISTER_LOOK_INTERVAL_MS: u64 = 10;
 pub struct LocalOptions {
     /// Where the journal is.
     pub state_dir: PathBuf,
+    /// What the journal is to outlive.
+    pub journal: Kept,
     /// None: one executor inside this process. Else so many child processes.
     pub executors: Option<usize>,
     /// Cores of all executors together; by default all that the machine has.
@@ -53,7 +56,7 @@ pub struct LocalCluster {
 /// # Errors
 /// If the state folder cannot be used, or an executor does not start.
 pub async fn start_local(options: LocalOptions) -> anyhow::Result<LocalCluster> {
-    let scheduler = start(SchedulerOptions::local(options.state_dir)).await?;
+    let scheduler = start(SchedulerOptions::local(options.state_dir, options.journal)).await?;
     let url = scheduler.url();
     let (work_dir, temporary) = match options.work_dir {
         Some(folder) => (folder, None),

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 use headworks_scheduler::driver::DriverOptions;
+use headworks_scheduler::journal::Kept;
 use headworks_scheduler::serve::{SchedulerOptions, start};
 use headworks_scheduler::state_dir::default_state_dir;
 use tokio::signal::unix::{SignalKind, signal};
@@ -59,6 +60,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         let options = SchedulerOptions {
             bind: arguments.bind,
             state_dir,
+            journal: Kept::Forever,
             driver: DriverOptions::default(),
         };
         let scheduler = start(options).await?;

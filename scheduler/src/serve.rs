@@ -11,7 +11,7 @@ use headworks_proto::v1::job_service_server::JobServiceServer;
 use tonic::service::Routes;
 
 use crate::driver::{self, DriverOptions, TableLocks};
-use crate::journal::Journal;
+use crate::journal::{Journal, Kept};
 use crate::recovery;
 use crate::registry::{Registry, SPEC_BYTES_MAX};
 use crate::service::JobServiceImpl;
@@ -24,6 +24,8 @@ pub struct SchedulerOptions {
     pub bind: SocketAddr,
     /// Where its journal is.
     pub state_dir: PathBuf,
+    /// What the journal is to outlive.
+    pub journal: Kept,
     /// Bounds and waits of the jobs' drivers.
     pub driver: DriverOptions,
 }
@@ -31,10 +33,11 @@ pub struct SchedulerOptions {
 impl SchedulerOptions {
     /// On loopback, at a free port.
     #[must_use]
-    pub fn local(state_dir: PathBuf) -> Self {
+    pub fn local(state_dir: PathBuf, journal: Kept) -> Self {
         Self {
             bind: SocketAddr::from(([127, 0, 0, 1], 0)),
             state_dir,
+            journal,
             driver: DriverOptions::default(),
         }
     }
@@ -52,9 +55,9 @@ pub struct RunningScheduler {
 /// # Errors
 /// If the state folder or the address cannot be used.
 pub async fn start(options: SchedulerOptions) -> anyhow::Result<RunningScheduler> {
-    let state_dir = options.state_dir.clone();
-    let (journal, interrupted) =
-        tokio::task::spawn_blocking(move || Journal::open(&state_dir, driver::now_ms())).await??;
+    let (state_dir, kept) = (options.state_dir.clone(), options.journal);
+    let opened = move || Journal::open(&state_dir, kept, driver::now_ms());
+    let (journal, interrupted) = tokio::task::spawn_blocking(opened).await??;
     let journal = Arc::new(journal);
     let locks = TableLocks::default();
     recovery::recover(&journal, &locks, &interrupted).await;

@@ -20,6 +20,7 @@ pub mod scheduler;
 pub mod session;
 pub mod sql;
 mod stores;
+mod turns;
 
 #[cfg(test)]
 mod tests;

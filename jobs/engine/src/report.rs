@@ -88,6 +88,8 @@ pub enum Point {
     Scanned,
     /// A writer is about to write a batch.
     Writing,
+    /// A writer has nothing left to do but to wait for the disk.
+    Written,
     /// A check is about to count a batch.
     Checking,
 }

@@ -7,8 +7,8 @@ use crate::error::SourceError;
 use crate::infer::{learn, pieces};
 use crate::split::{InputFile, SplitSpec};
 
-/// Bytes of a piece that a sample has: one in 32, in one request.
-const SLICE_BYTES: u64 = 512 * 1024;
+/// Bytes of a piece that a sample has: one in 64, in one request.
+const SLICE_BYTES: u64 = 256 * 1024;
 /// A sample has one of so many small files.
 const FILES_A_SAMPLE: usize = 16;
 /// Less than this is looked at whole: that takes some hundredths of a second.

@@ -9,7 +9,7 @@
 //!   one still lives. Several may share a state folder: `headworks run` starts
 //!   one in its own process.
 //!
-//! Writes are durable when they return (write-ahead log, `synchronous=FULL`).
+//! Writes are durable when they return (write-ahead log, `synchronous=FULL`), unless the journal is [`Kept::WhileItLives`].
 //! Calls block; async callers wrap them.
 
 mod instance;
@@ -80,6 +80,15 @@ pub enum JournalError {
     },
 }
 
+/// What a journal is to outlive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// Its scheduler, and the machine's next failure.
+    Forever,
+    /// Nothing: its folder goes with the scheduler, so nothing waits for a disk.
+    WhileItLives,
+}
+
 /// The journal. Cheap to share behind an `Arc`; calls block.
 #[derive(Debug)]
 pub struct Journal {
@@ -96,7 +105,11 @@ impl Journal {
     ///
     /// # Errors
     /// See [`JournalError`].
-    pub fn open(state_dir: &Path, now_ms: u64) -> Result<(Self, Vec<String>), JournalError> {
+    pub fn open(
+        state_dir: &Path,
+        kept: Kept,
+        now_ms: u64,
+    ) -> Result<(Self, Vec<String>), JournalError> {
         let folder = |source| JournalError::Folder {
             path: state_dir.to_owned(),
             source,
@@ -113,7 +126,7 @@ impl Journal {
             connection: Mutex::new(connection),
             instance: Some(instance),
         };
-        journal.prepare()?;
+        journal.prepare(kept)?;
         let interrupted = journal.interrupt_orphans(state_dir, now_ms)?;
         Ok((journal, interrupted))
     }
@@ -150,10 +163,14 @@ impl Journal {
         &self.path
     }
 
-    fn prepare(&self) -> Result<(), JournalError> {
+    fn prepare(&self, kept: Kept) -> Result<(), JournalError> {
+        let synchronous = match kept {
+            Kept::Forever => "FULL",
+            Kept::WhileItLives => "OFF",
+        };
         let found = self.sql(|connection| {
             connection.pragma_update(None, "journal_mode", "WAL")?;
-            connection.pragma_update(None, "synchronous", "FULL")?;
+            connection.pragma_update(None, "synchronous", synchronous)?;
             connection.pragma_update(None, "foreign_keys", "ON")?;
             schema::migrate(connection)
         })?;

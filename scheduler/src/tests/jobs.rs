@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use super::engine::{FakeEngine, Script, files_of};
 use super::world::{World, append, job, model, overwrite};
 use crate::driver::{DriverOptions, Faults, TableLocks, now_ms};
-use crate::journal::Journal;
+use crate::journal::{Journal, Kept};
 use crate::registry::{Registry, RegistryError, Watched};
 
 /// A scheduler without a port.
@@ -36,7 +36,8 @@ impl Bench {
 
     pub(crate) fn with(engine: &Arc<FakeEngine>, options: DriverOptions) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let (journal, _) = Journal::open(&dir.path().join("state"), now_ms()).unwrap();
+        let (journal, _) =
+            Journal::open(&dir.path().join("state"), Kept::Forever, now_ms()).unwrap();
         let journal = Arc::new(journal);
         let registry = Registry::new(Arc::clone(&journal), TableLocks::default(), options);
         registry.set_engine(engine.clone());

@@ -15,7 +15,7 @@ use super::world::{World, checked, found, overwrite};
 use crate::driver::{
     Action, JobState, ModelStatus, Record, TableLocks, commit_id, job_view, now_ms, state_text,
 };
-use crate::journal::{Journal, JournalError, NewJob, Submitted};
+use crate::journal::{Journal, JournalError, Kept, NewJob, Submitted};
 use crate::recovery;
 
 fn world() -> World {
@@ -39,7 +39,7 @@ fn submit(journal: &Journal, state: &JobState, request_id: &str) -> Submitted {
 }
 
 fn open(folder: &Path) -> (Journal, Vec<String>) {
-    Journal::open(folder, 9_000).unwrap()
+    Journal::open(folder, Kept::Forever, 9_000).unwrap()
 }
 
 /// Lives a job on, and drops the journal after each record: what it says then
@@ -243,7 +243,7 @@ fn a_folder_without_a_journal_and_one_of_a_later_format() {
         .pragma_update(None, "user_version", 99)
         .unwrap();
     for error in [
-        Journal::open(dir.path(), 1).map(|_| ()),
+        Journal::open(dir.path(), Kept::Forever, 1).map(|_| ()),
         Journal::open_to_read(dir.path()).map(|_| ()),
     ] {
         let error = error.unwrap_err();
@@ -256,7 +256,7 @@ fn a_folder_without_a_journal_and_one_of_a_later_format() {
             "{error}"
         );
     }
-    let error = Journal::open(Path::new("/proc/none"), 1).unwrap_err();
+    let error = Journal::open(Path::new("/proc/none"), Kept::Forever, 1).unwrap_err();
     assert!(error.to_string().contains("--state-dir"), "{error}");
 }
 
@@ -344,7 +344,7 @@ async fn a_commit_that_the_journal_did_not_hear_of_is_found() {
     file.execute("UPDATE jobs SET view = ?1", [shown.encode_to_vec()])
         .unwrap();
 
-    let (next, orphans) = Journal::open(&state_dir, now_ms()).unwrap();
+    let (next, orphans) = Journal::open(&state_dir, Kept::Forever, now_ms()).unwrap();
     assert_eq!(orphans, [job_id.as_str()]);
     let next = Arc::new(next);
     recovery::recover(&next, &TableLocks::default(), &orphans).await;

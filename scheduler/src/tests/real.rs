@@ -9,6 +9,7 @@ use headworks_proto::v1;
 use headworks_proto::v1::job_service_client::JobServiceClient;
 use tokio_stream::StreamExt;
 
+use crate::journal::Kept;
 use crate::local::{LocalOptions, start_local};
 use crate::serve::{SchedulerOptions, start};
 
@@ -81,6 +82,7 @@ async fn run_small_job(executors: Option<usize>) {
     let spec_json = prepare(dir.path());
     let state_dir = dir.path().join("state");
     let options = LocalOptions {
+        journal: Kept::Forever,
         state_dir,
         executors,
         cores: Some(2),
@@ -132,7 +134,7 @@ async fn a_job_runs_on_two_child_processes() {
 async fn a_row_that_is_lost_on_purpose_is_missed() {
     let dir = tempfile::tempdir().unwrap();
     let spec_json = prepare(dir.path());
-    let mut options = SchedulerOptions::local(dir.path().join("state"));
+    let mut options = SchedulerOptions::local(dir.path().join("state"), Kept::Forever);
     options.driver.faults.lose_one_row = true;
     let scheduler = start(options).await.unwrap();
     let executor = ExecutorOptions::local(&scheduler.url(), 1, &dir.path().join("work"));

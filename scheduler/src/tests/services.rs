@@ -14,7 +14,7 @@ use super::engine::{FakeEngine, Script};
 use super::jobs::Bench;
 use super::world::{World, job, overwrite};
 use crate::driver::{TableLocks, now_ms};
-use crate::journal::Journal;
+use crate::journal::{Journal, Kept};
 use crate::registry::Registry;
 use crate::service::JobServiceImpl;
 
@@ -69,7 +69,8 @@ async fn a_job_is_submitted_watched_and_remembered() {
 
     // A scheduler of after a restart answers the same.
     bench.registry.shutdown().await;
-    let (journal, _) = Journal::open(&bench.dir.path().join("state"), now_ms()).unwrap();
+    let (journal, _) =
+        Journal::open(&bench.dir.path().join("state"), Kept::Forever, now_ms()).unwrap();
     let registry = Registry::new(Arc::new(journal), TableLocks::default(), Default::default());
     let mut client = serve(registry).await;
     assert_eq!(

@@ -170,8 +170,12 @@ impl ExecutorServer {
                 config_producer,
                 Arc::new(functions),
                 Arc::new(LoggingMetricsCollector::default()),
-                options.cores,
-                Arc::new(stoppable::StoppableEngine::new(options.guards)),
+                // Threads: those whose turn is over wait, too.
+                2 * options.cores,
+                Arc::new(stoppable::StoppableEngine::new(
+                    options.guards,
+                    options.cores,
+                )),
             )
             .with_session_runtime_cache(Some(Arc::new(
                 DefaultSessionRuntimeCache::new(

@@ -1,4 +1,4 @@
-//! An execution engine whose tasks end when Ballista gives them up (B4, B5).
+//! An execution engine whose tasks have [turns](crate::turns), and end when Ballista gives them up (B4, B5).
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,18 +21,22 @@ use crate::api::TaskReport;
 use crate::guards::Guards;
 use crate::nodes::StopExec;
 use crate::report::{TaskId, TaskServices};
+use crate::turns::{Turn, Turns};
 
 /// Ballista's engine, with a [`StopExec`] under each task's shuffle writer.
 pub(super) struct StoppableEngine {
     inner: DefaultExecutionEngine,
     guards: Guards,
+    turns: Arc<Turns>,
 }
 
 impl StoppableEngine {
-    pub(super) fn new(guards: Guards) -> Self {
+    /// Of an executor with so many cores.
+    pub(super) fn new(guards: Guards, cores: usize) -> Self {
         Self {
             inner: DefaultExecutionEngine::new(),
             guards,
+            turns: Arc::new(Turns::new(cores)),
         }
     }
 }
@@ -71,7 +75,11 @@ impl ExecutionEngine for StoppableEngine {
             work_dir,
             config,
         )?;
-        Ok(Arc::new(StoppableStage { inner, stop }))
+        Ok(Arc::new(StoppableStage {
+            inner,
+            stop,
+            turns: Arc::clone(&self.turns),
+        }))
     }
 }
 
@@ -79,6 +87,7 @@ impl ExecutionEngine for StoppableEngine {
 struct StoppableStage {
     inner: Arc<dyn QueryStageExecutor>,
     stop: watch::Sender<bool>,
+    turns: Arc<Turns>,
 }
 
 /// Says stop when dropped, unless the task had ended.
@@ -100,7 +109,11 @@ impl QueryStageExecutor for StoppableStage {
         // Ended or dropped: either way nothing of this task should go on.
         let _stop = StopOnDrop(&self.stop);
         let teller = TaskId::of(&context).and_then(|task| Ok((task, TaskServices::of(&context)?)));
+        let context = Arc::new(self.turns.begin(&context).await);
+        // Something of the task may live on for a moment, with its context.
+        let turn = Turn::of(&context).map(Turn::guard);
         let done = self.inner.execute_query_stage(task_id, context).await;
+        drop(turn);
         // Ballista says so only once, and the message may be lost (B8).
         if let Ok((task, services)) = teller
             && let Err(error) = services.reporter.report(&task, TaskReport::Ended).await

@@ -17,6 +17,7 @@ use super::sorted::required;
 use super::unary::prelude::*;
 use crate::api::TaskReport;
 use crate::report::{Point, TaskId, TaskServices};
+use crate::turns::Turn;
 
 /// What a writer is told: travels in the plan.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -129,6 +130,7 @@ impl ExecutionPlan for LakeWriteExec {
     ) -> Result<SendableRecordBatchStream> {
         let (task, services) = (TaskId::of(&context)?, TaskServices::of(&context)?);
         let (spec, input_schema) = (Arc::clone(&self.spec), self.input.schema());
+        let turn = Turn::of(&context);
         let mut input = self.input.execute(partition, context)?;
         let stream = once(async move {
             let attempt = task.file_stem(partition);
@@ -150,6 +152,11 @@ impl ExecutionPlan for LakeWriteExec {
                 services.pass(&task, Point::Writing).await?;
                 writer.write(&batch).map_err(lake_error)?;
             }
+            writer.close_all().map_err(lake_error)?;
+            if let Some(turn) = turn {
+                turn.end();
+            }
+            services.pass(&task, Point::Written).await?;
             let outcome = writer.finish().map_err(lake_error)?;
             let rows = outcome.rows;
             services

@@ -8,6 +8,9 @@
 //! Jobs share slots fairly: each free slot goes to the job that runs on the
 //! fewest. The binding itself is Ballista's own, asked for one task of one job
 //! at a time.
+//!
+//! An executor may have twice as many tasks as slots: those beyond wait there
+//! for their [turn](crate::turns).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -68,48 +71,73 @@ impl SlotState {
         allowed: Option<&HashSet<String>>,
     ) -> Result<Vec<BoundTask>> {
         let (used, mut jobs) = load(active).await;
-        let mut free: Vec<(String, u32)> = {
+        let totals: Vec<(String, u32)> = {
             let totals = self.totals.lock();
             let allowed = |id: &String| allowed.is_none_or(|set| set.contains(id));
-            let free = totals
-                .iter()
-                .filter(|(id, _)| allowed(id))
-                .map(|(id, total)| {
-                    (
-                        id.clone(),
-                        total.saturating_sub(used.get(id).copied().unwrap_or(0)),
-                    )
-                });
-            free.collect()
+            let allowed = totals.iter().filter(|(id, _)| allowed(id));
+            allowed.map(|(id, total)| (id.clone(), *total)).collect()
         };
+        let slots: usize = totals.iter().map(|(_, total)| *total as usize).sum();
+        let is_one = totals.len() == 1;
+        let mut free: Vec<(String, i64)> = Vec::new();
+        for (id, total) in &totals {
+            let used = used.get(id).copied().unwrap_or(0);
+            free.push((id.clone(), i64::from(*total) - i64::from(used)));
+        }
         let mut bound = Vec::new();
-        // The emptiest executor first; ids break ties, so that a test can tell.
-        while let Some(slot) = free
+        bind(&mut bound, usize::MAX, &mut free, &mut jobs, active).await?;
+        // As many again are sent ahead. But of the last tasks each is to go to the slot that is free first, wherever that
+        // is.
+        let waiting: usize = jobs.iter().map(|job| job.available).sum();
+        let ahead = if is_one {
+            waiting
+        } else {
+            waiting.saturating_sub(slots)
+        };
+        for ((_, free), (_, total)) in free.iter_mut().zip(&totals) {
+            *free += i64::from(*total);
+        }
+        bind(&mut bound, ahead, &mut free, &mut jobs, active).await?;
+        Ok(bound)
+    }
+}
+
+/// Binds at most so many tasks to free slots.
+async fn bind(
+    bound: &mut Vec<BoundTask>,
+    most: usize,
+    free: &mut [(String, i64)],
+    jobs: &mut [JobLoad],
+    active: &HashMap<JobId, JobInfoCache>,
+) -> Result<()> {
+    let most = bound.len().saturating_add(most);
+    // The emptiest executor first; ids break ties, so that a test can tell.
+    while bound.len() < most
+        && let Some(slot) = free
             .iter_mut()
             .filter(|(_, n)| *n > 0)
             .max_by(|a, b| (a.1, &b.0).cmp(&(b.1, &a.0)))
-        {
-            let waiting = jobs.iter_mut().filter(|job| job.available > 0);
-            let Some(job) =
-                waiting.min_by(|a, b| (a.running, a.id.as_str()).cmp(&(b.running, b.id.as_str())))
-            else {
-                break;
-            };
-            let Some(info) = active.get(&job.id) else {
-                break;
-            };
-            match bind_one(&slot.0, &job.id, info).await? {
-                Some(task) => {
-                    bound.push(task);
-                    slot.1 -= 1;
-                    job.running += 1;
-                    job.available = info.execution_graph.read().await.available_tasks();
-                }
-                None => job.available = 0,
+    {
+        let waiting = jobs.iter_mut().filter(|job| job.available > 0);
+        let Some(job) =
+            waiting.min_by(|a, b| (a.running, a.id.as_str()).cmp(&(b.running, b.id.as_str())))
+        else {
+            break;
+        };
+        let Some(info) = active.get(&job.id) else {
+            break;
+        };
+        match bind_one(&slot.0, &job.id, info).await? {
+            Some(task) => {
+                bound.push(task);
+                slot.1 -= 1;
+                job.running += 1;
+                job.available = info.execution_graph.read().await.available_tasks();
             }
+            None => job.available = 0,
         }
-        Ok(bound)
     }
+    Ok(())
 }
 
 /// Slots used on each executor, and each running job's share.

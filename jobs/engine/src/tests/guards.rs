@@ -55,10 +55,15 @@ impl Gate {
 
     pub(super) async fn wait_until_held(&self, tasks: usize) {
         let until = Instant::now() + PATIENCE;
-        while self.held.load(Ordering::SeqCst) < tasks {
+        while self.held() < tasks {
             assert!(Instant::now() < until, "no task came to the gate");
             sleep(Duration::from_millis(5)).await;
         }
+    }
+
+    /// How many tasks have come to the gate so far.
+    pub(super) fn held(&self) -> usize {
+        self.held.load(Ordering::SeqCst)
     }
 
     pub(super) fn open(&self) {

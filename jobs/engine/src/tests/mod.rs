@@ -7,5 +7,6 @@ mod distributed;
 mod guards;
 mod planning;
 mod slices;
+mod turns;
 mod upserts;
 mod world;

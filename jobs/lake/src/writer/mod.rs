@@ -159,16 +159,26 @@ impl PartitionedWriter {
         self.open.len()
     }
 
-    /// Closes all files and waits until they are durable.
+    /// Closes all files, which threads of their own make durable. What is left to [`PartitionedWriter::finish`] is to wait
+    /// for these.
     ///
     /// # Errors
-    /// As [`PartitionedWriter::write`]; then everything that was written is removed.
-    pub fn finish(mut self) -> Result<WriteOutcome, LakeError> {
+    /// As [`PartitionedWriter::write`].
+    pub fn close_all(&mut self) -> Result<(), LakeError> {
         let mut folders: Vec<Arc<str>> = self.open.keys().cloned().collect();
         folders.sort();
         for folder in folders {
             self.close(&folder)?;
         }
+        Ok(())
+    }
+
+    /// Closes all files and waits until they are durable.
+    ///
+    /// # Errors
+    /// As [`PartitionedWriter::write`]; then everything that was written is removed.
+    pub fn finish(mut self) -> Result<WriteOutcome, LakeError> {
+        self.close_all()?;
         while !self.syncing.is_empty() {
             self.join_oldest()?;
         }
