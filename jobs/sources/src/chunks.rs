@@ -11,7 +11,7 @@ use datafusion::error::{DataFusionError, Result};
 use futures::future::BoxFuture;
 use headworks_formats::{FormatHead, FormatHeadState, FormatOptions};
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{GetOptions, ObjectMeta, ObjectStore};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -23,7 +23,7 @@ use crate::heads;
 use crate::local::LocalFile;
 use crate::places::is_local;
 use crate::plain::{self, HeadSlot};
-use crate::split::SplitSpec;
+use crate::split::{Content, SplitSpec};
 use crate::window::Window;
 
 /// Bytes of one request inside a split.
@@ -208,9 +208,12 @@ pub(crate) struct Stored {
     shown: u64,
     split_end: u64,
     file_size: u64,
+    /// Bytes of what is stored: of the archive, if the file is in one.
+    stored_size: u64,
     /// The place in an archive, and the stored bytes there, until its header is
     /// seen: that says where the data ends.
     member: Option<(Member, u64)>,
+    content: Option<Content>,
     /// Requests that are under way, in the order of their bytes.
     ahead: VecDeque<JoinHandle<Result<Bytes>>>,
     /// The file itself, if it is a local one and reading has begun.
@@ -242,7 +245,12 @@ impl Stored {
             shown: next,
             split_end,
             file_size,
+            stored_size: split
+                .member
+                .as_ref()
+                .map_or(split.file_size, |m| m.archive_size),
             member: split.member.clone().map(|m| (m, split.file_size)),
+            content: split.content.clone(),
             ahead: VecDeque::new(),
             local: None,
             spare: Bytes::new(),
@@ -254,7 +262,9 @@ impl Stored {
         let mut wanted = heads::HEAD_BYTES;
         loop {
             let range = 0..wanted.min(self.file_size);
-            let first = fetch(self.store.as_ref(), &self.location, path, range).await?;
+            // A local file is looked at when it is read.
+            let content = self.content.as_ref().filter(|_| !is_local(&self.path));
+            let first = fetch(self.store.as_ref(), &self.location, path, range, content).await?;
             let eof = first.len() as u64 >= self.file_size;
             match heads::look(&first, eof, options).map_err(|e| failed(path, e))? {
                 FormatHeadState::Known(head) => return Ok(head),
@@ -311,6 +321,11 @@ impl Stored {
         if bytes.len() < size {
             return Err(cut_short(&self.path, &range, bytes.len() as u64));
         }
+        if let Some(Content::ModifiedMs(listed)) = self.content
+            && file.was_written_over(&self.path, listed, self.stored_size)?
+        {
+            return Err(changed(&self.path));
+        }
         Ok(Some(bytes))
     }
 
@@ -366,13 +381,14 @@ impl Stored {
 
     fn request(&mut self) -> Option<BoxFuture<'static, Result<Bytes>>> {
         let range = self.next_range()?;
-        let (store, location, path) = (
+        let (store, location, path, content) = (
             Arc::clone(&self.store),
             self.location.clone(),
             self.path.clone(),
+            self.content.clone(),
         );
         Some(Box::pin(async move {
-            fetch(store.as_ref(), &location, &path, range).await
+            fetch(store.as_ref(), &location, &path, range, content.as_ref()).await
         }))
     }
 }
@@ -397,15 +413,47 @@ fn cut_short(path: &str, range: &Range<u64>, found: u64) -> DataFusionError {
     .into_datafusion()
 }
 
+/// The bytes are there, but not those that were listed.
+fn changed(path: &str) -> DataFusionError {
+    TaskError::new(
+        ErrorClass::Input,
+        format!(
+            "{path}: its content is not the one that it had when the job listed its files; it was changed meanwhile: run \
+             the job again when it is complete"
+        ),
+    )
+    .into_datafusion()
+}
+
+/// Whether an object is the one that was listed, as far as the store tells.
+fn is_as_listed(object: &ObjectMeta, content: Option<&Content>) -> bool {
+    // Some stores give tags with quotes in an answer, and without in a listing.
+    let bare = |etag: &str| etag.trim_matches('"').to_owned();
+    match (content, &object.e_tag) {
+        (Some(Content::Etag(listed)), Some(etag)) => bare(etag) == bare(listed),
+        // An answer to a request tells whole seconds.
+        (Some(Content::ModifiedMs(listed)), _) => object.last_modified.timestamp() == listed / 1000,
+        _ => true,
+    }
+}
+
+/// Some bytes of an object, if it still has the content that is asked for.
 async fn fetch(
     store: &dyn ObjectStore,
     location: &Path,
     path: &str,
     range: Range<u64>,
+    content: Option<&Content>,
 ) -> Result<Bytes> {
     let mut tries = 1;
     loop {
-        match store.get_range(location, range.clone()).await {
+        let options = GetOptions::new().with_range(Some(range.clone()));
+        let got = match store.get_opts(location, options).await {
+            Ok(got) if !is_as_listed(&got.meta, content) => return Err(changed(path)),
+            Ok(got) => got.bytes().await,
+            Err(error) => Err(error),
+        };
+        match got {
             Ok(bytes) if bytes.len() as u64 == range.end - range.start => return Ok(bytes),
             Ok(bytes) => {
                 return Err(cut_short(path, &range, bytes.len() as u64));
@@ -429,6 +477,7 @@ mod tests {
     use crate::archive::tests::{File, archive};
     use crate::decompress::Compression;
     use crate::decompress::tests::compress;
+    use object_store::ObjectStoreExt;
     use object_store::memory::InMemory;
 
     async fn read(path: &str, stored: Vec<u8>, from: u64, file_size: u64) -> Result<Vec<u8>> {
@@ -444,6 +493,7 @@ mod tests {
             known_start: None,
             pack: 0,
             member: None,
+            content: None,
         };
         read_split(store, location, &split, from).await
     }
@@ -508,6 +558,94 @@ mod tests {
         assert!(message.contains("ends at byte 10"), "{message}");
     }
 
+    fn split_of(path: &str, size: u64, content: Option<Content>) -> SplitSpec {
+        SplitSpec {
+            id: 0,
+            path: path.into(),
+            file_size: size,
+            start: 0,
+            end: size,
+            known_start: None,
+            pack: 0,
+            member: None,
+            content,
+        }
+    }
+
+    /// Text of one kind or another, and nothing else.
+    fn text(kind: u8, size: usize) -> Vec<u8> {
+        let mut text = b"<r>".to_vec();
+        text.resize(size, kind);
+        text
+    }
+
+    /// What comes of the chunks after the first one, if the content changes before the second is asked for.
+    async fn after_a_change(mut chunks: Chunks, change: impl Future<Output = ()>) -> String {
+        assert!(chunks.next().await.unwrap().is_some());
+        change.await;
+        loop {
+            match chunks.next().await {
+                Ok(Some(_)) => {}
+                Ok(None) => return String::new(),
+                Err(error) => return TaskError::find_in(&error.to_string()).unwrap().message,
+            }
+        }
+    }
+
+    const OTHER: &str = "its content is not the one that it had when the job listed its files";
+
+    #[tokio::test]
+    async fn an_object_that_is_another_than_was_listed_is_refused() {
+        const SIZE: usize = 12 << 20;
+        let store = Arc::new(InMemory::new());
+        let location = Path::from("a.xml");
+        let put = |kind: u8| store.put(&location, text(kind, SIZE).into());
+        let etag = put(b'1').await.unwrap().e_tag;
+        let split = split_of("s3://b/a.xml", SIZE as u64, etag.map(Content::Etag));
+        let open = || Arc::clone(&store) as Arc<dyn ObjectStore>;
+        let read = || read_split(open(), location.clone(), &split, 0);
+        assert!(read().await.unwrap() == text(b'1', SIZE));
+        let chunks = Chunks::new(open(), location.clone(), &split, 0, &options());
+        let change = async {
+            put(b'2').await.unwrap();
+        };
+        let told = after_a_change(chunks, change).await;
+        assert!(told.contains(OTHER), "{told}");
+        let told = message(read().await.map(|_| Vec::new()));
+        assert!(told.starts_with("s3://b/a.xml: its content"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn a_local_file_that_was_written_over_is_refused_and_one_that_was_added_to_is_not() {
+        const SIZE: usize = 3_000_000;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.xml").to_string_lossy().into_owned();
+        let write = |kind: u8, size: usize, seconds: u64| {
+            std::fs::write(&path, text(kind, size)).unwrap();
+            let file = std::fs::File::options().write(true).open(&path).unwrap();
+            let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+            file.set_modified(at).unwrap();
+        };
+        let split = split_of(&path, SIZE as u64, Some(Content::ModifiedMs(1_000_000)));
+        let open = || crate::places::open(&path).unwrap();
+        let read = || {
+            let (store, location) = open();
+            read_split(store, location, &split, 0)
+        };
+        write(b'1', SIZE, 1000);
+        assert!(read().await.unwrap() == text(b'1', SIZE));
+        write(b'1', SIZE + 500, 1001);
+        assert!(read().await.unwrap() == text(b'1', SIZE));
+        write(b'2', SIZE, 1001);
+        let told = message(read().await.map(|_| Vec::new()));
+        assert!(told.contains(OTHER), "{told}");
+        write(b'1', SIZE, 1000);
+        let (store, location) = open();
+        let chunks = Chunks::new(store, location, &split, 0, &options());
+        let told = after_a_change(chunks, async { write(b'2', SIZE, 1002) }).await;
+        assert!(told.contains(OTHER), "{told}");
+    }
+
     /// Read as text they would give no record, and no error.
     #[tokio::test]
     async fn what_is_no_text_is_an_input_error() {
@@ -566,6 +704,7 @@ mod tests {
                 known_start: None,
                 pack: 0,
                 member: Some(found.member.clone()),
+                content: None,
             };
             let read = |split: SplitSpec| {
                 let (store, location) = (Arc::clone(&store), location.clone());

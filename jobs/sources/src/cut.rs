@@ -153,6 +153,7 @@ impl Cutter {
             known_start: None,
             pack: self.pack,
             member: file.member.clone(),
+            content: file.content(),
         });
         let bytes = end - start;
         let cost = bytes + OPEN_COST_BYTES;

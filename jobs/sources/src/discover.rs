@@ -8,13 +8,13 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
 
 use glob::{MatchOptions, Pattern, PatternError, glob_with};
 use object_store::ObjectStoreExt;
 
 use crate::archive::{self, ListError, MEMBER_SEPARATOR};
 use crate::error::SourceError;
+use crate::local::modified_ms;
 use crate::places;
 use crate::split::InputFile;
 
@@ -124,14 +124,10 @@ fn local_file(path: &Path, text: &str) -> Result<Option<InputFile>, SourceError>
     if !meta.is_file() {
         return Ok(None);
     }
-    let modified = meta
-        .modified()
-        .ok()
-        .and_then(|t| t.duration_since(UNIX_EPOCH).ok());
     Ok(Some(InputFile {
         path: text.to_owned(),
         size: meta.len(),
-        modified_ms: modified.map_or(0, |d| i64::try_from(d.as_millis()).unwrap_or(i64::MAX)),
+        modified_ms: modified_ms(&meta),
         etag: None,
         member: None,
         whole: false,

@@ -42,7 +42,7 @@ pub use error::{ErrorClass, SourceError, TaskError};
 pub use rename::Rename;
 pub use scan::{RecordSource, ScanObserver, ScanSpec};
 pub use schema::SourceSchema;
-pub use split::{InputFile, SplitSpec, why_one_task};
+pub use split::{Content, InputFile, SplitSpec, why_one_task};
 pub use table::SourceTable;
 
 /// Column that every source offers: the file's path. Text.

@@ -4,8 +4,9 @@
 //! and what it has not it reads ahead by itself. Fresh memory for each chunk, taken in one thread and given back in
 //! another, would cost more than the copy: the system clears each page of it.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::time::UNIX_EPOCH;
 
 use bytes::{Bytes, BytesMut};
 use datafusion::error::{DataFusionError, Result};
@@ -55,12 +56,31 @@ impl LocalFile {
         Ok(chunk.freeze())
     }
 
+    /// Whether what was read may be other bytes than those of a file that was listed with this size and time of change (in
+    /// milliseconds since 1970). A file that is longer by now has been added to, which changes nothing of what it had.
+    ///
+    /// # Errors
+    /// As [`LocalFile::open`].
+    pub(crate) fn was_written_over(&self, path: &str, listed_ms: i64, size: u64) -> Result<bool> {
+        let meta = self.file.metadata().map_err(|e| failed(path, e))?;
+        Ok(meta.len() <= size && modified_ms(&meta) != listed_ms)
+    }
+
     /// Takes a chunk back that is done with, for its memory, if nobody else holds it.
     pub(crate) fn recycle(&mut self, chunk: Bytes) {
         if let Ok(chunk) = chunk.try_into_mut() {
             self.spare = Some(chunk);
         }
     }
+}
+
+/// The time of a file's last change, in milliseconds since 1970; 0 if the system does not tell.
+pub(crate) fn modified_ms(meta: &Metadata) -> i64 {
+    let modified = meta.modified().ok();
+    let since = modified.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    since.map_or(0, |since| {
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    })
 }
 
 fn failed(path: &str, error: std::io::Error) -> DataFusionError {

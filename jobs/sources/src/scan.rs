@@ -34,7 +34,7 @@ use crate::leaves::narrowed;
 use crate::pack::{Pack, read_pack};
 use crate::rename::Rename;
 use crate::schema::SourceSchema;
-use crate::split::SplitSpec;
+use crate::split::{Content, SplitSpec};
 use crate::{FILE_COLUMN, SPLIT_COLUMN};
 
 /// Hears what a scan counts. Called from the task's threads, in the order of
@@ -69,6 +69,9 @@ pub struct ScanSpec {
     /// Splits, by id, that lie in an archive.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub members: BTreeMap<i32, Member>,
+    /// What each split's file is to hold, by the split's id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub contents: BTreeMap<i32, Content>,
     /// What records must fulfil, by their names in the files; others are left out by the parser.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub filter: Vec<LeafPredicate>,
@@ -86,6 +89,7 @@ impl ScanSpec {
     pub fn retain_splits(&mut self, is_here: impl Fn(&i32) -> bool) {
         self.known_starts.retain(|id, _| is_here(id));
         self.members.retain(|id, _| is_here(id));
+        self.contents.retain(|id, _| is_here(id));
     }
 }
 
@@ -251,6 +255,7 @@ impl RecordSource {
             known_start: self.spec.known_starts.get(id).copied(),
             pack: 0,
             member: self.spec.members.get(id).cloned(),
+            content: self.spec.contents.get(id).cloned(),
         })
     }
 }

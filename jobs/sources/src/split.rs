@@ -27,6 +27,29 @@ pub struct InputFile {
     pub whole: bool,
 }
 
+/// What a file's content is known by, beside its size.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// The object store's tag of it.
+    Etag(String),
+    /// Time of its last change, milliseconds since 1970.
+    ModifiedMs(i64),
+}
+
+impl InputFile {
+    /// What its stored content was known by when it was listed: that of the archive if it lies in one. `None` if the
+    /// storage told nothing.
+    #[must_use]
+    pub fn content(&self) -> Option<Content> {
+        match (&self.etag, &self.member) {
+            // An archive's member has a tag of its own, which is not the archive's.
+            (Some(etag), None) => Some(Content::Etag(etag.clone())),
+            _ => (self.modified_ms > 0).then_some(Content::ModifiedMs(self.modified_ms)),
+        }
+    }
+}
+
 /// Why a file is one split, however large it is; `None` if it can be cut.
 #[must_use]
 pub fn why_one_task(file: &InputFile) -> Option<&'static str> {
@@ -66,6 +89,9 @@ pub struct SplitSpec {
     /// Where the file lies, if that is inside an archive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member: Option<Member>,
+    /// What is to be read: any other content is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Content>,
 }
 
 impl SplitSpec {
@@ -81,6 +107,7 @@ impl SplitSpec {
             known_start: None,
             pack: 0,
             member: file.member.clone(),
+            content: file.content(),
         }
     }
 

@@ -19,7 +19,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use crate::archive::Member;
 use crate::places::{object_path, store_url};
 use crate::scan::{RecordSource, ScanSpec};
-use crate::split::SplitSpec;
+use crate::split::{Content, SplitSpec};
 
 /// The splits of one wave of one source.
 #[derive(Debug)]
@@ -43,11 +43,16 @@ impl SourceTable {
             .iter()
             .filter_map(|s| Some((s.id, s.member.clone()?)))
             .collect();
+        let contents: BTreeMap<i32, Content> = splits
+            .iter()
+            .filter_map(|s| Some((s.id, s.content.clone()?)))
+            .collect();
         let store = store_url(&scan.source, splits.iter().map(SplitSpec::stored_path))
             .map_err(|e| DataFusionError::Plan(e.to_string()))?;
         let source = RecordSource::try_new(ScanSpec {
             known_starts,
             members,
+            contents,
             ..scan
         })?;
         Ok(Self {

@@ -111,6 +111,7 @@ async fn read_as(
         rename,
         known_starts: Default::default(),
         members: Default::default(),
+        contents: Default::default(),
         filter: Vec::new(),
         quarantine: None,
     };

@@ -50,6 +50,7 @@ pub(crate) fn scan(
         end,
         known_start: None,
         member: None,
+        content: None,
         pack: 0,
     };
     ScannedSplit {

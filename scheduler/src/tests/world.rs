@@ -269,6 +269,7 @@ pub(crate) fn split(path: &str, file_size: u64, start: u64, end: u64) -> SplitSp
         end,
         known_start: None,
         member: None,
+        content: None,
         pack: 0,
     }
 }

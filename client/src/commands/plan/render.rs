@@ -262,6 +262,7 @@ mod tests {
             end: start + 4_000_000,
             known_start: None,
             member: None,
+            content: None,
             pack,
         }
     }

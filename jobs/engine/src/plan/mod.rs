@@ -289,6 +289,7 @@ fn scan_spec(
         rename: rename(&source.spec),
         known_starts: BTreeMap::new(),
         members: BTreeMap::new(),
+        contents: BTreeMap::new(),
         filter: Vec::new(),
         sampled: source.sampled.clone(),
         quarantine,

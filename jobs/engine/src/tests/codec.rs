@@ -22,12 +22,13 @@ fn text(plan: &Arc<dyn ExecutionPlan>) -> String {
     displayable(plan.as_ref()).indent(true).to_string()
 }
 
-/// How many splits have a proven start, and those that lie in an archive.
-fn told_of_splits(plan: &Arc<dyn ExecutionPlan>) -> Option<(usize, BTreeMap<i32, Member>)> {
+/// How many splits have a proven start, those that lie in an archive, and how many are to hold what was listed.
+fn told_of_splits(plan: &Arc<dyn ExecutionPlan>) -> Option<(usize, BTreeMap<i32, Member>, usize)> {
     match source_of(plan.as_ref()) {
         Some((_, source)) => {
             let spec = source.spec();
-            Some((spec.known_starts.len(), spec.members.clone()))
+            let (starts, contents) = (spec.known_starts.len(), spec.contents.len());
+            Some((starts, spec.members.clone(), contents))
         }
         None => plan.children().into_iter().find_map(told_of_splits),
     }
@@ -68,6 +69,7 @@ async fn plans_survive_the_wire() {
         {
             split.known_start = Some(split.start + 3);
             split.member = Some(member.clone());
+            assert!(split.content.is_some(), "{sql}");
         }
         let (ctx, physical) = wave_plan(&request, &wave, 2).await.unwrap();
         let bytes = PhysicalPlanNode::try_from_physical_plan(Arc::clone(&physical), &codec)
@@ -79,7 +81,8 @@ async fn plans_survive_the_wire() {
             .unwrap();
         assert_eq!(text(&back), text(&physical), "{sql}");
         assert_eq!(back.schema(), physical.schema(), "{sql}");
-        let (starts, members) = told_of_splits(&back).unwrap();
+        let (starts, members, contents) = told_of_splits(&back).unwrap();
+        assert_eq!(contents, wave.splits["src"].len(), "{sql}");
         assert_eq!(
             starts, 1,
             "{sql}: the proven start of a split travels along"
