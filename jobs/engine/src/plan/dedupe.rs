@@ -22,7 +22,7 @@ use datafusion::physical_plan::{
 use crate::nodes::{FirstOfKeyExec, FirstOfKeySpec, SortedColumn};
 
 /// The same plan, with each such window replaced whose key and order are columns.
-pub(super) fn keep_first_rows(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+pub(crate) fn keep_first_rows(plan: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
     plan.transform_up(|node| {
         Ok(match node.downcast_ref::<FilterExec>() {
             Some(filter) => match replaced(filter)? {

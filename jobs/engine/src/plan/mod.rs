@@ -36,6 +36,8 @@ use crate::api::{EngineError, ModelPlan, ModelRequest, SettledSource, Wave};
 use crate::session;
 
 pub use checks::{check_plan, found_in_log, plan_checks};
+#[cfg(test)]
+pub(crate) use dedupe::keep_first_rows;
 pub(crate) use joins::HashSmallSides;
 pub use lake_table::LakeTable;
 pub use names::Names;

@@ -6,6 +6,7 @@ mod codec;
 mod distributed;
 mod guards;
 mod planning;
+mod rules;
 mod slices;
 mod turns;
 mod upserts;
