@@ -7,6 +7,7 @@ use super::record::{Piece, RecordParser};
 use super::shape::{Kind, NO_NODE, NodeId, Shape};
 use super::trace::{Slot, Template};
 use crate::bytes::{find_lt, find_value_end, skip_space};
+use crate::record::nodes::Nodes;
 use crate::record::tape::Encoded;
 use crate::record::tape::Op;
 
@@ -23,6 +24,7 @@ impl RecordParser {
             return None;
         }
         self.tape.begin_replay(Some(at));
+        let names = shape.len();
         let mut template = std::mem::take(&mut self.template);
         let end = self.follow(&mut template, shape, input);
         template.tried(end.is_some());
@@ -31,6 +33,8 @@ impl RecordParser {
             self.tape.clear();
             self.pieces.clear();
             self.special.begin(input.base);
+            // The record may be broken, and its names are none then.
+            shape.forget_from(names);
         }
         end
     }

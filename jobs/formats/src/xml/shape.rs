@@ -325,6 +325,19 @@ impl Shape {
         id
     }
 
+    /// Forgets the nodes from the `count`th on, to which only their parents lead.
+    pub(crate) fn forget_from(&mut self, count: usize) {
+        while self.nodes.len() > count
+            && let Some(node) = self.nodes.pop()
+        {
+            self.room += 1;
+            let left = self.nodes.len() as NodeId;
+            let parent = self.node_mut(node.parent);
+            parent.children.retain(|_, id| *id != left);
+            parent.attributes.retain(|_, id| *id != left);
+        }
+    }
+
     fn push(&mut self, node: Node) -> NodeId {
         let id = self.nodes.len() as NodeId;
         self.nodes.push(node);

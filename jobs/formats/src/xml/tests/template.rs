@@ -171,6 +171,22 @@ fn read(config: &Arc<XmlConfig>, bytes: &[u8], template: bool) -> (Outcome, u64)
     }
 }
 
+/// What a replay that comes to no end has met may be no name at all: there is room for one, and it is for a real one.
+#[test]
+fn a_broken_record_takes_no_room_from_names() {
+    let fields = "{_k: text, e: {fields: {_w: int64, f: text}}}";
+    let config = config_with(&["r"], fields, |options| {
+        options.limits.unknown_paths_max = 1;
+    });
+    let bytes =
+        b"<rs><r k='1'></r><r k='2'></r><r k='3'>text<e/></x></r><r k='4'><e x=''/></r></rs>";
+    let (with, replayed) = read(&config, bytes, true);
+    assert_eq!(with, read(&config, bytes, false).0);
+    assert_eq!(replayed, 1);
+    let unknown: Vec<&String> = with.2.unknown.keys().collect();
+    assert_eq!(unknown, ["e/_x"]);
+}
+
 #[test]
 fn rows_bad_records_and_counts_are_the_same_without_it() {
     let mut random = fastrand::Rng::with_seed(77);
