@@ -4,6 +4,7 @@ use super::columns::RecordAt;
 use super::options::OnBadRecord;
 use super::{BadReason, BadRecord, ReadFailure, Split, SplitReport, Start, SyncKind, SyncPoint};
 use crate::bytes::count_newlines;
+use crate::charset::SingleByte;
 
 /// The state of one split that does not depend on what its records look like.
 #[derive(Debug)]
@@ -12,6 +13,8 @@ pub(crate) struct Progress {
     /// Offset of the next byte to be looked at.
     pub(crate) position: u64,
     pub(crate) report: SplitReport,
+    /// How the bytes of the file become characters, if they are not UTF-8: for what is shown of bad records.
+    pub(crate) table: Option<SingleByte>,
     on_bad_record: OnBadRecord,
     raw_bytes_max: usize,
     /// Line of the good record at hand.
@@ -26,7 +29,8 @@ pub(crate) struct Progress {
 #[derive(Debug)]
 struct Begun {
     at: u64,
-    line: u64,
+    /// The report's two counts of line feeds at its first byte.
+    newlines: (u64, u64),
     /// Its first bytes, `raw_bytes_max` at most.
     raw: Vec<u8>,
 }
@@ -55,6 +59,7 @@ impl Progress {
             split,
             position: offset,
             report: SplitReport::empty(split, point(first), point(SyncKind::Lost)),
+            table: None,
             on_bad_record,
             raw_bytes_max,
             record_line: 0,
@@ -104,6 +109,9 @@ impl Progress {
 
     fn moved(&mut self, passed: &[u8]) {
         self.position += passed.len() as u64;
+        if self.begun.is_none() && self.document.is_none() {
+            return;
+        }
         for begun in [&mut self.begun, &mut self.document].into_iter().flatten() {
             let room = self.raw_bytes_max.saturating_sub(begun.raw.len());
             begun
@@ -136,6 +144,24 @@ impl Progress {
         self.begun = Some(self.here());
     }
 
+    /// Where what has begun begins.
+    pub(crate) fn begun_at(&self) -> Option<u64> {
+        self.begun.as_ref().map(|begun| begun.at)
+    }
+
+    /// What has begun has ended, and means nothing.
+    pub(crate) fn forget_begun(&mut self) {
+        self.begun = None;
+    }
+
+    /// What has begun is of the next split: this one ends where it begins.
+    pub(crate) fn finish_before_begun(&mut self, kind: SyncKind) {
+        let begun = self.begun.take().unwrap_or_else(|| self.here());
+        self.report.newlines_past_end = begun.newlines.1;
+        let offset = begun.at;
+        self.finish(SyncPoint { offset, kind });
+    }
+
     /// A document begins at the position that may turn out to be bad as a whole.
     pub(crate) fn begin_document(&mut self) {
         self.document = Some(self.here());
@@ -149,7 +175,7 @@ impl Progress {
     fn here(&self) -> Begun {
         Begun {
             at: self.position,
-            line: self.report.newlines,
+            newlines: (self.report.newlines, self.report.newlines_past_end),
             raw: Vec::new(),
         }
     }
@@ -187,8 +213,8 @@ impl Progress {
         tag: Option<usize>,
     ) -> Result<Settled, ReadFailure> {
         let begun = begun.unwrap_or_else(|| self.here());
-        let (at, line, max) = (begun.at, begun.line, self.raw_bytes_max);
-        let mut bad = BadRecord::new(at, line, &begun.raw, reason, max, None);
+        let (at, line, max) = (begun.at, begun.newlines.0, self.raw_bytes_max);
+        let mut bad = BadRecord::new(at, line, &begun.raw, reason, max, self.table);
         bad.raw_bytes = self.position - at;
         self.report.read += 1;
         self.settle(bad, tag)
@@ -205,7 +231,7 @@ impl Progress {
         tag: Option<usize>,
     ) -> Result<Settled, ReadFailure> {
         let (at, line, max) = (self.position, self.report.newlines, self.raw_bytes_max);
-        let bad = BadRecord::new(at, line, raw, reason, max, None);
+        let bad = BadRecord::new(at, line, raw, reason, max, self.table);
         self.report.read += 1;
         self.settle(bad, tag)
     }
@@ -222,7 +248,7 @@ impl Progress {
         reason: BadReason,
     ) -> Result<Settled, ReadFailure> {
         let max = self.raw_bytes_max;
-        let bad = BadRecord::new(at.offset, line, record, reason, max, None);
+        let bad = BadRecord::new(at.offset, line, record, reason, max, self.table);
         self.settle(bad, Some(at.tag))
     }
 
@@ -257,9 +283,14 @@ impl Progress {
         self.finish(point);
     }
 
+    /// Whether the first sync point was found, so that what is read is ours if the split's start was guessed right.
+    pub(crate) fn is_synced(&self) -> bool {
+        self.report.first.kind != SyncKind::Lost
+    }
+
     /// Notes the first sync point, if it is.
     pub(crate) fn sync(&mut self, point: SyncPoint) {
-        if self.report.first.kind == SyncKind::Lost {
+        if !self.is_synced() {
             self.report.first = point;
         }
     }

@@ -11,12 +11,10 @@ use super::record::{Parsed, RecordParser};
 use super::recover::{Passed, Recovery, pass};
 use super::shape::Shape;
 use super::{
-    BadReason, BadRecord, Conflict, OnBadRecord, ReadFailure, Split, SplitReport, Start, SyncKind,
-    SyncPoint, XmlOptions,
+    BadReason, Conflict, ReadFailure, Split, SplitReport, Start, SyncKind, SyncPoint, XmlOptions,
 };
-use crate::bytes::count_newlines;
 use crate::record::columns::RecordAt;
-use crate::record::progress::Settled;
+use crate::record::progress::{Progress, Settled};
 use crate::record::scan::{Place, Scan, Step};
 use crate::record::tape::Tape;
 
@@ -26,14 +24,11 @@ const LOST_AFTER: u64 = 4;
 /// The state of one split.
 #[derive(Debug)]
 pub(crate) struct Scanner {
-    split: Split,
-    position: u64,
+    progress: Progress,
     /// Bytes that must be in the buffer before it is worth looking at it again.
     wanted: usize,
     mode: Mode,
     parser: RecordParser,
-    report: SplitReport,
-    first: Option<SyncPoint>,
     options: ScannerOptions,
     /// The option of that name.
     encoding: Option<String>,
@@ -41,15 +36,11 @@ pub(crate) struct Scanner {
     head: Option<Head>,
     /// Whether shape and parser go by the head.
     begun: bool,
-    /// Line of the record at hand.
-    record_line: u64,
 }
 
 /// What a scanner takes from [`XmlOptions`].
 #[derive(Debug, Clone, Copy)]
 struct ScannerOptions {
-    on_bad_record: OnBadRecord,
-    raw_bytes_max: usize,
     record_bytes_max: usize,
     recovery_bytes_max: usize,
     sync_bytes_max: u64,
@@ -60,42 +51,33 @@ enum Mode {
     /// Outside any record.
     Between,
     /// Inside a comment or the like, outside any record, whose end was not in the buffer.
-    Stretch {
-        stretch: Stretch,
-        begun: Begun,
-    },
+    Stretch(Stretch),
     /// Inside a bad record that is too long to be held.
     Passing {
-        begun: Begun,
         reason: BadReason,
         /// Its row tag.
         tag: usize,
         own: Vec<u8>,
     },
-    Done,
-}
-
-/// What is kept of something that is not held whole.
-#[derive(Debug, Default)]
-struct Begun {
-    at: u64,
-    /// The report's two counts at its first byte.
-    newlines: (u64, u64),
-    /// Its first bytes, `raw_bytes_max` at most.
-    raw: Vec<u8>,
 }
 
 impl Scanner {
     pub(crate) fn new(options: &XmlOptions, split: Split) -> Self {
-        let (limits, trim, encoding) = (&options.limits, options.trim, options.encoding.clone());
-        let options = ScannerOptions {
-            on_bad_record: options.on_bad_record,
-            raw_bytes_max: limits.raw_bytes_max,
-            record_bytes_max: limits.record_bytes_max,
-            recovery_bytes_max: limits.recovery_bytes_max.min(limits.record_bytes_max),
-            sync_bytes_max: limits.sync_bytes_max,
-        };
-        Self::at_start(options, split, RecordParser::new(limits, trim), encoding)
+        let limits = &options.limits;
+        Self {
+            progress: Progress::new(split, options.on_bad_record, limits.raw_bytes_max),
+            wanted: 1,
+            mode: Mode::Between,
+            parser: RecordParser::new(limits, options.trim),
+            options: ScannerOptions {
+                record_bytes_max: limits.record_bytes_max,
+                recovery_bytes_max: limits.recovery_bytes_max.min(limits.record_bytes_max),
+                sync_bytes_max: limits.sync_bytes_max,
+            },
+            encoding: options.encoding.clone(),
+            head: None,
+            begun: false,
+        }
     }
 
     /// Says how the file begins. To be called at the start of a split, which is otherwise taken to be of a file that
@@ -107,45 +89,10 @@ impl Scanner {
 
     /// Stands at the start of another split, of this file or of another, whose head is not known.
     pub(crate) fn restart(&mut self, split: Split) {
-        let mut parser = std::mem::take(&mut self.parser);
-        parser.forget_place();
-        let encoding = self.encoding.take();
-        *self = Self::at_start(self.options, split, parser, encoding);
-    }
-
-    fn at_start(
-        options: ScannerOptions,
-        split: Split,
-        parser: RecordParser,
-        encoding: Option<String>,
-    ) -> Self {
-        let position = split.start.offset();
-        let lost = SyncPoint {
-            offset: position,
-            kind: SyncKind::Lost,
-        };
-        let given = SyncPoint {
-            offset: position,
-            kind: SyncKind::Given,
-        };
-        let first = match split.start {
-            Start::File | Start::Known(_) => Some(given),
-            Start::Guess(_) => None,
-        };
-        Self {
-            split,
-            position,
-            wanted: 1,
-            mode: Mode::Between,
-            parser,
-            report: SplitReport::empty(split, first.unwrap_or(lost), lost),
-            first,
-            options,
-            encoding,
-            head: None,
-            begun: false,
-            record_line: 0,
-        }
+        self.progress.restart(split);
+        self.parser.forget_place();
+        (self.wanted, self.mode) = (1, Mode::Between);
+        (self.head, self.begun) = (None, false);
     }
 
     /// The template of the records, for tests.
@@ -168,17 +115,17 @@ impl Scanner {
             return Ok(Some(self.need(needed)));
         }
         let Some(lt) = memchr(b'<', rest) else {
-            self.advance(rest, rest.len());
-            return Ok(Some(if eof {
-                self.end_of_file()
-            } else {
-                self.need(1)
-            }));
+            self.progress.advance(rest, rest.len());
+            if !eof {
+                return Ok(Some(self.need(1)));
+            }
+            self.progress.end_of_file();
+            return Ok(Some(Step::Done));
         };
         let markup = lex::markup(rest, lt, eof);
         let tag = match markup {
             Markup::Incomplete => {
-                self.advance(rest, lt);
+                self.progress.advance(rest, lt);
                 return Ok(Some(self.need_more(rest.len() - lt)));
             }
             Markup::Open { name_end } => shape
@@ -186,7 +133,7 @@ impl Scanner {
                 .find(rest.get(lt + 1..name_end).unwrap_or_default()),
             _ => None,
         };
-        self.advance(rest, lt);
+        self.progress.advance(rest, lt);
         if self.sync(tag.is_some()) {
             return Ok(Some(Step::Done));
         }
@@ -206,9 +153,9 @@ impl Scanner {
                 let content = stretch.opening().len();
                 let end = stretch.end(rest, content);
                 if end.is_none() {
-                    let begun = self.begun();
-                    self.mode = Mode::Stretch { stretch, begun };
-                    self.advance(rest, content);
+                    self.progress.begin();
+                    self.mode = Mode::Stretch(stretch);
+                    self.progress.advance(rest, content);
                     return Ok(None);
                 }
                 end
@@ -226,7 +173,7 @@ impl Scanner {
         };
         match end {
             Some(end) => {
-                self.advance(rest, end);
+                self.progress.advance(rest, end);
                 Ok(None)
             }
             None => Ok(Some(self.need_more(rest.len()))),
@@ -241,7 +188,7 @@ impl Scanner {
         eof: bool,
     ) -> Result<Option<usize>, ReadFailure> {
         let encoding = self.encoding.as_deref();
-        let head = match (self.head.take(), self.split.start) {
+        let head = match (self.head.take(), self.progress.split.start) {
             (Some(head), _) => head,
             (None, Start::File) => match Head::look(rest, eof, encoding)? {
                 HeadState::NeedMore(needed) => return Ok(Some(needed)),
@@ -251,6 +198,7 @@ impl Scanner {
         };
         shape.set_table(head.charset().table());
         self.parser.set_head(&head);
+        self.progress.table = self.parser.table();
         self.head = Some(head);
         self.begun = true;
         Ok(None)
@@ -276,12 +224,13 @@ impl Scanner {
     /// Notes what the head rules out, at the position: if that lies in the part of the file of which this split is to
     /// be believed, should it be believed at all.
     fn conflict(&mut self, what: impl FnOnce(&Head) -> Option<String>) {
-        if self.first.is_some()
-            && self.report.conflict.is_none()
+        let progress = &mut self.progress;
+        if progress.is_synced()
+            && progress.report.conflict.is_none()
             && let Some(what) = self.head.as_ref().and_then(what)
         {
-            let at = self.position;
-            self.report.conflict = Some(Conflict { at, what });
+            let at = progress.position;
+            progress.report.conflict = Some(Conflict { at, what });
         }
     }
 
@@ -294,15 +243,14 @@ impl Scanner {
         start: usize,
         tag: usize,
     ) -> Result<Option<Step>, ReadFailure> {
-        let reason = match self.parser.parse(shape, rest, self.position, start, eof) {
+        let reason = match self
+            .parser
+            .parse(shape, rest, self.progress.position, start, eof)
+        {
             Parsed::Complete(length) => {
-                let at = RecordAt {
-                    offset: self.position,
-                    tag,
-                };
-                self.report.read += 1;
-                self.record_line = self.report.newlines;
-                self.advance(rest, length);
+                let offset = self.progress.good();
+                let at = RecordAt { offset, tag };
+                self.progress.advance(rest, length);
                 let place = Place::Buffer {
                     from: start,
                     to: start + length,
@@ -314,12 +262,12 @@ impl Scanner {
         };
         let reach = self.options.recovery_bytes_max;
         let ahead = &mut self.parser.ahead;
-        match ahead.recover(rest, self.position, eof, shape.rows(), reach) {
+        match ahead.recover(rest, self.progress.position, eof, shape.rows(), reach) {
             Recovery::Incomplete => Ok(Some(self.need_more(rest.len()))),
             Recovery::Closed(end) | Recovery::Eof(end) => self.bad_ends(rest, end, reason, tag),
             Recovery::Before(end) => {
                 // Whatever was found after the next record's start is a consequence.
-                let at = self.position + end as u64;
+                let at = self.progress.position + end as u64;
                 let bytes_max = self.options.recovery_bytes_max as u64;
                 let own = reason.at().is_some_and(|found| found < at);
                 self.bad_ends(
@@ -338,13 +286,9 @@ impl Scanner {
                     Markup::Open { name_end } => rest.get(1..name_end).unwrap_or_default().to_vec(),
                     _ => Vec::new(),
                 };
-                self.mode = Mode::Passing {
-                    begun: self.begun(),
-                    reason,
-                    tag,
-                    own,
-                };
-                self.advance(rest, until);
+                self.progress.begin();
+                self.mode = Mode::Passing { reason, tag, own };
+                self.progress.advance(rest, until);
                 Ok(None)
             }
         }
@@ -361,20 +305,19 @@ impl Scanner {
             return Ok(None);
         };
         let reach = self.options.recovery_bytes_max;
-        let (base, unended) = (self.position, &mut self.parser.ahead.unended);
+        let (base, unended) = (self.progress.position, &mut self.parser.ahead.unended);
         match pass(rest, base, eof, own, shape.rows(), reach, unended) {
             Passed::End(end) => {
-                self.advance(rest, end);
-                let Mode::Passing {
-                    begun, reason, tag, ..
-                } = std::mem::replace(&mut self.mode, Mode::Between)
+                self.progress.advance(rest, end);
+                let Mode::Passing { reason, tag, .. } =
+                    std::mem::replace(&mut self.mode, Mode::Between)
                 else {
                     return Ok(None);
                 };
-                self.bad_begun(begun, reason, Some(tag))
+                Ok(Step::of(self.progress.bad_begun(reason, Some(tag))?))
             }
             Passed::Until(end) => {
-                self.advance(rest, end);
+                self.progress.advance(rest, end);
                 Ok(Some(self.need_more(rest.len() - end)))
             }
         }
@@ -389,65 +332,40 @@ impl Scanner {
     ) -> Result<Option<Step>, ReadFailure> {
         if let Some(end) = stretch.end(rest, 0) {
             self.mode = Mode::Between;
-            self.advance(rest, end);
+            self.progress.forget_begun();
+            self.progress.advance(rest, end);
             return Ok(None);
         }
+        let progress = &mut self.progress;
         if eof {
             // Everything from here on is lost in it: it counts as a bad record that begins at its first byte, and like
             // one it is where splits meet.
-            self.advance(rest, rest.len());
-            let Mode::Stretch { begun, .. } = std::mem::replace(&mut self.mode, Mode::Between)
-            else {
-                return Ok(None);
-            };
-            let at = begun.at;
-            let point = SyncPoint {
-                offset: at,
-                kind: SyncKind::Record,
-            };
-            if self.first.is_none() {
-                self.first = Some(point);
-                self.report.first = point;
-            }
-            if at >= self.split.end {
-                self.report.newlines_past_end = begun.newlines.1;
-                self.finish(point);
+            progress.advance(rest, rest.len());
+            self.mode = Mode::Between;
+            let at = progress.begun_at().unwrap_or(progress.position);
+            let kind = SyncKind::Record;
+            progress.sync(SyncPoint { offset: at, kind });
+            if at >= progress.split.end {
+                progress.finish_before_begun(kind);
                 return Ok(Some(Step::Done));
             }
             let what = stretch.name().to_string();
-            return self.bad_begun(begun, BadReason::Endless { at, what }, None);
+            let reason = BadReason::Endless { at, what };
+            return Ok(Step::of(progress.bad_begun(reason, None)?));
         }
         // The terminator may have begun.
         let keep = rest.len().min(stretch.terminator().len() - 1);
-        self.advance(rest, rest.len() - keep);
-        let far = self
-            .split
-            .start
-            .offset()
-            .saturating_add(self.options.sync_bytes_max.saturating_mul(LOST_AFTER));
-        if self.first.is_none() && self.position > far {
-            self.report.first.kind = SyncKind::Lost;
-            self.finish(SyncPoint {
-                offset: self.position,
+        progress.advance(rest, rest.len() - keep);
+        let lost_after = self.options.sync_bytes_max.saturating_mul(LOST_AFTER);
+        let start = progress.split.start.offset();
+        if !progress.is_synced() && progress.position > start.saturating_add(lost_after) {
+            progress.finish(SyncPoint {
+                offset: progress.position,
                 kind: SyncKind::Lost,
             });
             return Ok(Some(Step::Done));
         }
         Ok(Some(self.need(keep + 1)))
-    }
-
-    fn end_of_file(&mut self) -> Step {
-        let point = SyncPoint {
-            offset: self.position,
-            kind: SyncKind::Eof,
-        };
-        if self.first.is_none() {
-            self.first = Some(point);
-            self.report.first = point;
-        }
-        self.report.end = self.split.end.min(self.position);
-        self.finish(point);
-        Step::Done
     }
 
     /// Notes a token at the position: whether the split is finished.
@@ -457,29 +375,24 @@ impl Scanner {
         } else {
             SyncKind::Token
         };
+        let progress = &mut self.progress;
         let point = SyncPoint {
-            offset: self.position,
+            offset: progress.position,
             kind,
         };
+        let sync_bytes_max = self.options.sync_bytes_max;
         let serves = |from: u64| {
             point.offset >= from
-                && (is_record || point.offset >= from.saturating_add(self.options.sync_bytes_max))
+                && (is_record || point.offset >= from.saturating_add(sync_bytes_max))
         };
-        if self.first.is_none() && serves(self.split.start.offset()) {
-            self.first = Some(point);
-            self.report.first = point;
+        if serves(progress.split.start.offset()) {
+            progress.sync(point);
         }
-        if self.first.is_some() && serves(self.split.end) {
-            self.finish(point);
+        if progress.is_synced() && serves(progress.split.end) {
+            progress.finish(point);
             return true;
         }
         false
-    }
-
-    fn finish(&mut self, reached: SyncPoint) {
-        self.report.reached = reached;
-        self.report.done = true;
-        self.mode = Mode::Done;
     }
 
     fn bad_ends(
@@ -489,82 +402,10 @@ impl Scanner {
         reason: BadReason,
         tag: usize,
     ) -> Result<Option<Step>, ReadFailure> {
-        let bad = self.bad_record(rest.get(..end).unwrap_or(rest), reason);
-        self.advance(rest, end);
-        self.report.read += 1;
-        Ok(Step::of(self.settle(bad, Some(tag))?))
-    }
-
-    /// Notes that something begins at the position that may be longer than the buffer.
-    fn begun(&self) -> Begun {
-        Begun {
-            at: self.position,
-            newlines: (self.report.newlines, self.report.newlines_past_end),
-            raw: Vec::new(),
-        }
-    }
-
-    /// What has begun is a bad record, and ends at the position.
-    fn bad_begun(
-        &mut self,
-        begun: Begun,
-        reason: BadReason,
-        tag: Option<usize>,
-    ) -> Result<Option<Step>, ReadFailure> {
-        let (line, raw) = (begun.newlines.0, &begun.raw);
-        let (raw_bytes_max, table) = (self.options.raw_bytes_max, self.parser.table());
-        let mut bad = BadRecord::new(begun.at, line, raw, reason, raw_bytes_max, table);
-        bad.raw_bytes = self.position - begun.at;
-        self.report.read += 1;
-        Ok(Step::of(self.settle(bad, tag)?))
-    }
-
-    /// A bad record that begins at the position.
-    fn bad_record(&self, raw: &[u8], reason: BadReason) -> BadRecord {
-        BadRecord::new(
-            self.position,
-            self.report.newlines,
-            raw,
-            reason,
-            self.options.raw_bytes_max,
-            self.parser.table(),
-        )
-    }
-
-    /// Does with a bad record what the configuration says. `tag` is its row tag; it has none if it is no element.
-    fn settle(&mut self, bad: BadRecord, tag: Option<usize>) -> Result<Settled, ReadFailure> {
-        match (self.options.on_bad_record, tag) {
-            (OnBadRecord::Fail, _) if !self.guesses() => Err(ReadFailure::BadRecord(Box::new(bad))),
-            (OnBadRecord::Keep, Some(tag)) => {
-                let offset = bad.offset;
-                let at = RecordAt { offset, tag };
-                Ok(Settled::Kept { at, bad })
-            }
-            (OnBadRecord::Fail | OnBadRecord::Quarantine | OnBadRecord::Keep, _) => {
-                self.report.quarantined += 1;
-                Ok(Settled::Bad(bad))
-            }
-            (OnBadRecord::Drop, _) => {
-                self.report.dropped += 1;
-                Ok(Settled::Dropped)
-            }
-        }
-    }
-
-    /// Moves the position; `rest` begins at it.
-    fn advance(&mut self, rest: &[u8], by: usize) {
-        let passed = rest.get(..by).unwrap_or(rest);
-        let ours =
-            usize::try_from(self.split.end.saturating_sub(self.position)).unwrap_or(usize::MAX);
-        let (inside, beyond) = passed.split_at(ours.min(passed.len()));
-        self.report.newlines += count_newlines(inside);
-        self.report.newlines_past_end += count_newlines(beyond);
-        self.position += passed.len() as u64;
-        if let Mode::Stretch { begun, .. } | Mode::Passing { begun, .. } = &mut self.mode {
-            let room = self.options.raw_bytes_max.saturating_sub(begun.raw.len());
-            let raw = passed.get(..room).unwrap_or(passed);
-            begun.raw.extend_from_slice(raw);
-        }
+        let record = rest.get(..end).unwrap_or(rest);
+        let settled = self.progress.bad_here(record, reason, Some(tag))?;
+        self.progress.advance(rest, end);
+        Ok(Step::of(settled))
     }
 
     fn need(&mut self, at_least: usize) -> Step {
@@ -593,7 +434,7 @@ impl Scan for Scanner {
     type Shape = Shape;
 
     fn position(&self) -> u64 {
-        self.position
+        self.progress.position
     }
 
     fn next(
@@ -604,15 +445,17 @@ impl Scan for Scanner {
         eof: bool,
     ) -> Result<Step, ReadFailure> {
         loop {
-            let from = (self.position - base) as usize;
+            if self.report().done {
+                return Ok(Step::Done);
+            }
+            let from = (self.position() - base) as usize;
             let rest = buf.get(from..).unwrap_or_default();
-            if !matches!(self.mode, Mode::Done) && rest.len() < self.wanted && !eof {
+            if rest.len() < self.wanted && !eof {
                 return Ok(Step::NeedInput(self.wanted));
             }
             self.wanted = 1;
             let step = match &self.mode {
-                Mode::Done => Some(Step::Done),
-                Mode::Stretch { stretch, .. } => self.stretch(rest, eof, *stretch)?,
+                Mode::Stretch(stretch) => self.stretch(rest, eof, *stretch)?,
                 Mode::Passing { .. } => self.passing(shape, rest, eof)?,
                 Mode::Between => self.between(shape, rest, eof, from)?,
             };
@@ -639,11 +482,11 @@ impl Scan for Scanner {
     }
 
     fn record_line(&self) -> u64 {
-        self.record_line
+        self.progress.record_line()
     }
 
     fn guesses(&self) -> bool {
-        matches!(self.split.start, Start::Guess(_))
+        self.progress.guesses()
     }
 
     fn refuse(
@@ -653,16 +496,14 @@ impl Scan for Scanner {
         record: &[u8],
         reason: BadReason,
     ) -> Result<Settled, ReadFailure> {
-        let (raw_bytes_max, table) = (self.options.raw_bytes_max, self.parser.table());
-        let bad = BadRecord::new(at.offset, line, record, reason, raw_bytes_max, table);
-        self.settle(bad, Some(at.tag))
+        self.progress.refuse(at, line, record, reason)
     }
 
     fn report(&self) -> &SplitReport {
-        &self.report
+        &self.progress.report
     }
 
     fn report_mut(&mut self) -> &mut SplitReport {
-        &mut self.report
+        &mut self.progress.report
     }
 }
