@@ -11,11 +11,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::{StreamExt, TryStreamExt, stream};
 use headworks_formats::{FormatHead, FormatHeadState, FormatOptions};
 
-use crate::chunks::Stored;
 use crate::decompress::Failure;
 use crate::error::SourceError;
 use crate::places::{self, is_local};
 use crate::split::{InputFile, SplitSpec, why_one_task};
+use crate::stored::Stored;
 
 /// Bytes that are read first: enough for nearly all files.
 pub(crate) const HEAD_BYTES: u64 = 4096;

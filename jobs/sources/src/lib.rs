@@ -31,6 +31,7 @@ pub mod sample;
 pub mod scan;
 pub mod schema;
 pub mod split;
+mod stored;
 pub mod table;
 #[cfg(test)]
 mod tests;

@@ -19,10 +19,11 @@ use headworks_formats::{FedState, FormatConfig, FormatOptions, FormatReader, Rea
 use object_store::ObjectStore;
 use object_store::path::Path;
 
-use crate::chunks::{Chunks, Stored, fill};
+use crate::chunks::{Chunks, fill};
 use crate::error::{ErrorClass, TaskError};
 use crate::scan::{RecordSource, ScanObserver};
 use crate::split::SplitSpec;
+use crate::stored::Stored;
 use crate::window::Window;
 use crate::{FILE_COLUMN, SPLIT_COLUMN};
 
