@@ -170,8 +170,7 @@ impl ExecutorServer {
                 config_producer,
                 Arc::new(functions),
                 Arc::new(LoggingMetricsCollector::default()),
-                // Threads: those whose turn is over wait, too.
-                2 * options.cores,
+                options.cores,
                 Arc::new(stoppable::StoppableEngine::new(
                     options.guards,
                     options.cores,

@@ -151,13 +151,18 @@ impl ExecutionPlan for LakeWriteExec {
             while let Some(batch) = input.next().await.transpose()? {
                 services.pass(&task, Point::Writing).await?;
                 writer.write(&batch).map_err(lake_error)?;
+                // Whoever waited for the disk is to go on soon, and this task never waits for anybody.
+                tokio::task::yield_now().await;
             }
             writer.close_all().map_err(lake_error)?;
             if let Some(turn) = turn {
                 turn.end();
             }
             services.pass(&task, Point::Written).await?;
-            let outcome = writer.finish().map_err(lake_error)?;
+            let finished = tokio::task::spawn_blocking(move || writer.finish()).await;
+            let outcome = finished
+                .map_err(|e| DataFusionError::External(Box::new(e)))?
+                .map_err(lake_error)?;
             let rows = outcome.rows;
             services
                 .reporter

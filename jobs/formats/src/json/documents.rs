@@ -14,6 +14,7 @@
 //! (A field is bad from its name on, unless it is the value of a record that is.)
 
 use super::JsonOptions;
+use super::around::{Around, Leads};
 use super::head::Layout;
 use super::lex::{Stop, string_end, word_end};
 use super::path::PathStep;
@@ -24,9 +25,7 @@ use super::shape::Shape;
 use super::text::unescape;
 use crate::bytes::skip_space;
 use crate::record::columns::RecordAt;
-use crate::record::nodes::NO_NODE;
 use crate::record::scan::{Place, Step};
-use crate::record::tape::Entry;
 use crate::record::{BadReason, ReadFailure, Start};
 
 /// The scanner of documents.
@@ -35,8 +34,8 @@ pub(super) struct Documents {
     /// To the records.
     path: Vec<PathStep>,
     path_shown: String,
-    key_column: Option<String>,
-    kept: Vec<Kept>,
+    /// What of a document belongs to each of its records.
+    around: Around,
     /// Whether the file is one array, and nothing may follow it.
     is_array: bool,
     state: State,
@@ -46,39 +45,7 @@ pub(super) struct Documents {
     /// Whether the document has a place for records, and whether something in it was bad.
     found: bool,
     broken: bool,
-    /// The name, quotes and all, of the field of the innermost object that the path leads through by `.*`.
-    key: Vec<u8>,
-    held: Held,
     depth_max: usize,
-}
-
-/// Something of a document that is a column of its records.
-#[derive(Debug)]
-struct Kept {
-    column: String,
-    path: Vec<String>,
-    path_shown: String,
-    found: bool,
-    entries: Vec<Entry>,
-    /// The texts of the entries.
-    text: Vec<u8>,
-}
-
-/// Records that wait for what is kept of their document.
-#[derive(Debug, Default)]
-struct Held {
-    records: Vec<HeldRecord>,
-    bytes: usize,
-    /// The next to be given out, if they are.
-    next: Option<usize>,
-}
-
-#[derive(Debug)]
-struct HeldRecord {
-    bytes: Vec<u8>,
-    key: Vec<u8>,
-    offset: u64,
-    line: u64,
 }
 
 /// A container on the way to the records, or to what is kept.
@@ -87,8 +54,8 @@ struct Frame {
     is_object: bool,
     /// How many steps of the path lead here, if it does.
     matched: Option<usize>,
-    /// The same for each of those kept.
-    kept: Vec<Option<usize>>,
+    /// The same of the paths to what is kept.
+    kept: Leads,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,43 +80,24 @@ impl Documents {
             Some(path) => (path.steps().to_vec(), path.as_str().to_string()),
             None => (Vec::new(), "$".to_string()),
         };
-        let kept = options.keep.iter().map(|(column, path)| {
-            let steps = path.steps().iter().filter_map(|step| match step {
-                PathStep::Name(name) => Some(name.clone()),
-                PathStep::Each => None,
-            });
-            Kept {
-                column: column.clone(),
-                path: steps.collect(),
-                path_shown: path.as_str().to_string(),
-                found: false,
-                entries: Vec::new(),
-                text: Vec::new(),
-            }
-        });
         debug_assert_eq!(start, Start::File, "documents are not cut");
         Self {
             path,
             path_shown,
-            key_column: options.key_column.clone(),
-            kept: kept.collect(),
+            around: Around::new(options),
             is_array,
             state: State::Between,
             frames: Vec::new(),
             passing: None,
             found: false,
             broken: false,
-            key: Vec::new(),
-            held: Held::default(),
             depth_max: options.limits.depth_max,
         }
     }
 
     /// The bytes of the held record that was given out last.
     pub(super) fn held(&self) -> &[u8] {
-        let last = self.held.next.and_then(|next| next.checked_sub(1));
-        let record = last.and_then(|last| self.held.records.get(last));
-        record.map_or(&[], |record| &record.bytes)
+        self.around.given_out()
     }
 
     /// Goes on; `rest` begins at the position, and `from` is where that is in the caller's buffer.
@@ -161,9 +109,7 @@ impl Documents {
         eof: bool,
         from: usize,
     ) -> Result<Next, ReadFailure> {
-        if self.held.next.is_some()
-            && let Some(step) = self.give_out(common, shape)
-        {
+        if let Some(step) = self.around.give_out(common, shape) {
             return Ok(Next::Step(step));
         }
         if self.passing.is_some() {
@@ -242,13 +188,7 @@ impl Documents {
             return Ok(self.begin_bad(common, byte, reason));
         }
         (self.found, self.broken) = (false, false);
-        self.key.clear();
-        for kept in &mut self.kept {
-            kept.found = false;
-            kept.entries.clear();
-            kept.text.clear();
-        }
-        let kept = self.kept.iter().map(|_| Some(0)).collect();
+        let kept = self.around.begin_document();
         self.value(common, shape, rest, 0, eof, from, (Some(0), kept))
     }
 
@@ -269,7 +209,7 @@ impl Documents {
             (self.path.get(matched)? == &PathStep::Each).then_some(matched + 1)
         };
         if !frame.is_object {
-            let leads = (each(frame.matched), vec![None; self.kept.len()]);
+            let leads = (each(frame.matched), self.around.nowhere());
             return self.value(common, shape, rest, 0, eof, from, leads);
         }
         if rest.first() != Some(&b'"') {
@@ -315,14 +255,9 @@ impl Documents {
                 PathStep::Name(step) => (*step.as_bytes() == *name).then_some(matched + 1),
             });
         let by_each = each(frame.matched).is_some();
-        let kept = frame.kept.iter().zip(&self.kept).map(|(matched, kept)| {
-            let matched = (*matched)?;
-            (*kept.path.get(matched)?.as_bytes() == *name).then_some(matched + 1)
-        });
-        let kept = kept.collect();
+        let kept = self.around.follow(&frame.kept, &name);
         if by_each {
-            self.key.clear();
-            self.key.extend_from_slice(quoted);
+            self.around.set_key(quoted);
         }
         self.value(common, shape, rest, value, eof, from, (matched, kept))
     }
@@ -340,7 +275,7 @@ impl Documents {
         at: usize,
         eof: bool,
         from: usize,
-        (matched, kept): (Option<usize>, Vec<Option<usize>>),
+        (matched, kept): (Option<usize>, Leads),
     ) -> Result<Next, ReadFailure> {
         let value = rest.get(at..).unwrap_or_default();
         let byte = value.first().copied().unwrap_or_default();
@@ -351,18 +286,12 @@ impl Documents {
         let leads_to_many = matched.is_some_and(|m| self.path.get(m) == Some(&PathStep::Each));
         self.found |= leads_to_many && matches!(byte, b'{' | b'[' | b'n');
         let end = if eof { End::File } else { End::Buffer };
-        for (i, matched) in kept.iter().enumerate() {
-            let is_it = self.kept.get(i).is_some_and(|kept| {
-                !kept.found && *matched == Some(kept.path.len()) && !kept.path.is_empty()
-            });
-            if !is_it {
-                continue;
-            }
+        for i in self.around.ends(&kept) {
             let place = common.progress.position + at as u64;
             match common.parser.check(shape, value, place, end) {
                 Parsed::Complete(length) => {
                     let value = value.get(..length).unwrap_or_default();
-                    self.keep(common, shape, i, value);
+                    self.around.keep(&mut common.parser, shape, i, value);
                 }
                 Parsed::Incomplete => return Ok(Next::Step(common.need_more(rest.len()))),
                 Parsed::Bad(reason) => {
@@ -375,9 +304,7 @@ impl Documents {
             self.found = true;
             return self.record(common, shape, rest, at, eof, from);
         }
-        let mut on = kept.iter().zip(&self.kept);
-        let on = on.any(|(matched, kept)| matched.is_some_and(|m| m < kept.path.len()));
-        let leads_on = matched.is_some() || on;
+        let leads_on = matched.is_some() || self.around.leads_on(&kept);
         if !matches!(byte, b'{' | b'[') {
             return self.scalar(common, rest, at, eof);
         }
@@ -436,7 +363,7 @@ impl Documents {
         let record = rest.get(at..).unwrap_or_default();
         let offset = common.progress.position + at as u64;
         let byte = record.first().copied().unwrap_or_default();
-        let outside = self.outside(common, shape);
+        let outside = self.around.entries(&mut common.parser, shape);
         let replayed = match byte {
             b'{' => common.parser.replay(shape, record, offset, None),
             _ => None,
@@ -468,22 +395,9 @@ impl Documents {
         }
         common.progress.advance(rest, at);
         let rest = record;
-        if let Some(missing) = self.kept.iter().find(|kept| !kept.found) {
-            self.held.bytes += length + self.key.len() + std::mem::size_of::<HeldRecord>();
-            let bytes_max = common.parser.record_bytes_max();
-            if self.held.bytes > bytes_max {
-                return Err(ReadFailure::Held {
-                    at: offset,
-                    path: missing.path_shown.clone(),
-                    bytes_max: bytes_max as u64,
-                });
-            }
-            self.held.records.push(HeldRecord {
-                bytes: rest.get(..length).unwrap_or_default().to_vec(),
-                key: self.key.clone(),
-                offset,
-                line: common.progress.report.newlines,
-            });
+        if self.around.is_incomplete() {
+            let record = rest.get(..length).unwrap_or_default();
+            self.around.hold(common, record, offset)?;
             common.progress.advance(rest, length);
             return self.after_value(common);
         }
@@ -498,76 +412,6 @@ impl Documents {
                 to: from + at + length,
             },
         }))
-    }
-
-    /// What stands outside of the record at hand: its key, and what is kept of its document.
-    fn outside(&self, common: &mut Common, shape: &mut Shape) -> (Vec<Entry>, Vec<u8>) {
-        let (mut entries, mut text) = (Vec::new(), Vec::new());
-        if let Some(column) = &self.key_column
-            && !self.key.is_empty()
-        {
-            let node = shape.outside(column);
-            entries = common.parser.value_for(shape, node, &self.key, &mut text);
-        }
-        for kept in &self.kept {
-            let from = text.len() as u32;
-            text.extend_from_slice(&kept.text);
-            entries.extend(kept.entries.iter().map(|entry| Entry {
-                start: entry.start + from,
-                end: entry.end + from,
-                ..*entry
-            }));
-        }
-        (entries, text)
-    }
-
-    /// Takes in something that is to be kept; when that was the last, records that were held can go.
-    fn keep(&mut self, common: &mut Common, shape: &mut Shape, i: usize, value: &[u8]) {
-        let Some(kept) = self.kept.get_mut(i) else {
-            return;
-        };
-        kept.found = true;
-        let node = shape.outside(&kept.column);
-        if node != NO_NODE {
-            kept.entries = common.parser.value_for(shape, node, value, &mut kept.text);
-        }
-        if self.kept.iter().all(|kept| kept.found) {
-            self.begin_to_give_out();
-        }
-    }
-
-    fn begin_to_give_out(&mut self) {
-        if !self.held.records.is_empty() {
-            self.held.next = Some(0);
-        }
-    }
-
-    /// The next held record; nothing if there are no more.
-    fn give_out(&mut self, common: &mut Common, shape: &mut Shape) -> Option<Step> {
-        let next = self.held.next.unwrap_or_default();
-        if next >= self.held.records.len() {
-            self.held = Held::default();
-            return None;
-        }
-        self.held.next = Some(next + 1);
-        let key = std::mem::take(&mut self.key);
-        if let Some(record) = self.held.records.get_mut(next) {
-            self.key = std::mem::take(&mut record.key);
-        }
-        let outside = self.outside(common, shape);
-        self.key = key;
-        let record = self.held.records.get(next)?;
-        // It was read before, and is what it was.
-        common
-            .parser
-            .parse(shape, &record.bytes, record.offset, End::File);
-        common.parser.add_outside(&outside.0, &outside.1);
-        common.progress.good_on_line(record.line);
-        let offset = record.offset;
-        Some(Step::Record {
-            at: RecordAt { offset, tag: 0 },
-            place: Place::Held,
-        })
     }
 
     /// The container that ends at the position is closed.
@@ -592,7 +436,7 @@ impl Documents {
         } else {
             State::Between
         };
-        self.begin_to_give_out();
+        self.around.end_document();
         if self.path.is_empty() || self.found || self.broken {
             common.progress.end_document();
             return Ok(Next::Again);

@@ -9,7 +9,7 @@
 //! | [`head`] | what a file's beginning says of all of it: its encoding, and its layout |
 //! | `scanner` | from split to records, whatever the layout |
 //! | `lines` | a record a line: where splits meet |
-//! | `documents` | documents one after another, or one array, and the records inside them |
+//! | `documents`, `around` | documents one after another, or one array, the records inside them, and what belongs to these from outside |
 //! | `recover` | where broken text ends |
 //! | `record`, `lex`, `text`, `utf8`, `keys` | the strict pass over one record |
 //! | `place` | where its values go |
@@ -57,6 +57,7 @@
 //! What types are inferred is said in [`rules`](crate::infer::rules); numbers and words in strings are text there, and so
 //! are numbers of more than 38 digits.
 
+pub(crate) mod around;
 pub(crate) mod documents;
 pub mod head;
 pub mod infer;
