@@ -1,4 +1,4 @@
-//! A split's bytes, in chunks: as they are [stored](crate::stored), or, where they are not what the parser reads, made
+//! A split's bytes, in chunks: as they are stored (`stored.rs`), or, where they are not what the parser reads, made
 //! text by a thread beside the caller.
 
 use std::sync::Arc;
