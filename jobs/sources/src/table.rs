@@ -16,10 +16,9 @@ use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
 
-use crate::archive::Member;
 use crate::places::{object_path, store_url};
 use crate::scan::{RecordSource, ScanSpec};
-use crate::split::{Content, SplitSpec};
+use crate::split::SplitSpec;
 
 /// The splits of one wave of one source.
 #[derive(Debug)]
@@ -35,24 +34,12 @@ impl SourceTable {
     /// # Errors
     /// If the schema in `scan` cannot be read.
     pub fn try_new(scan: ScanSpec, splits: Vec<SplitSpec>) -> Result<Self> {
-        let known_starts: BTreeMap<i32, u64> = splits
-            .iter()
-            .filter_map(|s| Some((s.id, s.known_start?)))
-            .collect();
-        let members: BTreeMap<i32, Member> = splits
-            .iter()
-            .filter_map(|s| Some((s.id, s.member.clone()?)))
-            .collect();
-        let contents: BTreeMap<i32, Content> = splits
-            .iter()
-            .filter_map(|s| Some((s.id, s.content.clone()?)))
-            .collect();
         let store = store_url(&scan.source, splits.iter().map(SplitSpec::stored_path))
             .map_err(|e| DataFusionError::Plan(e.to_string()))?;
         let source = RecordSource::try_new(ScanSpec {
-            known_starts,
-            members,
-            contents,
+            known_starts: by_id(&splits, |split| split.known_start),
+            members: by_id(&splits, |split| split.member.clone()),
+            contents: by_id(&splits, |split| split.content.clone()),
             ..scan
         })?;
         Ok(Self {
@@ -84,6 +71,14 @@ impl SourceTable {
         }
         groups.into_values().map(FileGroup::new).collect()
     }
+}
+
+/// What some splits have, by their ids.
+fn by_id<T>(splits: &[SplitSpec], of: impl Fn(&SplitSpec) -> Option<T>) -> BTreeMap<i32, T> {
+    let told = splits
+        .iter()
+        .filter_map(|split| Some((split.id, of(split)?)));
+    told.collect()
 }
 
 fn signed(offset: u64) -> i64 {

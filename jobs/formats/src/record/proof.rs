@@ -87,11 +87,9 @@ impl Proof {
 
     /// What is asked of the values of a node, if anything is but that they are neither objects nor arrays.
     pub(super) fn told(&self, node: NodeId) -> Option<Asked> {
-        let told = self.told.get(node as usize).copied();
-        (told != Some(Told::Text)).then_some(Asked {
-            told,
-            has_forms: self.has_forms,
-        })
+        let told = *self.told.get(node as usize)?;
+        let has_forms = self.has_forms;
+        (told != Told::Text).then_some(Asked { told, has_forms })
     }
 
     /// Whether a value that fits its column leaves the column's type as it is, and `text` is what it reads as.
@@ -105,7 +103,7 @@ impl Proof {
 /// What is asked of the values of a node.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked {
-    told: Option<Told>,
+    told: Told,
     has_forms: bool,
 }
 
@@ -114,23 +112,24 @@ impl Asked {
     /// is what is in it.
     #[inline(always)]
     pub(super) fn holds(self, is_string: bool, text: &[u8]) -> bool {
+        if text.is_empty() {
+            return true;
+        }
         match self.told {
-            Some(Told::Text) => true,
-            _ if text.is_empty() => true,
-            Some(Told::Integer) => !is_string,
-            Some(Told::Decimal(scale)) => {
+            Told::Text => true,
+            Told::Integer => !is_string,
+            Told::Decimal(scale) => {
                 let point = text.iter().position(|byte| *byte == b'.');
                 !is_string && point.is_none_or(|at| text.len() - at - 1 <= scale)
             }
             // Longer ones may have more digits than a number can have.
-            Some(Told::Float) => !is_string && (text.len() <= 38 || is_number(text)),
-            Some(Told::Truth) => !is_string && text.first().is_some_and(u8::is_ascii_lowercase),
-            Some(Told::Moment) => is_string,
-            Some(Told::Open) => {
+            Told::Float => !is_string && (text.len() <= 38 || is_number(text)),
+            Told::Truth => !is_string && text.first().is_some_and(u8::is_ascii_lowercase),
+            Told::Moment => is_string,
+            Told::Open => {
                 let is_moment = self.has_forms || text.first().is_some_and(u8::is_ascii_digit);
                 is_string && !is_moment
             }
-            None => false,
         }
     }
 }
