@@ -27,6 +27,7 @@ mod candidate;
 mod commit;
 mod compact;
 mod crash;
+mod encode;
 mod error;
 mod evolve;
 mod gc;

@@ -261,10 +261,10 @@ mod tests {
         RecordBatch, StringArray, StructArray, TimestampMicrosecondArray, UInt64Array,
     };
     use arrow::datatypes::Int64Type;
-    use parquet::arrow::ArrowWriter;
     use serde_json::json;
 
     use super::*;
+    use crate::encode::FileEncoder;
     use crate::writer::{Compression, writer_properties};
 
     /// The statistics of a file with these columns, in row groups of two rows.
@@ -274,7 +274,7 @@ mod tests {
         )
         .unwrap();
         let properties = writer_properties(Compression::Zstd, 2, 1 << 20);
-        let mut file = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+        let mut file = FileEncoder::try_new(Vec::new(), batch.schema(), properties).unwrap();
         file.write(&batch).unwrap();
         from_footer(&file.finish().unwrap(), &batch.schema())
     }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use parquet::arrow::ArrowWriter;
 
 use super::config::WriterConfig;
 use super::route::Partition;
+use crate::encode::FileEncoder;
 use crate::error::LakeError;
 use crate::pending::{PendingCopy, PendingFile};
 use crate::staged::staged_path;
@@ -17,7 +17,7 @@ use crate::storage::{LakeStorage, Upload};
 
 /// An open file.
 pub(super) struct OpenFile {
-    writer: ArrowWriter<Slot>,
+    writer: FileEncoder<Slot>,
     /// The final path, relative to the table's folder.
     path: String,
     /// That of its copy, if it is written twice.
@@ -60,10 +60,10 @@ impl OpenFile {
                 None => None,
             },
         };
-        let writer = ArrowWriter::try_new(
+        let writer = FileEncoder::try_new(
             Slot(Some(upload)),
             schema.clone(),
-            Some(config.properties(schema, first)),
+            config.properties(schema, first),
         )
         .map_err(|error| LakeError::encode(&path, error))?;
         let schema = schema.clone();
@@ -84,7 +84,7 @@ impl OpenFile {
             .write(batch)
             .map_err(|error| LakeError::encode(&self.path, error))?;
         self.rows += batch.num_rows() as u64;
-        self.memory_bytes = self.writer.memory_size();
+        self.memory_bytes = self.writer.memory_bytes();
         Ok(())
     }
 
@@ -93,7 +93,7 @@ impl OpenFile {
         self.writer
             .flush()
             .map_err(|error| LakeError::encode(&self.path, error))?;
-        self.memory_bytes = self.writer.memory_size();
+        self.memory_bytes = self.writer.memory_bytes();
         Ok(())
     }
 
@@ -105,7 +105,7 @@ impl OpenFile {
 
     /// The size in bytes that the file would have if it were closed now, nearly.
     pub(super) fn encoded_bytes(&self) -> u64 {
-        (self.writer.bytes_written() + self.writer.in_progress_size()) as u64
+        (self.writer.bytes_written() + self.writer.in_progress_bytes()) as u64
     }
 
     /// Writes the footer.

@@ -1,0 +1,4 @@
+mod compare;
+mod hybrid;
+mod limits;
+mod random;
