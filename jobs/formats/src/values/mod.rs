@@ -50,6 +50,10 @@ pub fn int64(text: &[u8]) -> Option<i64> {
     if digits.is_empty() {
         return None;
     }
+    if digits.len() <= SHORT_DIGITS_MAX {
+        let value = add_digits(0, digits)? as i64;
+        return Some(if negative { -value } else { value });
+    }
     let mut value: i64 = 0;
     for &byte in digits {
         let digit = digit(byte)?;
@@ -65,9 +69,54 @@ pub fn int64(text: &[u8]) -> Option<i64> {
 
 /// A decimal number as an integer of `10^-scale`: an optional sign, digits, and a fraction. Digits beyond the scale
 /// must be zeros, and the whole must fit `precision` digits.
+#[inline]
 pub fn decimal128(text: &[u8], precision: u8, scale: i8) -> Option<i128> {
     let (negative, digits) = sign(text);
     let scale = usize::try_from(scale).ok()?;
+    let value = match short_decimal(digits, scale) {
+        Some(value) => value,
+        None => long_decimal(digits, scale)?,
+    };
+    if value >= power_of_ten(usize::from(precision))? {
+        return None;
+    }
+    Some(if negative { -value } else { value })
+}
+
+/// Digits that a `u64` holds, whatever they are, and an `i64` too.
+const SHORT_DIGITS_MAX: usize = 18;
+
+/// The number with these digits behind its own, of which there are [`SHORT_DIGITS_MAX`] at most in all. `None`: one of
+/// them is none.
+#[inline]
+fn add_digits(mut value: u64, digits: &[u8]) -> Option<u64> {
+    for &byte in digits {
+        value = value * 10 + u64::from(digit(byte)?);
+    }
+    Some(value)
+}
+
+/// A decimal number without a sign, if it is a short one whose fraction is within the scale.
+#[inline]
+fn short_decimal(digits: &[u8], scale: usize) -> Option<i128> {
+    if digits.len() > SHORT_DIGITS_MAX {
+        return None;
+    }
+    let point = digits.iter().position(|byte| *byte == b'.');
+    let (whole, fraction) = match point {
+        Some(point) => (digits.get(..point)?, digits.get(point + 1..)?),
+        None => (digits, &[][..]),
+    };
+    if whole.is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let missing = scale.checked_sub(fraction.len())?;
+    let value = add_digits(add_digits(0, whole)?, fraction)?;
+    i128::from(value).checked_mul(power_of_ten(missing)?)
+}
+
+/// A decimal number without a sign, a digit at a time.
+fn long_decimal(digits: &[u8], scale: usize) -> Option<i128> {
     let mut value: i128 = 0;
     let mut short: u64 = 0; // the first 18 digits need no wide arithmetic
     let mut taken = 0_usize;
@@ -110,10 +159,7 @@ pub fn decimal128(text: &[u8], precision: u8, scale: i8) -> Option<i128> {
     if missing > 0 {
         value = value.checked_mul(power_of_ten(missing)?)?;
     }
-    if value >= power_of_ten(usize::from(precision))? {
-        return None;
-    }
-    Some(if negative { -value } else { value })
+    Some(value)
 }
 
 /// A binary floating-point number: a decimal with an optional exponent, or `NaN`, `INF`, `-INF` (XML Schema 1.0,
@@ -376,6 +422,31 @@ mod tests {
                 *expected,
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn short_numbers_are_read_as_long_ones_are() {
+        let mut random = fastrand::Rng::with_seed(19);
+        for _ in 0..200_000 {
+            let length = random.usize(0..22);
+            let mut text: Vec<u8> = (0..length).map(|_| random.u8(b'0'..=b'9')).collect();
+            for _ in 0..random.usize(0..3) {
+                if let Some(byte) = text.get_mut(random.usize(0..22)) {
+                    *byte = *random.choice(b".0.+-e").unwrap();
+                }
+            }
+            let scale = random.usize(0..8);
+            if let Some(short) = short_decimal(&text, scale) {
+                let long = long_decimal(&text, scale);
+                assert_eq!(Some(short), long, "{:?}", str::from_utf8(&text));
+            }
+            let whole = std::str::from_utf8(&text).unwrap().parse::<i64>().ok();
+            assert_eq!(int64(&text), whole, "{:?}", str::from_utf8(&text));
+            let digits: Vec<u8> = text.iter().copied().filter(u8::is_ascii_digit).collect();
+            if (1..=SHORT_DIGITS_MAX).contains(&digits.len()) {
+                assert!(short_decimal(&digits, scale).is_some());
+            }
         }
     }
 

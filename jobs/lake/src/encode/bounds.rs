@@ -7,7 +7,7 @@ use parquet::file::statistics::{Statistics, ValueStatistics};
 
 /// The bounds of the texts that were added, by their bytes.
 #[derive(Default)]
-pub(super) struct Bounds {
+pub(super) struct TextBounds {
     min: Option<Bound>,
     max: Option<Bound>,
 }
@@ -18,7 +18,7 @@ struct Bound {
     text: Vec<u8>,
 }
 
-impl Bounds {
+impl TextBounds {
     /// Adds a text.
     #[inline]
     pub(super) fn add(&mut self, text: &[u8]) {

@@ -1,17 +1,16 @@
-//! The different texts of a column chunk, as its dictionary page has them.
-
-use std::hash::{BuildHasher, Hasher};
+//! The different values of a column chunk, as its dictionary page has them.
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 
 use super::hybrid::WIDTH_MAX;
+use super::kinds::{Kind, LENGTH_BYTES};
 
-/// Texts and their indices.
+/// Values and their indices.
 pub(super) struct Dictionary {
     state: RandomState,
     table: HashTable<Entry>,
-    /// Each text after its length, as the page has them.
+    /// The values as the page has them.
     page: Vec<u8>,
     bytes_max: usize,
 }
@@ -19,14 +18,14 @@ pub(super) struct Dictionary {
 #[derive(Clone, Copy)]
 struct Entry {
     index: u32,
-    /// Where its text begins in the page.
+    /// Where its bytes begin in the page.
     start: u32,
     length: u32,
 }
 
-/// What a text's index is.
+/// A value's index.
 pub(super) enum Found {
-    /// The text was there.
+    /// The value was there.
     Old(u32),
     /// It is new.
     New(u32),
@@ -44,38 +43,39 @@ impl Dictionary {
         }
     }
 
-    /// The number of texts.
+    /// The number of values.
     pub(super) fn len(&self) -> usize {
         self.table.len()
     }
 
-    /// Whether no text fits any more.
+    /// Whether no value fits any more.
     pub(super) fn is_full(&self) -> bool {
         self.page.len() >= self.bytes_max || self.len() >= 1 << WIDTH_MAX
     }
 
-    /// Looks a text up, and adds it if it is not there. The dictionary must not be [full](Self::is_full).
+    /// Looks a value up, and adds it if it is not there. The dictionary must not be [full](Self::is_full).
     #[inline]
-    pub(super) fn index(&mut self, text: &[u8]) -> Found {
-        let hash = hash(&self.state, text);
+    pub(super) fn index<K: Kind>(&mut self, value: K::Value<'_>) -> Found {
+        let hash = K::hash(value, &self.state);
         let (page, state) = (&mut self.page, &self.state);
-        let found = self.table.find(hash, |entry| entry.text(page) == text);
+        let found = self
+            .table
+            .find(hash, |entry| K::is_same(value, entry.bytes(page)));
         if let Some(entry) = found {
             return Found::Old(entry.index);
         }
-        let length = text.len() as u32;
-        page.extend_from_slice(&length.to_le_bytes());
-        let index = self.table.len() as u32;
+        let lengths = if K::HAS_LENGTHS { LENGTH_BYTES } else { 0 };
+        let start = page.len() + lengths;
+        K::push(value, page);
         let entry = Entry {
-            index,
-            start: page.len() as u32,
-            length,
+            index: self.table.len() as u32,
+            start: start as u32,
+            length: (page.len() - start) as u32,
         };
-        page.extend_from_slice(text);
         self.table.insert_unique(hash, entry, |entry| {
-            super::dictionary::hash(state, entry.text(page))
+            K::hash(K::read(entry.bytes(page)), state)
         });
-        Found::New(index)
+        Found::New(entry.index)
     }
 
     /// The memory in bytes.
@@ -91,15 +91,8 @@ impl Dictionary {
 
 impl Entry {
     #[inline]
-    fn text(self, page: &[u8]) -> &[u8] {
+    fn bytes(self, page: &[u8]) -> &[u8] {
         let start = self.start as usize;
         &page[start..start + self.length as usize]
     }
-}
-
-#[inline]
-fn hash(state: &RandomState, text: &[u8]) -> u64 {
-    let mut hasher = state.build_hasher();
-    hasher.write(text);
-    hasher.finish()
 }

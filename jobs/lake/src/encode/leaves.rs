@@ -1,4 +1,4 @@
-//! Which columns of values a column of a batch has, and how those of texts are taken out of its structs.
+//! Which columns of values a column of a batch has, and how those that are encoded here are taken out of its structs.
 
 use std::sync::Arc;
 
@@ -7,18 +7,20 @@ use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
 use parquet::errors::Result;
 
-/// A column of texts, perhaps inside structs.
-pub(super) struct Text {
+use super::column::Physical;
+
+/// A column of values that is encoded here, perhaps inside structs.
+pub(super) struct Leaf {
     pub(super) values: ArrayRef,
-    /// For each field from the column down to the texts that may be NULL, where it is.
+    /// For each field from the column down to the values that may be NULL, where it is.
     pub(super) nulls: Vec<Option<NullBuffer>>,
 }
 
 /// The columns of values of one column of a batch.
 #[derive(Default)]
 pub(super) struct Leaves {
-    /// Those of texts outside of lists, in their order.
-    pub(super) texts: Vec<Text>,
+    /// Those that are encoded here, in their order.
+    pub(super) ours: Vec<Leaf>,
     /// The column without them, if anything is left.
     pub(super) others: Option<(FieldRef, ArrayRef)>,
 }
@@ -26,19 +28,19 @@ pub(super) struct Leaves {
 impl Leaves {
     pub(super) fn of(field: &FieldRef, column: &ArrayRef) -> Result<Self> {
         let mut leaves = Leaves::default();
-        leaves.others = leaves.take_texts(field, column, &mut Vec::new())?;
+        leaves.others = leaves.take(field, column, &mut Vec::new())?;
         Ok(leaves)
     }
 
-    /// Takes the texts out of a field, and returns what is left of it. `above` are the fields around it that may be
+    /// Takes what is encoded here out of a field, and returns what is left of it. `above` are the fields around it that may be
     /// NULL.
-    fn take_texts(
+    fn take(
         &mut self,
         field: &FieldRef,
         column: &ArrayRef,
         above: &mut Vec<Option<NullBuffer>>,
     ) -> Result<Option<(FieldRef, ArrayRef)>> {
-        if !has_texts(field.data_type()) {
+        if !has_ours(field.data_type()) {
             return Ok(Some((Arc::clone(field), Arc::clone(column))));
         }
         let depth = above.len();
@@ -48,7 +50,7 @@ impl Leaves {
         let left = match field.data_type() {
             DataType::Struct(_) => self.take_from_struct(field, column.as_struct(), above)?,
             _ => {
-                self.texts.push(Text {
+                self.ours.push(Leaf {
                     values: Arc::clone(column),
                     nulls: above.clone(),
                 });
@@ -67,7 +69,7 @@ impl Leaves {
     ) -> Result<Option<(FieldRef, ArrayRef)>> {
         let (mut fields, mut columns) = (Vec::new(), Vec::new());
         for (child, values) in column.fields().iter().zip(column.columns()) {
-            if let Some((child, values)) = self.take_texts(child, values, above)? {
+            if let Some((child, values)) = self.take(child, values, above)? {
                 fields.push(child);
                 columns.push(values);
             }
@@ -82,23 +84,15 @@ impl Leaves {
     }
 }
 
-fn is_text(data_type: &DataType) -> bool {
-    matches!(
-        data_type,
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
-    )
-}
-
-fn has_texts(data_type: &DataType) -> bool {
+fn has_ours(data_type: &DataType) -> bool {
     match data_type {
-        DataType::Struct(fields) => fields.iter().any(|field| has_texts(field.data_type())),
-        data_type => is_text(data_type),
+        DataType::Struct(fields) => fields.iter().any(|field| has_ours(field.data_type())),
+        data_type => Physical::of(data_type).is_some(),
     }
 }
 
-/// For each column of values that Parquet makes of the schema, in its order, whether it is one of texts outside of
-/// lists.
-pub(super) fn text_leaves(schema: &Schema) -> Vec<bool> {
+/// For each column of values that Parquet makes of the schema, in its order, how its values lie if it is encoded here.
+pub(super) fn physical_types(schema: &Schema) -> Vec<Option<Physical>> {
     let mut leaves = Vec::new();
     for field in schema.fields() {
         add_leaves(field.data_type(), false, &mut leaves);
@@ -106,7 +100,7 @@ pub(super) fn text_leaves(schema: &Schema) -> Vec<bool> {
     leaves
 }
 
-fn add_leaves(data_type: &DataType, in_list: bool, leaves: &mut Vec<bool>) {
+fn add_leaves(data_type: &DataType, in_list: bool, leaves: &mut Vec<Option<Physical>>) {
     match data_type {
         DataType::Struct(fields) => {
             for field in fields {
@@ -119,6 +113,6 @@ fn add_leaves(data_type: &DataType, in_list: bool, leaves: &mut Vec<bool>) {
         | DataType::LargeListView(field)
         | DataType::FixedSizeList(field, _)
         | DataType::Map(field, _) => add_leaves(field.data_type(), true, leaves),
-        data_type => leaves.push(!in_list && is_text(data_type)),
+        data_type => leaves.push(Physical::of(data_type).filter(|_| !in_list)),
     }
 }

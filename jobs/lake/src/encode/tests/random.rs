@@ -1,13 +1,15 @@
-//! Random batches: texts of few and of many values, short and long, in columns and in structs, with and without NULL.
+//! Random batches: texts and numbers of few and of many values, short and long, in columns and in structs, with and
+//! without NULL.
 
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, Int64Array, LargeStringArray, ListArray, RecordBatch, StringArray, StringViewArray,
-    StructArray,
+    Array, ArrayRef, Int64Array, LargeStringArray, ListArray, RecordBatch, StringArray,
+    StringViewArray, StructArray, make_array,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
-use arrow::datatypes::{DataType, Field, Fields, Schema};
+use arrow::compute::{CastOptions, cast_with_options};
+use arrow::datatypes::{DataType, Field, Fields, Schema, TimeUnit};
 use fastrand::Rng;
 
 /// A random schema, and batches of it, in all some `rows` rows.
@@ -36,12 +38,18 @@ pub(super) fn batches(random: &mut Rng, rows: usize) -> Vec<RecordBatch> {
 
 fn field(random: &mut Rng, name: &str, depth: usize) -> Field {
     let nullable = random.bool();
-    let data_type = match random.usize(0..if depth > 0 { 9 } else { 7 }) {
+    let data_type = match random.usize(0..if depth > 0 { 15 } else { 13 }) {
         0 => DataType::LargeUtf8,
         1 => DataType::Utf8View,
         2 => DataType::Int64,
+        4 => DataType::Int32,
+        5 => DataType::Date32,
+        6 => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        7 => DataType::Timestamp(TimeUnit::Nanosecond, None),
+        8 => DataType::Decimal128(random.u8(1..=38), 1),
+        9 => DataType::Float64,
         3 => DataType::List(Arc::new(Field::new("item", DataType::Utf8, true))),
-        7.. => {
+        13.. => {
             let fields = (0..random.usize(1..4))
                 .map(|place| field(random, &format!("f{place}"), depth - 1))
                 .collect::<Vec<_>>();
@@ -71,9 +79,31 @@ fn column(random: &mut Rng, field: &Field, rows: usize) -> ArrayRef {
             let columns = columns.collect();
             Arc::new(StructArray::try_new(fields.clone(), columns, nulls).unwrap())
         }
-        DataType::Int64 => {
-            let numbers: Vec<i64> = (0..rows).map(|_| random.i64(-9..999)).collect();
-            Arc::new(Int64Array::new(numbers.into(), nulls))
+        DataType::Int64
+        | DataType::Int32
+        | DataType::Date32
+        | DataType::Timestamp(..)
+        | DataType::Decimal128(..)
+        | DataType::Float64 => {
+            let small = field.name().ends_with("few");
+            let numbers: Int64Array = (0..rows)
+                .map(|row| {
+                    let number = if small {
+                        random.i64(-9..9)
+                    } else {
+                        random.i64(..) >> random.u32(0..64)
+                    };
+                    (!is_null(row)).then_some(number)
+                })
+                .collect();
+            let options = CastOptions::default();
+            let made = cast_with_options(&numbers, field.data_type(), &options).unwrap();
+            // What does not fit is NULL after the cast.
+            if field.is_nullable() {
+                made
+            } else {
+                without_nulls(&made)
+            }
         }
         DataType::List(item) => {
             let lengths: Vec<usize> = (0..rows).map(|_| random.usize(0..4)).collect();
@@ -95,6 +125,11 @@ fn column(random: &mut Rng, field: &Field, rows: usize) -> ArrayRef {
             }
         }
     }
+}
+
+/// The values, with whatever lies below NULL.
+fn without_nulls(column: &ArrayRef) -> ArrayRef {
+    make_array(column.to_data().into_builder().nulls(None).build().unwrap())
 }
 
 fn text(random: &mut Rng, name: &str) -> String {

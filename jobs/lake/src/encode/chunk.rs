@@ -1,9 +1,8 @@
-//! One column chunk of texts.
+//! One column chunk.
 
 use std::ops::Range;
 
-use arrow::array::{Array, ArrayAccessor, AsArray};
-use arrow::datatypes::DataType;
+use arrow::buffer::NullBuffer;
 use bytes::Bytes;
 use parquet::basic::Encoding;
 use parquet::column::writer::ColumnCloseResult;
@@ -12,33 +11,33 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnDescPtr;
 
-use super::bounds::Bounds;
 use super::codec::Codec;
 use super::dictionary::{Dictionary, Found};
 use super::hybrid::{encode, width};
-use super::leaves::Text;
+use super::kinds::Kind;
 use super::levels::add_levels;
 use super::pages::{Pages, join};
 
-/// The texts of one row group's column, in pages of version 1. They go by a dictionary until it is full, if the column
+/// The values of one row group's column, in pages of version 1. They go by a dictionary until it is full, if the column
 /// has one, and as they are from then on.
-pub(super) struct TextChunk {
+pub(super) struct Chunk<K: Kind> {
     column: ColumnDescPtr,
-    /// The level of a row that has a text.
+    /// The level of a row that has a value.
     there: u8,
     limits: Limits,
     dictionary: Option<Dictionary>,
-    /// Whether texts still go by the dictionary.
+    /// Whether values still go by the dictionary.
     by_dictionary: bool,
-    bounds: Bounds,
-    /// The page in progress: a level for each row, and an index for each text, or the texts themselves.
+    bounds: K::Bounds,
+    /// The page in progress: a level for each row, and an index for each value, or the values themselves.
     levels: Vec<u8>,
     indices: Vec<u32>,
     plain: Vec<u8>,
     pages: Pages,
     rows: usize,
     null_count: usize,
-    text_bytes: usize,
+    /// Of all values, their lengths left out.
+    value_bytes: usize,
     /// What a page is put together in.
     page: Vec<u8>,
 }
@@ -49,7 +48,7 @@ struct Limits {
     statistics_bytes: Option<usize>,
 }
 
-impl TextChunk {
+impl<K: Kind> Chunk<K> {
     /// # Errors
     /// The column lies too deep.
     pub(super) fn new(column: ColumnDescPtr, properties: &WriterProperties) -> Result<Self> {
@@ -66,56 +65,51 @@ impl TextChunk {
             page_bytes: properties.column_data_page_size_limit(path),
             statistics_bytes: properties.statistics_truncate_length(),
         };
-        Ok(TextChunk {
+        Ok(Chunk {
             by_dictionary: dictionary.is_some(),
             column,
             there,
             limits,
             dictionary,
-            bounds: Bounds::default(),
+            bounds: K::Bounds::default(),
             levels: Vec::new(),
             indices: Vec::new(),
             plain: Vec::new(),
             pages: Pages::new(),
             rows: 0,
             null_count: 0,
-            text_bytes: 0,
+            value_bytes: 0,
             page: Vec::new(),
         })
     }
 
-    /// Adds texts.
-    pub(super) fn write(&mut self, text: &Text, codec: &mut Codec) -> Result<()> {
-        if text.nulls.len() != usize::from(self.there) {
+    /// Adds so many rows; `value` gives that of a row. `nulls` are the fields from the column down to the values that may
+    /// be NULL.
+    pub(super) fn write<'a>(
+        &mut self,
+        rows: usize,
+        nulls: &[Option<NullBuffer>],
+        value: impl Fn(usize) -> K::Value<'a> + Copy,
+        codec: &mut Codec,
+    ) -> Result<()> {
+        if nulls.len() != usize::from(self.there) {
             return Err(ParquetError::General(format!(
                 "column {} may be NULL at {} levels, not {}",
                 self.column.path(),
                 self.there,
-                text.nulls.len()
+                nulls.len()
             )));
         }
-        match text.values.data_type() {
-            DataType::Utf8 => self.add(text.values.as_string::<i32>(), text, codec),
-            DataType::LargeUtf8 => self.add(text.values.as_string::<i64>(), text, codec),
-            DataType::Utf8View => self.add(text.values.as_string_view(), text, codec),
-            other => Err(ParquetError::ArrowError(format!("{other} is no text"))),
-        }
-    }
-
-    fn add<'a, A>(&mut self, values: A, text: &Text, codec: &mut Codec) -> Result<()>
-    where
-        A: ArrayAccessor<Item = &'a str> + Copy,
-    {
         let mut from = 0;
-        while from < values.len() {
+        while from < rows {
             let room = self.limits.page_rows - self.levels.len();
-            let rows = from..values.len().min(from + room);
+            let part = from..rows.min(from + room);
             let begun = self.levels.len();
-            add_levels(&text.nulls, rows.clone(), &mut self.levels);
+            add_levels(nulls, part.clone(), &mut self.levels);
             let done = if self.by_dictionary {
-                self.add_indices(values, rows.clone(), begun)
+                self.add_indices(value, part, begun)
             } else {
-                self.add_plain(values, rows.clone(), begun)
+                self.add_plain(value, part, begun)
             };
             self.levels.truncate(begun + done);
             from += done;
@@ -133,12 +127,14 @@ impl TextChunk {
             || dictionary.is_some_and(Dictionary::is_full)
     }
 
-    /// Adds texts by their indices, and returns how many rows that are: fewer if the dictionary is full then. `begun` is
+    /// Adds values by their indices, and returns how many rows that are: fewer if the dictionary is full then. `begun` is
     /// the place of the first row's level.
-    fn add_indices<'a, A>(&mut self, values: A, rows: Range<usize>, begun: usize) -> usize
-    where
-        A: ArrayAccessor<Item = &'a str> + Copy,
-    {
+    fn add_indices<'a>(
+        &mut self,
+        value: impl Fn(usize) -> K::Value<'a>,
+        rows: Range<usize>,
+        begun: usize,
+    ) -> usize {
         let Some(dictionary) = &mut self.dictionary else {
             return 0;
         };
@@ -147,13 +143,13 @@ impl TextChunk {
             if self.levels[begun + done] != self.there {
                 continue;
             }
-            let text = values.value(row).as_bytes();
-            self.text_bytes += text.len();
-            match dictionary.index(text) {
+            let value = value(row);
+            self.value_bytes += K::bytes(value);
+            match dictionary.index::<K>(value) {
                 Found::Old(index) => self.indices.push(index),
                 Found::New(index) => {
                     self.indices.push(index);
-                    self.bounds.add(text);
+                    K::widen(&mut self.bounds, value);
                     if dictionary.is_full() {
                         return done + 1;
                     }
@@ -163,21 +159,21 @@ impl TextChunk {
         rows.len()
     }
 
-    /// Adds texts as they are, and returns how many rows that are: fewer if the page is full then.
-    fn add_plain<'a, A>(&mut self, values: A, rows: Range<usize>, begun: usize) -> usize
-    where
-        A: ArrayAccessor<Item = &'a str> + Copy,
-    {
+    /// Adds values as they are, and returns how many rows that are: fewer if the page is full then.
+    fn add_plain<'a>(
+        &mut self,
+        value: impl Fn(usize) -> K::Value<'a>,
+        rows: Range<usize>,
+        begun: usize,
+    ) -> usize {
         for (done, row) in rows.clone().enumerate() {
             if self.levels[begun + done] != self.there {
                 continue;
             }
-            let text = values.value(row).as_bytes();
-            self.text_bytes += text.len();
-            self.bounds.add(text);
-            self.plain
-                .extend_from_slice(&(text.len() as u32).to_le_bytes());
-            self.plain.extend_from_slice(text);
+            let value = value(row);
+            self.value_bytes += K::bytes(value);
+            K::widen(&mut self.bounds, value);
+            K::push(value, &mut self.plain);
             if self.plain.len() >= self.limits.page_bytes {
                 return done + 1;
             }
@@ -252,14 +248,12 @@ impl TextChunk {
             None => None,
         };
         let statistics_bytes = self.limits.statistics_bytes;
-        let statistics = self
-            .bounds
-            .statistics(self.null_count as u64, statistics_bytes);
+        let statistics = K::statistics(self.bounds, self.null_count as u64, statistics_bytes);
         let metadata = ColumnChunkMetaData::builder(self.column)
             .set_compression(codec.name())
             .set_num_values(self.rows as i64)
             .set_statistics(statistics)
-            .set_unencoded_byte_array_data_bytes(Some(self.text_bytes as i64));
+            .set_unencoded_byte_array_data_bytes(K::HAS_LENGTHS.then_some(self.value_bytes as i64));
         let (bytes, index, metadata) = join(dictionary, self.pages, metadata)?;
         let closed = ColumnCloseResult {
             bytes_written: bytes.len() as u64,
