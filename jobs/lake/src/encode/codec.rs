@@ -13,7 +13,7 @@ pub(super) struct Codec {
 
 enum Encoder {
     Zstd(zstd::bulk::Compressor<'static>),
-    Snappy(snap::raw::Encoder),
+    Snappy(Box<snap::raw::Encoder>),
     None,
 }
 
@@ -28,7 +28,7 @@ impl Codec {
             Compression::ZSTD(level) => {
                 Encoder::Zstd(zstd::bulk::Compressor::new(level.compression_level())?)
             }
-            Compression::SNAPPY => Encoder::Snappy(snap::raw::Encoder::new()),
+            Compression::SNAPPY => Encoder::Snappy(Box::new(snap::raw::Encoder::new())),
             Compression::UNCOMPRESSED => Encoder::None,
             other => return Err(ParquetError::NYI(format!("pages compressed by {other}"))),
         };
