@@ -223,7 +223,7 @@ impl<K: Kind> Chunk<K> {
             + self.indices.capacity() * size_of::<u32>()
             + self.plain.capacity()
             + self.page.capacity();
-        dictionary + page + self.pages.len()
+        dictionary + page + self.pages.memory_bytes()
     }
 
     /// The bytes that the chunk would have if it ended now, nearly.
@@ -254,7 +254,7 @@ impl<K: Kind> Chunk<K> {
             .set_num_values(self.rows as i64)
             .set_statistics(statistics)
             .set_unencoded_byte_array_data_bytes(K::HAS_LENGTHS.then_some(self.value_bytes as i64));
-        let (bytes, index, metadata) = join(dictionary, self.pages, metadata)?;
+        let (bytes, index, metadata) = join(dictionary, self.pages, metadata);
         let closed = ColumnCloseResult {
             bytes_written: bytes.len() as u64,
             rows_written: self.rows as u64,

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use bytes::Bytes;
 use parquet::basic::Encoding;
-use parquet::column::page::{CompressedPage, Page, PageWriteSpec, PageWriter};
+use parquet::column::page::{CompressedPage, Page, PageWriter};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ColumnChunkMetaDataBuilder, OffsetIndexBuilder, PageEncodingStats};
 use parquet::file::page_index::offset_index::OffsetIndexMetaData;
@@ -14,7 +14,7 @@ use super::codec::Codec;
 
 /// Compressed pages of one kind, one after the other.
 pub(super) struct Pages {
-    bytes: TrackedWrite<Vec<u8>>,
+    bytes: Vec<u8>,
     /// Their sizes before they were compressed, headers included.
     uncompressed_bytes: usize,
     index: OffsetIndexBuilder,
@@ -24,7 +24,7 @@ pub(super) struct Pages {
 impl Pages {
     pub(super) fn new() -> Self {
         Pages {
-            bytes: TrackedWrite::new(Vec::new()),
+            bytes: Vec::new(),
             uncompressed_bytes: 0,
             index: OffsetIndexBuilder::new(),
             encodings: Vec::new(),
@@ -33,7 +33,12 @@ impl Pages {
 
     /// The bytes of all pages.
     pub(super) fn len(&self) -> usize {
-        self.bytes.bytes_written()
+        self.bytes.len()
+    }
+
+    /// The memory in bytes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.bytes.capacity()
     }
 
     /// Adds a data page of so many rows: levels and values, not compressed yet.
@@ -52,11 +57,11 @@ impl Pages {
             rep_level_encoding: Encoding::RLE,
             statistics: None,
         };
-        let written = self.add(page, plain.len(), encoding)?;
-        let size = written.compressed_size as i32;
+        let begun = self.len();
+        self.add(page, plain.len(), encoding)?;
+        let size = (self.len() - begun) as i32;
         self.index.append_row_count(rows as i64);
-        self.index
-            .append_offset_and_size(written.offset as i64, size);
+        self.index.append_offset_and_size(begun as i64, size);
         Ok(())
     }
 
@@ -73,11 +78,10 @@ impl Pages {
             encoding: Encoding::PLAIN,
             is_sorted: false,
         };
-        self.add(page, plain.len(), Encoding::PLAIN)?;
-        Ok(())
+        self.add(page, plain.len(), Encoding::PLAIN)
     }
 
-    fn add(&mut self, page: Page, plain_bytes: usize, encoding: Encoding) -> Result<PageWriteSpec> {
+    fn add(&mut self, page: Page, plain_bytes: usize, encoding: Encoding) -> Result<()> {
         if i32::try_from(plain_bytes).is_err() {
             return Err(ParquetError::General(format!(
                 "a page of {plain_bytes} bytes: those of one text and its page must be below 2 GiB"
@@ -85,7 +89,9 @@ impl Pages {
         }
         let page_type = page.page_type();
         let page = CompressedPage::new(page, plain_bytes);
-        let written = SerializedPageWriter::new(&mut self.bytes).write_page(page)?;
+        let mut out = TrackedWrite::new(&mut self.bytes);
+        let written = SerializedPageWriter::new(&mut out).write_page(page)?;
+        out.flush()?;
         self.uncompressed_bytes += written.uncompressed_size;
         match self.encodings.last_mut() {
             Some(last) if last.encoding == encoding => last.count += 1,
@@ -95,7 +101,7 @@ impl Pages {
                 count: 1,
             }),
         }
-        Ok(written)
+        Ok(())
     }
 }
 
@@ -104,21 +110,17 @@ pub(super) fn join(
     dictionary: Option<Pages>,
     data: Pages,
     metadata: ColumnChunkMetaDataBuilder,
-) -> Result<(Bytes, OffsetIndexMetaData, ColumnChunkMetaDataBuilder)> {
+) -> (Bytes, OffsetIndexMetaData, ColumnChunkMetaDataBuilder) {
     let mut uncompressed = data.uncompressed_bytes;
     let mut stats = data.encodings;
     let mut index = data.index.build();
     let mut bytes = data.bytes;
-    bytes.flush()?;
-    let mut bytes = bytes.into_inner()?;
     let before = dictionary.as_ref().map_or(0, Pages::len);
     let has_dictionary = dictionary.is_some();
     if let Some(dictionary) = dictionary {
         uncompressed += dictionary.uncompressed_bytes;
         stats.splice(0..0, dictionary.encodings);
-        let mut first = dictionary.bytes.into_inner()?;
-        first.append(&mut bytes);
-        bytes = first;
+        bytes.splice(0..0, dictionary.bytes);
     }
     for page in &mut index.page_locations {
         page.offset += before as i64;
@@ -132,5 +134,5 @@ pub(super) fn join(
         .set_total_uncompressed_size(uncompressed as i64)
         .set_dictionary_page_offset(has_dictionary.then_some(0))
         .set_data_page_offset(before as i64);
-    Ok((Bytes::from(bytes), index, metadata))
+    (Bytes::from(bytes), index, metadata)
 }

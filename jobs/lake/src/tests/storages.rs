@@ -171,14 +171,14 @@ fn a_file_that_the_log_has_taken_out_is_collected_and_others_are_not() {
 fn bytes_that_wait_for_a_part_count_as_memory() {
     let lake = TestLake::in_bucket();
     let mut config = lake.config("w");
-    config.buffer_bytes_max = 4_096;
+    config.buffer_bytes_max = 2_048;
     let mut writer = PartitionedWriter::new(config, schema()).unwrap();
     for round in 0..50 {
         let rows: Vec<Row> = (0..100)
             .map(|n| (round * 100 + n, Some(["a", "b"][n as usize % 2])))
             .collect();
         writer.write(&batch(&rows)).unwrap();
-        assert!(writer.memory_bytes() <= 4_096, "{}", writer.memory_bytes());
+        assert!(writer.memory_bytes() <= 2_048, "{}", writer.memory_bytes());
     }
     let outcome = writer.finish().unwrap();
     assert!(outcome.files.len() > 2, "files were closed early");
