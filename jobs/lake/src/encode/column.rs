@@ -1,11 +1,14 @@
 //! The column chunks of all types that are encoded here.
 
+use std::fmt::Display;
+
 use arrow::array::{Array, ArrayAccessor, AsArray};
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType,
     TimestampMillisecondType, TimestampNanosecondType,
 };
 use bytes::Bytes;
+use parquet::basic::Type as PhysicalType;
 use parquet::column::writer::ColumnCloseResult;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::properties::WriterProperties;
@@ -16,27 +19,16 @@ use super::codec::Codec;
 use super::kinds::{Int32, Int64, Texts};
 use super::leaves::Leaf;
 
-/// How values lie in Parquet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Physical {
-    Text,
-    Int32,
-    Int64,
-}
-
-impl Physical {
-    /// That of an Arrow type, if it is encoded here.
-    pub(super) fn of(data_type: &DataType) -> Option<Self> {
-        match data_type {
-            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Some(Physical::Text),
-            DataType::Int32 | DataType::Date32 | DataType::Decimal128(1..=9, _) => {
-                Some(Physical::Int32)
-            }
-            DataType::Int64 | DataType::Decimal128(10..=18, _) => Some(Physical::Int64),
-            // Parquet has no seconds.
-            DataType::Timestamp(unit, _) if *unit != TimeUnit::Second => Some(Physical::Int64),
-            _ => None,
+/// Whether a column of this Arrow type, outside of lists, is encoded here.
+pub(super) fn is_ours(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
+        DataType::Int32 | DataType::Int64 | DataType::Date32 | DataType::Decimal128(..=18, _) => {
+            true
         }
+        // Parquet has no seconds.
+        DataType::Timestamp(unit, _) => *unit != TimeUnit::Second,
+        _ => false,
     }
 }
 
@@ -59,17 +51,16 @@ macro_rules! of_any {
 }
 
 impl Column {
+    /// A chunk of the type that the file's schema gives the column.
+    ///
     /// # Errors
-    /// The column lies too deep.
-    pub(super) fn new(
-        physical: Physical,
-        column: ColumnDescPtr,
-        properties: &WriterProperties,
-    ) -> Result<Self> {
-        Ok(match physical {
-            Physical::Text => Column::Text(Chunk::new(column, properties)?),
-            Physical::Int32 => Column::Int32(Chunk::new(column, properties)?),
-            Physical::Int64 => Column::Int64(Chunk::new(column, properties)?),
+    /// The column lies too deep, or has another type.
+    pub(super) fn new(column: ColumnDescPtr, properties: &WriterProperties) -> Result<Self> {
+        Ok(match column.physical_type() {
+            PhysicalType::BYTE_ARRAY => Column::Text(Chunk::new(column, properties)?),
+            PhysicalType::INT32 => Column::Int32(Chunk::new(column, properties)?),
+            PhysicalType::INT64 => Column::Int64(Chunk::new(column, properties)?),
+            other => return Err(unfit(other)),
         })
     }
 
@@ -97,11 +88,11 @@ impl Column {
                 let days = values.as_primitive::<Date32Type>().values();
                 chunk.write(days.len(), &leaf.nulls, |row| days[row], codec)
             }
-            (Column::Int32(chunk), DataType::Decimal128(1..=9, _)) => {
+            (Column::Int32(chunk), DataType::Decimal128(..=9, _)) => {
                 let numbers = values.as_primitive::<Decimal128Type>().values();
                 chunk.write(numbers.len(), &leaf.nulls, |row| numbers[row] as i32, codec)
             }
-            (Column::Int64(chunk), DataType::Decimal128(10..=18, _)) => {
+            (Column::Int64(chunk), DataType::Decimal128(..=18, _)) => {
                 let numbers = values.as_primitive::<Decimal128Type>().values();
                 chunk.write(numbers.len(), &leaf.nulls, |row| numbers[row] as i64, codec)
             }
@@ -157,6 +148,6 @@ where
     chunk.write(texts.len(), &leaf.nulls, text, codec)
 }
 
-fn unfit(data_type: &DataType) -> ParquetError {
+fn unfit(data_type: impl Display) -> ParquetError {
     ParquetError::ArrowError(format!("{data_type} in a column of another type"))
 }

@@ -7,7 +7,7 @@ use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
 use parquet::errors::Result;
 
-use super::column::Physical;
+use super::column::is_ours;
 
 /// A column of values that is encoded here, perhaps inside structs.
 pub(super) struct Leaf {
@@ -87,12 +87,13 @@ impl Leaves {
 fn has_ours(data_type: &DataType) -> bool {
     match data_type {
         DataType::Struct(fields) => fields.iter().any(|field| has_ours(field.data_type())),
-        data_type => Physical::of(data_type).is_some(),
+        data_type => is_ours(data_type),
     }
 }
 
-/// For each column of values that Parquet makes of the schema, in its order, how its values lie if it is encoded here.
-pub(super) fn physical_types(schema: &Schema) -> Vec<Option<Physical>> {
+/// For each column of values that Parquet makes of the schema, in its order, whether it is
+/// encoded here.
+pub(super) fn our_leaves(schema: &Schema) -> Vec<bool> {
     let mut leaves = Vec::new();
     for field in schema.fields() {
         add_leaves(field.data_type(), false, &mut leaves);
@@ -100,7 +101,7 @@ pub(super) fn physical_types(schema: &Schema) -> Vec<Option<Physical>> {
     leaves
 }
 
-fn add_leaves(data_type: &DataType, in_list: bool, leaves: &mut Vec<Option<Physical>>) {
+fn add_leaves(data_type: &DataType, in_list: bool, leaves: &mut Vec<bool>) {
     match data_type {
         DataType::Struct(fields) => {
             for field in fields {
@@ -113,6 +114,6 @@ fn add_leaves(data_type: &DataType, in_list: bool, leaves: &mut Vec<Option<Physi
         | DataType::LargeListView(field)
         | DataType::FixedSizeList(field, _)
         | DataType::Map(field, _) => add_leaves(field.data_type(), true, leaves),
-        data_type => leaves.push(Physical::of(data_type).filter(|_| !in_list)),
+        data_type => leaves.push(!in_list && is_ours(data_type)),
     }
 }

@@ -32,8 +32,8 @@ use parquet::file::properties::{WriterProperties, WriterPropertiesPtr};
 use parquet::file::writer::SerializedFileWriter;
 
 use codec::Codec;
-use column::{Column, Physical};
-use leaves::{Leaves, physical_types};
+use column::Column;
+use leaves::{Leaves, our_leaves};
 
 /// A Parquet file that is being written.
 pub(crate) struct FileEncoder<W: Write + Send> {
@@ -41,8 +41,8 @@ pub(crate) struct FileEncoder<W: Write + Send> {
     factory: ArrowRowGroupWriterFactory,
     properties: WriterPropertiesPtr,
     schema: SchemaRef,
-    /// How each column of values is encoded here, if it is, in the file's order.
-    types: Vec<Option<Physical>>,
+    /// Whether each column of values is encoded here, in the file's order.
+    ours: Vec<bool>,
     codec: Codec,
     group: Option<RowGroup>,
 }
@@ -64,13 +64,13 @@ impl<W: Write + Send> FileEncoder<W> {
         schema: SchemaRef,
         properties: WriterProperties,
     ) -> Result<Self> {
-        let types = physical_types(&schema);
+        let ours = our_leaves(&schema);
         let writer = ArrowWriter::try_new(sink, Arc::clone(&schema), Some(properties))?;
         let (file, factory) = writer.into_serialized_writer()?;
-        if file.schema_descr().num_columns() != types.len() {
+        if file.schema_descr().num_columns() != ours.len() {
             return Err(ParquetError::General(format!(
                 "{} columns of values are {} in Parquet",
-                types.len(),
+                ours.len(),
                 file.schema_descr().num_columns()
             )));
         }
@@ -81,7 +81,7 @@ impl<W: Write + Send> FileEncoder<W> {
             factory,
             properties,
             schema,
-            types,
+            ours,
             group: None,
         })
     }
@@ -118,10 +118,10 @@ impl<W: Write + Send> FileEncoder<W> {
             others: Vec::new(),
         };
         let columns = self.factory.create_column_writers(ordinal)?;
-        for (place, (physical, other)) in self.types.iter().zip(columns).enumerate() {
-            if let Some(physical) = *physical {
+        for (place, (is_ours, other)) in self.ours.iter().zip(columns).enumerate() {
+            if *is_ours {
                 let column = self.file.schema_descr().column(place);
-                let column = Column::new(physical, column, &self.properties)?;
+                let column = Column::new(column, &self.properties)?;
                 group.ours.push((place, column));
             } else {
                 group.others.push((place, other));
@@ -138,7 +138,7 @@ impl<W: Write + Send> FileEncoder<W> {
         let mut out = self.file.next_row_group()?;
         let mut ours = group.ours.into_iter().peekable();
         let mut others = group.others.into_iter();
-        for place in 0..self.types.len() {
+        for place in 0..self.ours.len() {
             if let Some((_, column)) = ours.next_if(|(own, _)| *own == place) {
                 let (bytes, closed) = column.close(&mut self.codec)?;
                 out.append_column(&bytes, closed)?;

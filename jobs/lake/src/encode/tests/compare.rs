@@ -53,7 +53,7 @@ fn metadata(file: &Bytes) -> ParquetMetaData {
 }
 
 /// Reads a file back, all rows or those that are selected.
-fn read(file: &Bytes, selection: Option<RowSelection>) -> RecordBatch {
+pub(super) fn read(file: &Bytes, selection: Option<RowSelection>) -> RecordBatch {
     let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Required);
     let mut reader =
         ParquetRecordBatchReaderBuilder::try_new_with_options(file.clone(), options).unwrap();
@@ -67,7 +67,7 @@ fn read(file: &Bytes, selection: Option<RowSelection>) -> RecordBatch {
 
 #[test]
 fn files_hold_what_was_written_and_say_of_it_what_the_crate_says() {
-    for seed in 0..100 {
+    for seed in 0..150 {
         let mut random = Rng::with_seed(seed);
         let rows = random.usize(1..2000);
         let batches = batches(&mut random, rows);

@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, Decimal128Array, RecordBatch, StringArray};
 use parquet::basic::Compression;
 use parquet::file::properties::WriterProperties;
 
-use super::compare::encoded;
+use super::compare::{encoded, read};
 use crate::encode::FileEncoder;
 
 fn texts(texts: impl Iterator<Item = String>) -> RecordBatch {
@@ -27,6 +27,19 @@ fn a_dictionary_ends_when_its_indices_would_be_too_wide() {
         .set_dictionary_page_size_limit(1 << 20)
         .build();
     encoded(&[batch.clone(), batch], properties);
+}
+
+/// How decimals lie in a file is the crate's choice, and not the same for all of few digits.
+#[test]
+fn decimals_of_every_precision_come_back() {
+    for precision in 1..=38 {
+        let numbers = Decimal128Array::from(vec![Some(7), None, Some(-9), Some(0)]);
+        let numbers = numbers.with_precision_and_scale(precision, 1).unwrap();
+        let column: ArrayRef = Arc::new(numbers);
+        let batch = RecordBatch::try_from_iter_with_nullable([("n", column, true)]).unwrap();
+        let file = encoded(std::slice::from_ref(&batch), pages(3));
+        assert_eq!(read(&file, None), batch, "precision {precision}");
+    }
 }
 
 #[test]
