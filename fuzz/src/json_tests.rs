@@ -5,6 +5,11 @@ mod run;
 #[path = "../../jobs/formats/src/json/tests/slow.rs"]
 mod slow;
 #[path = "../../jobs/formats/src/json/tests/targets.rs"]
-pub(crate) mod targets;
+mod targets;
 
 use crate::rows;
+
+/// The targets, by name.
+pub(crate) fn by_name() -> &'static [(&'static str, fn(&[u8]))] {
+    targets::TARGETS
+}

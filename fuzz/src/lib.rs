@@ -22,7 +22,7 @@ mod targets;
 /// # Panics
 /// If there is none.
 pub fn target(name: &str) -> fn(&[u8]) {
-    let mut all = targets::TARGETS.iter().chain(json_tests::targets::TARGETS);
+    let mut all = targets::TARGETS.iter().chain(json_tests::by_name());
     let found = all.find(|(target, _)| *target == name);
     found.expect("a target of that name").1
 }

@@ -33,8 +33,9 @@ pub(super) fn lines(data: &[u8]) {
     let input = Input::new(data);
     let config = input.config(Layout::Lines);
     let bytes = &input.file;
-    let whole = read_split(&config, bytes, Split::whole(), usize::MAX);
-    let (whole, _) = whole.unwrap_or_else(|error| panic!("{}: {error}", input.shown()));
+    let Some(whole) = read_whole(&config, &input) else {
+        return;
+    };
     if config.options().on_unknown != OnUnknown::DiscardRow {
         slow::lines(&config, bytes).assert_same(&whole, bytes, &input.shown());
     }
@@ -48,10 +49,8 @@ pub(super) fn documents(data: &[u8]) {
     let config = input
         .config([Layout::Documents, Layout::Array, Layout::Auto][usize::from(input.head[3] % 3)]);
     let bytes = &input.file;
-    let whole = match read_split(&config, bytes, Split::whole(), usize::MAX) {
-        Ok((whole, _)) => whole,
-        Err(ReadFailure::Held { .. } | ReadFailure::Encoding { .. }) => return,
-        Err(error) => panic!("{}: {error}", input.shown()),
+    let Some(whole) = read_whole(&config, &input) else {
+        return;
     };
     let (parts, _) = read_split(&config, bytes, Split::whole(), input.chunk()).unwrap();
     assert_same(&parts, &whole, &input);
@@ -122,6 +121,15 @@ pub(super) fn infer(data: &[u8]) {
     let outside: Vec<&String> = outside.collect();
     let lacking = found.unknown.keys().find(|path| !outside.contains(path));
     assert_eq!(lacking, None, "{}", shown());
+}
+
+/// All of a file in one pass; `None` if it may be refused as a whole.
+fn read_whole(config: &Arc<JsonConfig>, input: &Input) -> Option<Outcome> {
+    match read_split(config, &input.file, Split::whole(), usize::MAX) {
+        Ok((whole, _)) => Some(whole),
+        Err(ReadFailure::Held { .. } | ReadFailure::Encoding { .. }) => None,
+        Err(error) => panic!("{}: {error}", input.shown()),
+    }
 }
 
 fn assert_same(parts: &Outcome, whole: &Outcome, input: &Input) {
