@@ -215,7 +215,7 @@ impl Documents {
         if rest.first() != Some(&b'"') {
             return self.bad_part(common, "a name in quotes is expected here");
         }
-        let (end, escaped) = match string_end(rest, 1) {
+        let (end, escaped) = match string_end(looked_at(common, rest), 1) {
             Ok(found) => found,
             Err(stop) => return self.stopped(common, stop, rest.len(), eof),
         };
@@ -335,10 +335,11 @@ impl Documents {
         at: usize,
         eof: bool,
     ) -> Result<Next, ReadFailure> {
-        let end = match rest.get(at) {
-            Some(b'"') => string_end(rest, at + 1).map(|(end, _)| end + 1),
-            Some(b'-' | b'0'..=b'9') => super::record::number_ends(rest, at, eof),
-            _ => word_end(rest, at),
+        let seen = looked_at(common, rest);
+        let end = match seen.get(at) {
+            Some(b'"') => string_end(seen, at + 1).map(|(end, _)| end + 1),
+            Some(b'-' | b'0'..=b'9') => super::record::number_ends(seen, at, eof),
+            _ => word_end(seen, at),
         };
         match end {
             Ok(end) if end > common.parser.record_bytes_max() => self.too_large(common),
@@ -549,6 +550,13 @@ impl Documents {
         self.after_value(common)?;
         Ok(settled.into())
     }
+}
+
+/// What a token is judged by: no more than is looked at in one, and the byte behind it. A larger buffer tells no more
+/// than a smaller one does.
+fn looked_at<'a>(common: &Common, rest: &'a [u8]) -> &'a [u8] {
+    let bytes_max = common.parser.record_bytes_max();
+    rest.get(..=bytes_max).unwrap_or(rest)
 }
 
 fn malformed(common: &Common, what: &'static str) -> BadReason {
