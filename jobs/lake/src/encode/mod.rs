@@ -47,11 +47,11 @@ pub(crate) struct FileEncoder<W: Write + Send> {
     group: Option<RowGroup>,
 }
 
-/// The row group in progress. Its columns stand beside their places in the file's order.
+/// The row group in progress: the columns that are encoded here, and those that the crate encodes.
 struct RowGroup {
     rows: usize,
-    ours: Vec<(usize, Column)>,
-    others: Vec<(usize, ArrowColumnWriter)>,
+    ours: Vec<Column>,
+    others: Vec<ArrowColumnWriter>,
 }
 
 impl<W: Write + Send> FileEncoder<W> {
@@ -121,10 +121,9 @@ impl<W: Write + Send> FileEncoder<W> {
         for (place, (is_ours, other)) in self.ours.iter().zip(columns).enumerate() {
             if *is_ours {
                 let column = self.file.schema_descr().column(place);
-                let column = Column::new(column, &self.properties)?;
-                group.ours.push((place, column));
+                group.ours.push(Column::new(column, &self.properties)?);
             } else {
-                group.others.push((place, other));
+                group.others.push(other);
             }
         }
         Ok(group)
@@ -136,13 +135,15 @@ impl<W: Write + Send> FileEncoder<W> {
             return Ok(());
         };
         let mut out = self.file.next_row_group()?;
-        let mut ours = group.ours.into_iter().peekable();
+        let mut ours = group.ours.into_iter();
         let mut others = group.others.into_iter();
-        for place in 0..self.ours.len() {
-            if let Some((_, column)) = ours.next_if(|(own, _)| *own == place) {
+        for is_ours in &self.ours {
+            if *is_ours {
+                let column = ours.next().ok_or_else(unmatched)?;
                 let (bytes, closed) = column.close(&mut self.codec)?;
                 out.append_column(&bytes, closed)?;
-            } else if let Some((_, other)) = others.next() {
+            } else {
+                let other = others.next().ok_or_else(unmatched)?;
                 other.close()?.append_to_row_group(&mut out)?;
             }
         }
@@ -189,34 +190,37 @@ impl RowGroup {
         for (field, column) in schema.fields().iter().zip(batch.columns()) {
             let leaves = Leaves::of(field, column)?;
             for leaf in &leaves.ours {
-                if let Some((_, column)) = ours.next() {
-                    column.write(leaf, codec)?;
-                }
+                let column = ours.next().ok_or_else(unmatched)?;
+                column.write(leaf, codec)?;
             }
             if let Some((field, column)) = &leaves.others {
                 for leaf in compute_leaves(field, column)? {
-                    if let Some((_, writer)) = others.next() {
-                        writer.write(&leaf)?;
-                    }
+                    let writer = others.next().ok_or_else(unmatched)?;
+                    writer.write(&leaf)?;
                 }
             }
+        }
+        if ours.next().is_some() || others.next().is_some() {
+            return Err(unmatched());
         }
         self.rows += batch.num_rows();
         Ok(())
     }
 
     fn memory_bytes(&self) -> usize {
-        let ours = self.ours.iter().map(|(_, column)| column.memory_bytes());
-        let others = self.others.iter().map(|(_, writer)| writer.memory_size());
+        let ours = self.ours.iter().map(Column::memory_bytes);
+        let others = self.others.iter().map(ArrowColumnWriter::memory_size);
         ours.sum::<usize>() + others.sum::<usize>()
     }
 
     fn encoded_bytes(&self) -> usize {
-        let ours = self.ours.iter().map(|(_, column)| column.encoded_bytes());
-        let others = self
-            .others
-            .iter()
-            .map(|(_, writer)| writer.get_estimated_total_bytes());
+        let ours = self.ours.iter().map(Column::encoded_bytes);
+        let others = self.others.iter();
+        let others = others.map(ArrowColumnWriter::get_estimated_total_bytes);
         ours.sum::<usize>() + others.sum::<usize>()
     }
+}
+
+fn unmatched() -> ParquetError {
+    ParquetError::General("a batch has other columns of values than its file".to_string())
 }
