@@ -197,12 +197,19 @@ fn quoted(name: &str) -> String {
     text
 }
 
+/// The depth of YAML that is read: more would not be safe on a thread's stack of 2 MiB. A field of a struct stands two
+/// levels deeper than the struct, in a list three, so that 80 structs in each other are read whatever they are.
+const YAML_DEPTH_MAX: usize = 256;
+
 /// Reads a schema from YAML.
 ///
 /// # Errors
 /// What is wrong, with its line and column.
 pub fn read(text: &str) -> Result<Schema, SchemaFileError> {
-    let root: Spanned<Node> = serde_saphyr::from_str(text).map_err(|error| {
+    let options =
+        serde_saphyr::options! { budget: serde_saphyr::budget! { max_depth: YAML_DEPTH_MAX } };
+    let read = serde_saphyr::from_str_with_options(text, options);
+    let root: Spanned<Node> = read.map_err(|error| {
         let (line, column) = error
             .location()
             .map_or((1, 1), |at| (at.line(), at.column()));
@@ -417,6 +424,18 @@ mod tests {
         assert_eq!(read(&text).unwrap(), schema, "{text}");
         let empty = Schema::empty();
         assert_eq!(read(&write(&empty).unwrap()).unwrap(), empty);
+    }
+
+    #[test]
+    fn a_deep_schema_is_read_back() {
+        let mut field = Field::new("leaf", DataType::Utf8, true);
+        for _ in 0..80 {
+            let item = Field::new_list_field(DataType::Struct(vec![field].into()), true);
+            field = Field::new("r", DataType::List(item.into()), true);
+        }
+        let schema = Schema::new(vec![field]);
+        let text = write(&schema).unwrap();
+        assert_eq!(read(&text).as_ref(), Ok(&schema));
     }
 
     #[test]

@@ -174,12 +174,19 @@ impl RecordParser {
 
     fn check_duplicates(&mut self, input: &Input<'_>) -> Result<(), Stop> {
         if self.seen.len() > COMPARED_MAX {
+            // Of each name the second comes behind the first then, and the first of all second ones is what is told.
             self.seen
-                .sort_unstable_by(|a, b| input.slice(*a).cmp(input.slice(*b)));
-            for i in 1..self.seen.len() {
-                self.check_duplicate(input, i - 1, i)?;
-            }
-            return Ok(());
+                .sort_unstable_by(|a, b| input.slice(*a).cmp(input.slice(*b)).then(a.cmp(b)));
+            let is_same = |i: &usize| {
+                let [a, b] = [i - 1, *i].map(|i| self.seen.get(i).copied().unwrap_or_default());
+                input.slice(a) == input.slice(b)
+            };
+            let seconds = (1..self.seen.len()).filter(is_same);
+            let first = seconds.min_by_key(|i| self.seen.get(*i).copied());
+            return match first {
+                Some(i) => self.check_duplicate(input, i - 1, i),
+                None => Ok(()),
+            };
         }
         for later in 1..self.seen.len() {
             for earlier in 0..later {
