@@ -1,5 +1,6 @@
 //! Which columns of values a column of a batch has, and how those that are encoded here are taken out of its structs.
 
+use std::iter::repeat_n;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, StructArray};
@@ -32,8 +33,8 @@ impl Leaves {
         Ok(leaves)
     }
 
-    /// Takes what is encoded here out of a field, and returns what is left of it. `above` are the fields around it that may be
-    /// NULL.
+    /// Takes what is encoded here out of a field, and returns what is left of it. `above` are the fields around it that
+    /// may be NULL.
     fn take(
         &mut self,
         field: &FieldRef,
@@ -91,29 +92,36 @@ fn has_ours(data_type: &DataType) -> bool {
     }
 }
 
-/// For each column of values that Parquet makes of the schema, in its order, whether it is
-/// encoded here.
+/// For each column of values that Parquet makes of the schema, in its order, whether it is encoded here.
 pub(super) fn our_leaves(schema: &Schema) -> Vec<bool> {
     let mut leaves = Vec::new();
     for field in schema.fields() {
-        add_leaves(field.data_type(), false, &mut leaves);
+        add_leaves(field.data_type(), &mut leaves);
     }
     leaves
 }
 
-fn add_leaves(data_type: &DataType, in_list: bool, leaves: &mut Vec<bool>) {
+fn add_leaves(data_type: &DataType, leaves: &mut Vec<bool>) {
     match data_type {
         DataType::Struct(fields) => {
             for field in fields {
-                add_leaves(field.data_type(), in_list, leaves);
+                add_leaves(field.data_type(), leaves);
             }
         }
+        data_type => leaves.extend(repeat_n(is_ours(data_type), leaf_count(data_type))),
+    }
+}
+
+/// How many columns of values Parquet makes of a column.
+pub(crate) fn leaf_count(data_type: &DataType) -> usize {
+    match data_type {
+        DataType::Struct(fields) => fields.iter().map(|f| leaf_count(f.data_type())).sum(),
         DataType::List(field)
         | DataType::LargeList(field)
         | DataType::ListView(field)
         | DataType::LargeListView(field)
         | DataType::FixedSizeList(field, _)
-        | DataType::Map(field, _) => add_leaves(field.data_type(), true, leaves),
-        data_type => leaves.push(!in_list && is_ours(data_type)),
+        | DataType::Map(field, _) => leaf_count(field.data_type()),
+        _ => 1,
     }
 }

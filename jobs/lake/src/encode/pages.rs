@@ -65,16 +65,16 @@ impl Pages {
         Ok(())
     }
 
-    /// Adds the dictionary page.
+    /// Adds the dictionary page, of so many values.
     pub(super) fn add_dictionary(
         &mut self,
         plain: &[u8],
-        texts: usize,
+        values: usize,
         codec: &mut Codec,
     ) -> Result<()> {
         let page = Page::DictionaryPage {
             buf: Bytes::from(codec.compress(plain)?),
-            num_values: texts as u32,
+            num_values: values as u32,
             encoding: Encoding::PLAIN,
             is_sorted: false,
         };
@@ -84,7 +84,7 @@ impl Pages {
     fn add(&mut self, page: Page, plain_bytes: usize, encoding: Encoding) -> Result<()> {
         if i32::try_from(plain_bytes).is_err() {
             return Err(ParquetError::General(format!(
-                "a page of {plain_bytes} bytes: those of one text and its page must be below 2 GiB"
+                "a page of {plain_bytes} bytes: a text and what shares its page must be below 2 GiB"
             )));
         }
         let page_type = page.page_type();

@@ -1,13 +1,14 @@
 //! How an executor writes: which columns go where, and every bound of it.
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::Schema;
 use parquet::basic::{Compression as ParquetCompression, ZstdLevel};
 use parquet::file::metadata::SortingColumn;
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
 use serde::{Deserialize, Serialize};
 
 use super::dictionaries::without_dictionary;
+use crate::encode::leaf_count;
 use crate::location::TableLocation;
 
 /// The size at which a file is closed, unless the job says otherwise.
@@ -145,30 +146,18 @@ fn sorting_columns(
             }
             break;
         };
-        if leaves(file.field(index).data_type()) != 1 {
+        if leaf_count(file.field(index).data_type()) != 1 {
             break;
         }
         let before = file.fields()[..index].iter();
-        let before: i32 = before.map(|field| leaves(field.data_type())).sum();
+        let before: usize = before.map(|field| leaf_count(field.data_type())).sum();
         sorted.push(SortingColumn {
-            column_idx: before,
+            column_idx: before as i32,
             descending: column.descending,
             nulls_first: !column.descending,
         });
     }
     sorted
-}
-
-/// The columns of values that Parquet makes of a column.
-fn leaves(data_type: &DataType) -> i32 {
-    match data_type {
-        DataType::Struct(fields) => fields.iter().map(|field| leaves(field.data_type())).sum(),
-        DataType::List(field)
-        | DataType::LargeList(field)
-        | DataType::FixedSizeList(field, _)
-        | DataType::Map(field, _) => leaves(field.data_type()),
-        _ => 1,
-    }
 }
 
 /// How every Parquet file of ours is encoded: pages of version 1 (all readers have them), a dictionary where it
