@@ -6,7 +6,6 @@
 //! stands behind the commit in the job's order. Running what is left of such
 //! a job is not done here.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use headworks_lake::{Audit, LogEntry, Table, TableLocation};
@@ -14,7 +13,7 @@ use headworks_proto::v1;
 use headworks_spec::JobSpec;
 
 use crate::driver::{self, CommitWork, Event, TableLocks};
-use crate::journal::{FoundCommit, Journal, JournaledJob, JournaledModel};
+use crate::journal::{FoundCommit, Journal, JournaledJob};
 
 /// Settles the tables of interrupted jobs. Problems are logged and hinder
 /// nobody: the lake finishes an unsettled commit whenever its table is opened.
@@ -35,8 +34,6 @@ async fn recover_job(
         return Ok(());
     };
     let spec = JobSpec::from_json(&job.spec_json).map_err(|error| error.to_string())?;
-    // Files whose bad records are in quarantine: (source, path).
-    let mut quarantined = BTreeSet::new();
     for (index, model) in job.models.iter().enumerate() {
         let intended = job
             .commits
@@ -59,7 +56,7 @@ async fn recover_job(
         if !entry {
             break;
         }
-        quarantine_model(journal, locks, &spec, &job, index, &mut quarantined).await?;
+        quarantine_model(journal, locks, &spec, &job, index).await?;
     }
     Ok(())
 }
@@ -110,13 +107,10 @@ async fn quarantine_model(
     spec: &JobSpec,
     job: &JournaledJob,
     index: usize,
-    quarantined: &mut BTreeSet<(String, String)>,
 ) -> Result<(), String> {
     let model = &job.models[index];
     let results = model.waves.iter().filter_map(|wave| wave.result.as_ref());
-    let kept: BTreeMap<_, _> = driver::kept_files(results, &model.quarantines, quarantined);
-    quarantined.extend(files_of(model));
-    for (source, files) in kept {
+    for (source, files) in driver::kept_files(results) {
         let commit_id = driver::commit_id(&job.job_id, index, Some(&source));
         if job
             .commits
@@ -173,15 +167,6 @@ async fn quarantine_model(
         }
     }
     Ok(())
-}
-
-fn files_of(model: &JournaledModel) -> impl Iterator<Item = (String, String)> {
-    let inputs = model
-        .inputs
-        .iter()
-        .flatten()
-        .filter(|(source, _)| model.quarantines.contains(source));
-    inputs.flat_map(|(source, files)| files.iter().map(|file| (source.clone(), file.path.clone())))
 }
 
 async fn blocking<T: Send + 'static, E: std::fmt::Display + Send + 'static>(

@@ -44,9 +44,9 @@ pub struct ModelRequest {
     pub tables: BTreeMap<String, Arc<Snapshot>>,
     /// Sizes and bounds of the job.
     pub tuning: headworks_spec::Tuning,
-    /// Sources whose bad records this model's waves put into quarantine
-    /// (a source read by two models is quarantined by the first).
-    pub quarantines: Vec<String>,
+    /// Sources of which an earlier model of the job has read some of the same files. Each record is put into quarantine
+    /// once, by the first model that it is bad for.
+    pub revisits: Vec<String>,
     /// For the waves of an upsert that have a [`MergeStep`].
     pub merge: Option<MergeInput>,
 }

@@ -449,7 +449,8 @@ mod tests {
     fn a_deep_schema_is_read_back_or_not_written() {
         let in_struct = |field: Field| DataType::Struct(vec![field].into());
         let in_list = |data_type| DataType::List(Field::new_list_field(data_type, true).into());
-        let shapes: [(&str, usize, &dyn Fn(Field) -> DataType); 3] = [
+        type Around<'a> = &'a dyn Fn(Field) -> DataType;
+        let shapes: [(&str, usize, Around<'_>); 3] = [
             ("structs", 127, &in_struct),
             ("lists", 254, &|field| in_list(field.data_type().clone())),
             ("lists of structs", 84, &|field| in_list(in_struct(field))),

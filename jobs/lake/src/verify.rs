@@ -141,7 +141,11 @@ fn file_schema(written: &Schema, footer: &ParquetMetaData) -> Schema {
     Schema::new(kept)
 }
 
-fn read_footer(storage: &dyn LakeStorage, file: &DataFile) -> Result<ParquetMetaData, String> {
+/// A file's footer; what is wrong with it, if anything is.
+pub(crate) fn read_footer(
+    storage: &dyn LakeStorage,
+    file: &DataFile,
+) -> Result<ParquetMetaData, String> {
     let broken = |error: ParquetError| format!("it is not a whole Parquet file: {error}");
     let end = file.bytes;
     let Some(tail_at) = end.checked_sub(TAIL_BYTES) else {

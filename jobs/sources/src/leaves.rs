@@ -3,7 +3,7 @@
 //! With this a scan asks the parser only for the fields of a struct that something wants, and hands filters on single
 //! leaves down to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
@@ -56,27 +56,33 @@ impl Wanted {
             [name, rest @ ..] => self.fields.entry(name.clone()).or_default().add(rest),
         }
     }
-
-    fn add_expr(&mut self, expr: &Arc<dyn PhysicalExpr>) {
-        if let Some(path) = leaf_path(expr.as_ref()) {
-            return self.add(&path);
-        }
-        for child in expr.children() {
-            self.add_expr(child);
-        }
-    }
 }
 
-/// The columns of `schema`, each struct with those fields alone that `exprs` look at. A struct that is looked at as
-/// a whole, or through a list, stays whole.
+/// The paths that expressions look at.
+#[must_use]
+pub(crate) fn leaf_paths<'a>(
+    exprs: impl IntoIterator<Item = &'a Arc<dyn PhysicalExpr>>,
+) -> BTreeSet<Vec<String>> {
+    let mut paths = BTreeSet::new();
+    for expr in exprs {
+        match leaf_path(expr.as_ref()) {
+            Some(path) => paths.extend([path]),
+            None => paths.extend(leaf_paths(expr.children())),
+        }
+    }
+    paths
+}
+
+/// The columns of `schema`, each struct with those fields alone that `paths` name. A struct that is named as a whole, or
+/// looked at through a list, stays whole.
 #[must_use]
 pub(crate) fn narrowed<'a>(
     schema: &Schema,
-    exprs: impl IntoIterator<Item = &'a Arc<dyn PhysicalExpr>>,
+    paths: impl IntoIterator<Item = &'a Vec<String>>,
 ) -> Schema {
     let mut wanted = Wanted::default();
-    for expr in exprs {
-        wanted.add_expr(expr);
+    for path in paths {
+        wanted.add(path);
     }
     Schema::new(narrowed_fields(schema.fields(), &wanted, false))
 }
@@ -154,7 +160,7 @@ mod tests {
         let inner = field(column("s"), &["inner"], &whole);
         let y = field(Arc::clone(&inner), &["y"], &whole);
         let type_of = |exprs: &[&Arc<dyn PhysicalExpr>]| {
-            let narrow = narrowed(&whole, exprs.iter().copied());
+            let narrow = narrowed(&whole, &leaf_paths(exprs.iter().copied()));
             assert_eq!(narrow.fields().len(), 3);
             narrow.field(1).data_type().clone()
         };
@@ -183,7 +189,8 @@ mod tests {
         for (exprs, expected) in cases {
             assert_eq!(names(type_of(exprs)), *expected, "{exprs:?}");
         }
-        assert_eq!(shown(&narrowed(&whole, [&column("list")])), shown(&whole));
+        let list = leaf_paths([&column("list")]);
+        assert_eq!(shown(&narrowed(&whole, &list)), shown(&whole));
         assert_eq!(leaf_path(y.as_ref()).unwrap(), ["s", "inner", "y"]);
     }
 }

@@ -1,6 +1,6 @@
 //! Reads splits inside a task: DataFusion's `FileSource` over the pure parser.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::archive::Member;
 use crate::filters::leaf_predicates;
-use crate::leaves::narrowed;
+use crate::leaves::{leaf_paths, narrowed};
 use crate::pack::{Pack, read_pack};
 use crate::rename::Rename;
 use crate::schema::SourceSchema;
@@ -79,8 +79,11 @@ pub struct ScanSpec {
     /// fails at the first record that refutes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sampled: Option<Sampled>,
-    /// Where bad records go: the lake's root and the job's id, or nowhere (the
-    /// source is quarantined by an earlier model, or drops them).
+    /// What the parser reads beside what is projected, by the columns' names: a record is bad for all scans of a query
+    /// then, or for none.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub also: BTreeSet<Vec<String>>,
+    /// Where bad records go, if anywhere.
     pub quarantine: Option<QuarantineTarget>,
 }
 
@@ -100,6 +103,10 @@ pub struct QuarantineTarget {
     pub lake: String,
     /// The job's id, a column of the quarantine table.
     pub job_id: String,
+    /// Whether an earlier model of the job has read some of the same files: what it put into quarantine is not put there
+    /// again.
+    #[serde(default)]
+    pub revisits: bool,
 }
 
 /// Files of records as a `FileSource`, in any format that has a reader of ours.
@@ -207,18 +214,44 @@ impl RecordSource {
         filtered.config().is_ok().then_some(filtered)
     }
 
+    /// The columns and fields that its output looks at, each by its path of names.
+    #[must_use]
+    pub fn looks_at(&self) -> BTreeSet<Vec<String>> {
+        leaf_paths(self.projection.source.iter().map(|p| &p.expr))
+    }
+
+    /// The same source, with a parser that reads these columns and fields, too.
+    #[must_use]
+    pub fn reading_also(&self, also: BTreeSet<Vec<String>>) -> Self {
+        let spec = Arc::new(ScanSpec {
+            also,
+            ..self.spec.as_ref().clone()
+        });
+        Self {
+            spec,
+            ..self.clone()
+        }
+    }
+
     /// What the parser builds, by the columns' names: the projected columns, each struct with those fields alone that
-    /// are looked at.
+    /// are looked at; and what it [reads also](Self::reading_also).
     ///
     /// # Errors
     /// If a projected column is not there.
     pub fn reads(&self) -> Result<SchemaRef> {
-        let output = self
-            .table
-            .file_schema()
-            .project(&self.projection.file_indices)?;
-        let exprs = self.projection.source.iter().map(|p| &p.expr);
-        Ok(Arc::new(narrowed(&output, exprs)))
+        let columns = self.table.file_schema();
+        let mut indices = self.projection.file_indices.clone();
+        for name in self.spec.also.iter().filter_map(|path| path.first()) {
+            // The others are constant for a split.
+            if let Ok(index) = columns.index_of(name)
+                && !indices.contains(&index)
+            {
+                indices.push(index);
+            }
+        }
+        let paths = self.looks_at();
+        let paths = paths.iter().chain(&self.spec.also);
+        Ok(Arc::new(narrowed(&columns.project(&indices)?, paths)))
     }
 
     /// The parser's configuration for what is projected.
@@ -234,6 +267,17 @@ impl RecordSource {
         let (filter, sampled) = (self.spec.filter.clone(), self.spec.sampled.clone());
         FormatConfig::new(options, record, output, filter, sampled)
             .map_err(|e| DataFusionError::Plan(format!("source `{}`: {e}", self.spec.source)))
+    }
+
+    /// The paths of the files of which a partition of its scan reads splits.
+    ///
+    /// # Errors
+    /// If the scan is none of ours.
+    pub fn paths(&self, scan: &FileScanConfig, partition: usize) -> Result<BTreeSet<String>> {
+        let group = scan.file_groups.get(partition);
+        let files = group.map(FileGroup::files).unwrap_or_default();
+        let paths = files.iter().map(|file| Ok(self.split_of(file)?.path));
+        paths.collect()
     }
 
     fn split_of(&self, file: &PartitionedFile) -> Result<SplitSpec> {

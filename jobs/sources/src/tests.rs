@@ -113,6 +113,7 @@ async fn read_as(
         members: Default::default(),
         contents: Default::default(),
         filter: Vec::new(),
+        also: Default::default(),
         quarantine: None,
     };
     let splits = cut(

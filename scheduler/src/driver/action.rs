@@ -79,8 +79,8 @@ pub struct ModelWork {
     pub model: usize,
     /// The files of each source that it reads; a subset of the settled ones.
     pub inputs: BTreeMap<String, Vec<InputFile>>,
-    /// The sources whose bad records it puts into quarantine.
-    pub quarantines: Vec<String>,
+    /// Those of its sources of which an earlier model has read some of the same files.
+    pub revisits: Vec<String>,
     /// The files of its table that go because inputs have changed, by path.
     pub replaces: Vec<String>,
 }

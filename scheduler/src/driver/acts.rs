@@ -92,7 +92,7 @@ pub(super) fn plan(context: PlanContext, work: ModelWork) -> Act {
             sources,
             tables,
             tuning: spec.tuning.clone(),
-            quarantines: work.quarantines,
+            revisits: work.revisits,
             merge: None,
         });
         match context.engine.plan(Arc::clone(&request)).await {

@@ -74,20 +74,19 @@ pub(super) fn opened(
         (inputs, replaces) = (taken.inputs, taken.replaces);
     }
     inputs.extend(lookups);
-    let is_new = |source: &String, path: &str| {
-        !state
-            .quarantined_files
-            .contains(&(source.clone(), path.to_owned()))
+    let is_read = |source: &String, path: &String| {
+        let file = (source.clone(), path.clone());
+        state.files_read.contains(&file)
     };
-    let quarantines = inputs
+    let revisits = inputs
         .iter()
-        .filter(|(source, files)| files.iter().any(|file| is_new(source, &file.path)))
+        .filter(|(source, files)| files.iter().any(|file| is_read(source, &file.path)))
         .map(|(source, _)| source.clone())
         .collect();
     let work = ModelWork {
         model,
         inputs,
-        quarantines,
+        revisits,
         replaces,
     };
     state.work = Some((work.clone(), version));
@@ -351,14 +350,22 @@ pub(super) fn committed(
         });
     }
     count_sources(state, &run);
-    for source in &run.work.quarantines {
-        for file in run.work.inputs.get(source).into_iter().flatten() {
-            state
-                .quarantined_files
-                .insert((source.clone(), file.path.clone()));
-        }
+    for (source, files) in &run.work.inputs {
+        let read = files.iter().map(|file| (source.clone(), file.path.clone()));
+        state.files_read.extend(read);
     }
     state.warnings.merge(run.warnings);
+    for source in &run.work.revisits {
+        let files = run.quarantine.get(source).into_iter().flatten();
+        let records: u64 = files.map(|file| file.rows).sum();
+        if records > 0 {
+            state.warnings.note(format!(
+                "{records} more bad records of source `{source}` went to quarantine with model `{}`, which reads columns \
+                 or files that no model before it reads",
+                state.spec.models[model].name
+            ));
+        }
+    }
     state.quarantine_queue = run.quarantine.into_iter().collect();
     actions.extend(match state.quarantine_queue.is_empty() {
         true => begin_model(state, model + 1, now_ms),

@@ -1,7 +1,8 @@
 //! Which quarantine files of a wave are to be committed.
 //!
 //! A bad record stands in quarantine once for each job, however often its
-//! file is scanned: by two models of the job, or twice by one query.
+//! file is scanned. Of two scans in one query the first stands for both; the
+//! tasks of a later model leave out what an earlier one put there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,21 +13,17 @@ use super::audit::one_scan_a_split;
 use super::state::ModelRun;
 
 /// Sorts a wave's quarantine files into those to be committed and those that
-/// repeat what is in quarantine already.
+/// repeat them.
 pub(super) fn sort_wave(
     run: &mut ModelRun,
-    done: &BTreeSet<(String, String)>,
     scans: &BTreeMap<i32, &ScannedSplit>,
     repeated: &[&ScannedSplit],
 ) {
     let mut seen = BTreeSet::new();
-    for scan in scans
-        .values()
-        .filter(|scan| is_kept(scan, &run.work.quarantines, done))
-    {
+    for scan in scans.values() {
         add(&mut run.quarantine, &mut seen, scan);
     }
-    for scan in scans.values().chain(repeated) {
+    for scan in repeated {
         add(&mut run.quarantine_surplus, &mut seen, scan);
     }
 }
@@ -35,28 +32,16 @@ pub(super) fn sort_wave(
 /// by source: what [`sort_wave`] keeps of each.
 pub(crate) fn kept_files<'a>(
     results: impl Iterator<Item = &'a WaveResult>,
-    quarantines: &[String],
-    done: &BTreeSet<(String, String)>,
 ) -> BTreeMap<String, Vec<PendingFile>> {
     let mut kept = BTreeMap::new();
     for result in results {
         let mut seen = BTreeSet::new();
         let (scans, _) = one_scan_a_split(result);
-        for scan in scans
-            .values()
-            .filter(|scan| is_kept(scan, quarantines, done))
-        {
+        for scan in scans.values() {
             add(&mut kept, &mut seen, scan);
         }
     }
     kept
-}
-
-/// Whether a split's bad records belong into this model's quarantine: `done`
-/// are the files (source, path) whose bad records are there already.
-fn is_kept(scan: &ScannedSplit, quarantines: &[String], done: &BTreeSet<(String, String)>) -> bool {
-    quarantines.contains(&scan.source)
-        && !done.contains(&(scan.source.clone(), scan.split.path.clone()))
 }
 
 /// Adds a split's files that have not been added anywhere: the splits of one

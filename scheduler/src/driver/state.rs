@@ -315,7 +315,7 @@ pub struct CheckRun {
 /// What is known of the model in hand; dropped when it has ended.
 #[derive(Debug, Clone)]
 pub struct ModelRun {
-    /// What it reads, and which quarantine it keeps.
+    /// What it reads.
     pub work: ModelWork,
     /// How it runs.
     pub plan: Arc<ModelPlan>,
@@ -432,8 +432,8 @@ pub struct JobState {
     pub current: Option<Arc<Snapshot>>,
     /// Commits of quarantine that are due: source and files, in order.
     pub quarantine_queue: Vec<(String, Vec<PendingFile>)>,
-    /// Files whose bad records are in quarantine, or about to be: (source, path).
-    pub quarantined_files: BTreeSet<(String, String)>,
+    /// Files that models which have committed read: (source, path).
+    pub files_read: BTreeSet<(String, String)>,
     /// Why the job is to stop, once somebody asked.
     pub stop: Option<String>,
     /// Why it failed or was stopped.
@@ -471,7 +471,7 @@ impl JobState {
             work: None,
             current: None,
             quarantine_queue: Vec::new(),
-            quarantined_files: BTreeSet::new(),
+            files_read: BTreeSet::new(),
             stop: None,
             failure: None,
             journal_failed: false,

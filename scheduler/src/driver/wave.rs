@@ -208,7 +208,7 @@ fn wave_accepted(state: &mut JobState, result: WaveResult, now_ms: u64) -> Vec<A
             actions
         }
         Ok(None) => {
-            quarantine::sort_wave(run, &state.quarantined_files, &scans, &repeated);
+            quarantine::sort_wave(run, &scans, &repeated);
             for scan in scans.values() {
                 run.warnings.add_report(&scan.source, &scan.report);
             }

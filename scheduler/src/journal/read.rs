@@ -48,8 +48,6 @@ pub struct JournaledModel {
     pub state: String,
     /// The files that it reads, once chosen.
     pub inputs: Option<BTreeMap<String, Vec<InputFile>>>,
-    /// The sources whose bad records it puts into quarantine.
-    pub quarantines: Vec<String>,
     /// How it runs, once planned.
     pub plan: Option<ModelPlan>,
     /// The version that it committed.
@@ -174,10 +172,6 @@ impl Journal {
                 .inputs
                 .map(|json| self.decode(job_id, &json))
                 .transpose()?;
-            let quarantines = row
-                .quarantines
-                .map(|json| self.decode(job_id, &json))
-                .transpose()?;
             let plan = row
                 .plan
                 .map(|json| self.decode(job_id, &json))
@@ -186,7 +180,6 @@ impl Journal {
                 name: row.name,
                 state: row.state,
                 inputs,
-                quarantines: quarantines.unwrap_or_default(),
                 plan,
                 version: row.version,
                 waves: Vec::new(),
@@ -301,7 +294,6 @@ struct ModelRow {
     name: String,
     state: String,
     inputs: Option<String>,
-    quarantines: Option<String>,
     plan: Option<String>,
     version: Option<u64>,
 }
@@ -342,7 +334,7 @@ fn load_rows(connection: &mut Connection, job_id: &str) -> rusqlite::Result<Opti
         .collect::<rusqlite::Result<_>>()?;
     let models = transaction
         .prepare(
-            "SELECT name, state, inputs_json, quarantines_json, plan_json, version FROM models
+            "SELECT name, state, inputs_json, plan_json, version FROM models
              WHERE job_id = ?1 ORDER BY model",
         )?
         .query_map([job_id], |row| {
@@ -350,9 +342,8 @@ fn load_rows(connection: &mut Connection, job_id: &str) -> rusqlite::Result<Opti
                 name: row.get(0)?,
                 state: row.get(1)?,
                 inputs: row.get(2)?,
-                quarantines: row.get(3)?,
-                plan: row.get(4)?,
-                version: row.get(5)?,
+                plan: row.get(3)?,
+                version: row.get(4)?,
             })
         })?
         .collect::<rusqlite::Result<_>>()?;

@@ -4,7 +4,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Each brings a file from the format of its index to the next.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     "
 CREATE TABLE jobs (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -100,6 +100,8 @@ CREATE TABLE checks (
     PRIMARY KEY (job_id, model, check_index, attempt)
 );
 ",
+    // Every model puts bad records into quarantine.
+    "ALTER TABLE models DROP COLUMN quarantines_json;",
 ];
 
 /// The format that this program writes.

@@ -207,11 +207,7 @@ impl Change {
         Ok(Self(match record {
             Record::SourceSettled(source) => vec![json(source.as_ref())?],
             Record::ModelPlanned { work, plan } => {
-                vec![
-                    json(&work.inputs)?,
-                    json(&work.quarantines)?,
-                    json(plan.as_ref())?,
-                ]
+                vec![json(&work.inputs)?, json(plan.as_ref())?]
             }
             Record::WaveStarted { wave, .. } => vec![json(wave)?],
             Record::WaveAccepted { result, .. } => vec![json(result.as_ref())?],
@@ -248,15 +244,14 @@ fn write(
         }
         Record::ModelPlanned { work, .. } => {
             transaction.execute(
-                "UPDATE models SET state = ?3, inputs_json = ?4, quarantines_json = ?5, plan_json = ?6
+                "UPDATE models SET state = ?3, inputs_json = ?4, plan_json = ?5
                  WHERE job_id = ?1 AND model = ?2",
                 params![
                     job_id,
                     work.model,
                     ModelStatus::Running.as_str(),
                     change.text(0),
-                    change.text(1),
-                    change.text(2)
+                    change.text(1)
                 ],
             )?;
         }
@@ -389,7 +384,7 @@ fn write(
                 params![job_id, model],
             )?;
             transaction.execute(
-                "UPDATE models SET plan_json = NULL, inputs_json = NULL, quarantines_json = NULL
+                "UPDATE models SET plan_json = NULL, inputs_json = NULL
                  WHERE job_id = ?1 AND model = ?2",
                 params![job_id, model],
             )?;

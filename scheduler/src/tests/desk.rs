@@ -47,6 +47,11 @@ impl Desk {
         self.now_ms += 1;
         let actions = step(&mut self.state, event, self.now_ms);
         self.done.extend(actions.iter().cloned());
+        for (_, path) in &self.state.files_read {
+            if let Some(file) = self.world.files.get_mut(path) {
+                file.quarantined.get_or_insert_with(|| file.bad.clone());
+            }
+        }
         actions
     }
 

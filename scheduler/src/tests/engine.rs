@@ -17,7 +17,8 @@ use headworks_engine::api::{
     WaveProgress, WaveResult,
 };
 use headworks_lake::{
-    BadRecord, PartitionedWriter, QuarantineWriter, TableLocation, WriteOutcome, WriterConfig,
+    BadRecord, PartitionedWriter, QuarantineWriter, Quarantined, TableLocation, WriteOutcome,
+    WriterConfig,
 };
 use headworks_spec::{SourceSpec, WriteMode};
 use tokio::sync::{Notify, mpsc};
@@ -134,13 +135,19 @@ impl FakeEngine {
                 .write(&RecordBatch::try_new(schema.clone(), columns).unwrap())
                 .unwrap();
             scan.quarantine.clear();
-            if request.quarantines.contains(&scan.source) {
+            if !bad.is_empty() {
                 let attempt = format!("{name}-{}", scan.split.id);
-                let mut quarantine =
-                    QuarantineWriter::new(&request.lake, &scan.source, &attempt, &request.job_id)
-                        .unwrap();
+                let (lake, source, job_id) = (&request.lake, &scan.source, &request.job_id);
+                let mut quarantine = QuarantineWriter::new(lake, source, &attempt, job_id).unwrap();
+                let path = &scan.split.path;
+                let known = match request.revisits.contains(source) {
+                    true => {
+                        Quarantined::read(lake, source, job_id, &[path.clone()].into()).unwrap()
+                    }
+                    false => Quarantined::default(),
+                };
+                bad.retain(|offset| !known.has(path, *offset));
                 for offset in bad {
-                    let path = &scan.split.path;
                     let record = BadRecord {
                         file: path,
                         offset,

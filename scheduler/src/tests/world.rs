@@ -27,6 +27,8 @@ pub(crate) struct FakeFile {
     pub(crate) size: u64,
     /// Offsets of records that are bad.
     pub(crate) bad: BTreeSet<u64>,
+    /// Of these those that an earlier model put into quarantine.
+    pub(crate) quarantined: Option<BTreeSet<u64>>,
     /// Split starts at which a guess goes wrong.
     pub(crate) traps: BTreeSet<u64>,
 }
@@ -63,6 +65,12 @@ impl FakeFile {
             .collect()
     }
 
+    /// Those of them that are bad.
+    fn bad_in(&self, split: &SplitSpec) -> impl Iterator<Item = &u64> {
+        let records = self.records(split);
+        self.bad.iter().filter(move |at| records.contains(at))
+    }
+
     /// What a reader says of a split.
     pub(crate) fn read(&self, split: &SplitSpec) -> SplitReport {
         let assumed = split.reader_start();
@@ -71,7 +79,7 @@ impl FakeFile {
         report.assumed = assumed;
         report.end = split.end;
         report.reached = self.first_record_from(split.end);
-        report.quarantined = records.iter().filter(|at| self.bad.contains(at)).count() as u64;
+        report.quarantined = self.bad_in(split).count() as u64;
         report.emitted = report.read - report.quarantined;
         report.first = match assumed {
             Start::Known(at) => {
@@ -233,7 +241,11 @@ impl World {
                 let written = kept.count() as u64 + lies;
                 result.filtered.insert(split.id, report.emitted - written);
                 result.written.insert(split.id, written);
-                let quarantine = match report.quarantined {
+                let known = file.quarantined.iter().flatten();
+                let known = file
+                    .bad_in(split)
+                    .filter(|at| known.clone().any(|k| k == *at));
+                let quarantine = match report.quarantined - known.count() as u64 {
                     0 => Vec::new(),
                     rows => vec![pending(
                         &format!("q-{}-{attempt}-{source}-{}", wave.index, split.id),

@@ -213,6 +213,90 @@ fn a_value_that_does_not_fit_the_schema_is_quarantined_or_null() {
     }
 }
 
+/// Records of which each but the first is bad in another way.
+const BAD_IN_WAYS: [(&str, &str); 6] = [
+    ("good", "<row><id>1</id><x>1</x><s><y>1</y></s></row>"),
+    ("x", "<row><id>2</id><x>?</x><s><y>2</y></s></row>"),
+    ("y", "<row><id>3</id><x>3</x><s><y>?</y></s></row>"),
+    ("x and y", "<row><id>4</id><x>?</x><s><y>?</y></s></row>"),
+    ("id", "<row><id>?</id><x>5</x><s><y>5</y></s></row>"),
+    ("markup", "<row><id>6</id><x>6</s></row>"),
+];
+
+/// A job with these models over many records that are bad in several ways; and where those begin that are.
+fn place_bad_in_ways(models: &str) -> (Place, std::path::PathBuf, Vec<(u64, &'static str)>) {
+    let place = Place::new();
+    let mut bad = Vec::new();
+    let mut xml = "<rows>\n".to_owned();
+    for _ in 0..300 {
+        for (way, record) in BAD_IN_WAYS {
+            if way != "good" {
+                bad.push((xml.len() as u64, way));
+            }
+            xml.push_str(record);
+            xml.push('\n');
+        }
+    }
+    xml.push_str("</rows>\n");
+    place.write("data/a.xml", xml);
+    place.write(
+        "s.yaml",
+        "fields: {id: int64, x: int64, s: {fields: {y: int64}}}\n",
+    );
+    let job = format!(
+        "job: ways\nlake: ./lake\nsources:\n  rows:\n    format: xml\n    path: data/*.xml\n    row_tag: row\n    \
+         schema: s.yaml\nmodels:\n{models}tuning:\n  split_size: 8kB\n"
+    );
+    let job = place.write("ways.yaml", job);
+    (place, job, bad)
+}
+
+fn count_of(place: &Place, table: &str) -> u64 {
+    let row = place
+        .lake("lake")
+        .row(&format!("select count(*) n from {table}"));
+    row["n"].as_u64().unwrap()
+}
+
+#[test]
+fn what_is_bad_for_a_later_model_alone_is_in_quarantine_too_and_everything_once() {
+    let models = "  of_x:\n    sql: SELECT id, x FROM rows\n  of_y:\n    sql: SELECT id, s['y'] AS y FROM rows\n  \
+                  of_both:\n    sql: SELECT x, s FROM rows\n";
+    let (place, job, expected) = place_bad_in_ways(models);
+    place.run(&job, &["--executors", "2"]).done();
+    // Each model has the records that are good for what it reads.
+    assert_eq!(count_of(&place, "of_x"), 2 * 300);
+    assert_eq!(count_of(&place, "of_y"), 2 * 300);
+    assert_eq!(count_of(&place, "of_both"), 2 * 300);
+    let bad = quarantined(&place);
+    let offsets: Vec<u64> = bad.iter().map(|bad| bad.0).collect();
+    let all: Vec<u64> = expected.iter().map(|bad| bad.0).collect();
+    assert_eq!(offsets, all);
+    for ((_, reason, _), (_, way)) in bad.iter().zip(&expected) {
+        let names_it = match *way {
+            "y" => reason.contains("`s/y`"),
+            "x" | "x and y" => reason.contains("`x`"),
+            "id" => reason.contains("`id`"),
+            _ => true,
+        };
+        assert!(names_it, "{way}: {reason}");
+    }
+    // Another job's quarantine is its own.
+    place.run(&job, &["--executors", "2"]).done();
+    assert_eq!(quarantined(&place).len(), 2 * all.len());
+}
+
+#[test]
+fn a_record_is_bad_for_all_parts_of_a_query_or_for_none() {
+    let models = "  parts:\n    sql: SELECT id, x AS n FROM rows UNION ALL SELECT id, s['y'] AS y FROM rows\n";
+    let (place, job, expected) = place_bad_in_ways(models);
+    place.run(&job, &["--executors", "2"]).done();
+    assert_eq!(count_of(&place, "parts"), 2 * 300);
+    let offsets: Vec<u64> = quarantined(&place).iter().map(|bad| bad.0).collect();
+    let all: Vec<u64> = expected.iter().map(|bad| bad.0).collect();
+    assert_eq!(offsets, all);
+}
+
 #[test]
 fn a_job_file_that_is_wrong_names_the_line_and_the_nearest_word() {
     let place = Place::new();

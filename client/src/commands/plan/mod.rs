@@ -76,7 +76,7 @@ async fn plan(engine: Arc<dyn Engine>, spec: JobSpec) -> Result<Planned, Failure
             sources: written.reads(read),
             tables: pick(&tables, &model.reads_models),
             tuning: spec.tuning.clone(),
-            quarantines: Vec::new(),
+            revisits: Vec::new(),
             merge: None,
         };
         let plan = engine

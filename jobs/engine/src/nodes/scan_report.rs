@@ -1,13 +1,15 @@
 //! Sits on a source's scan, collects what its splits count, keeps their bad
 //! records, and reports both as the task ends.
 
+use std::collections::BTreeSet;
+
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::error::DataFusionError;
 use futures::StreamExt;
 use futures::stream::try_unfold;
 use headworks_formats::{BadRecord, SplitReport};
-use headworks_lake::QuarantineWriter;
+use headworks_lake::{QuarantineWriter, Quarantined};
 use headworks_sources::scan::{QuarantineTarget, read_partition};
 use headworks_sources::{ErrorClass, RecordSource, ScanObserver, SplitSpec, TaskError};
 use parking_lot::Mutex;
@@ -65,9 +67,15 @@ impl ExecutionPlan for ScanReportExec {
         let (config, source) = source_of(self.input.as_ref()).ok_or_else(|| {
             DataFusionError::Internal("ScanReportExec does not stand on a source's scan".into())
         })?;
+        let quarantine = source.spec().quarantine.clone();
+        let files = match quarantine.as_ref().is_some_and(|target| target.revisits) {
+            true => source.paths(config, partition)?,
+            false => BTreeSet::new(),
+        };
         let ledger = Arc::new(ScanLedger {
             source: source.spec().source.clone(),
-            quarantine: source.spec().quarantine.clone(),
+            quarantine,
+            files,
             file_stem: task.file_stem(partition),
             kept: Mutex::default(),
         });
@@ -100,6 +108,8 @@ impl ExecutionPlan for ScanReportExec {
 struct ScanLedger {
     source: String,
     quarantine: Option<QuarantineTarget>,
+    /// The files that the task reads, if an earlier model read some of them.
+    files: BTreeSet<String>,
     file_stem: String,
     kept: Mutex<Kept>,
 }
@@ -108,6 +118,8 @@ struct ScanLedger {
 struct Kept {
     splits: Vec<ScannedSplit>,
     quarantine: Option<QuarantineWriter>,
+    /// What an earlier model put into quarantine, once that is asked.
+    known: Option<Quarantined>,
     /// Of the split that is being read.
     first_bad: Option<String>,
 }
@@ -127,6 +139,25 @@ impl ScanLedger {
     }
 }
 
+impl ScanLedger {
+    /// What an earlier model of the job put into quarantine of the task's files, if one read any of them.
+    fn known<'a>(
+        &self,
+        target: &QuarantineTarget,
+        known: &'a mut Option<Quarantined>,
+    ) -> Result<Option<&'a Quarantined>> {
+        if !target.revisits {
+            return Ok(None);
+        }
+        if known.is_none() {
+            let QuarantineTarget { lake, job_id, .. } = target;
+            let found = Quarantined::read(lake, &self.source, job_id, &self.files);
+            *known = Some(found.map_err(lake_error)?);
+        }
+        Ok(known.as_ref())
+    }
+}
+
 impl ScanObserver for ScanLedger {
     fn bad_records(&self, split: &SplitSpec, records: Vec<BadRecord>) -> Result<()> {
         let mut kept = self.kept.lock();
@@ -139,6 +170,15 @@ impl ScanObserver for ScanLedger {
         let Some(target) = &self.quarantine else {
             return Ok(());
         };
+        let kept = &mut *kept;
+        let known = self.known(target, &mut kept.known)?;
+        let is_new = |record: &BadRecord| {
+            !known.is_some_and(|known| known.has(&split.path, signed(record.offset)))
+        };
+        let mut records = records.into_iter().filter(is_new).peekable();
+        if records.peek().is_none() {
+            return Ok(());
+        }
         let writer = match &mut kept.quarantine {
             Some(writer) => writer,
             none => none.insert(

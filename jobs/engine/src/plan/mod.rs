@@ -1,5 +1,6 @@
 //! From a model's SQL to waves, and from a wave to the plan that runs.
 
+mod alike;
 mod check;
 mod checks;
 mod column;
@@ -15,7 +16,7 @@ mod rowwise;
 mod settle;
 mod stages;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
@@ -229,6 +230,7 @@ impl Planned {
         check::check_leaves(&physical).map_err(|e| in_model(&e))?;
         let physical = dedupe::keep_first_rows(physical)
             .and_then(physical::push_filters)
+            .and_then(alike::read_alike)
             .and_then(|physical| physical::add_counters(physical, row_wise))
             .map_err(|e| in_model(&plain(&e)))?;
         let schema = without_split_column(&physical.schema());
@@ -276,14 +278,11 @@ fn scan_spec(
     let Some(options) = format_options(&source.spec)? else {
         return Ok(None);
     };
-    let quarantine = request
-        .quarantines
-        .iter()
-        .any(|q| q == name)
-        .then(|| QuarantineTarget {
-            lake: request.lake.clone(),
-            job_id: request.job_id.clone(),
-        });
+    let quarantine = QuarantineTarget {
+        lake: request.lake.clone(),
+        job_id: request.job_id.clone(),
+        revisits: request.revisits.iter().any(|source| source == name),
+    };
     Ok(Some(ScanSpec {
         source: name.to_owned(),
         options,
@@ -294,7 +293,8 @@ fn scan_spec(
         contents: BTreeMap::new(),
         filter: Vec::new(),
         sampled: source.sampled.clone(),
-        quarantine,
+        also: BTreeSet::new(),
+        quarantine: Some(quarantine),
     }))
 }
 

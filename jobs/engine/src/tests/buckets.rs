@@ -136,7 +136,6 @@ async fn executors_write_to_a_bucket_and_models_and_queries_read_it() {
     second.model.name = "counts".into();
     second.model.reads_sources.clear();
     second.sources.clear();
-    second.quarantines.clear();
     second.tables = [("out".to_owned(), Arc::new(snapshot))].into();
     let result = accepted(world.run(&Arc::new(second), |_| ()).await);
     assert_eq!(rows_in_files(&result), 7);

@@ -126,7 +126,7 @@ impl World {
             sources: BTreeMap::from([("src".to_owned(), settled)]),
             tables: BTreeMap::new(),
             tuning,
-            quarantines: vec!["src".into()],
+            revisits: Vec::new(),
             merge: None,
         })
     }
