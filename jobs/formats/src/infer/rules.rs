@@ -7,12 +7,12 @@
 //! | empty | nothing |
 //! | integer | `-`?, then `0` or digits that do not begin with `0`; at most 38 digits |
 //! | decimal | an integer part as above (it may be missing), `.`, digits; at most 38 digits in all |
-//! | float | integer or decimal, then `e` or `E`, `+` or `-`?, digits |
+//! | float | integer or decimal, then `e` or `E`, `+` or `-`?, digits; in the range of a float64 |
 //! | boolean | `true`, `false` |
 //! | date | `YYYY-MM-DD`, a day of the calendar; or the form of `date_format` in its place |
 //! | timestamp | `YYYY-MM-DD`, `T` or a space, `HH:MM:SS`, `.` and digits?; exact in microseconds; or the form of `timestamp_format` in its place, where it has no zone |
 //! | timestamp with zone | the same, then `Z` or `±HH:MM`; or the form of `timestamp_format`, where it has a zone |
-//! | text | anything else: `007`, `+5`, `5.`, `TRUE`, more than 38 digits |
+//! | text | anything else: `007`, `+5`, `5.`, `TRUE`, more than 38 digits, `1e400` |
 //!
 //! One of `null_values` counts as empty. (Where a pattern's dates look like numbers, `yyyyMMdd`, they are numbers here,
 //! as in Spark; the schema file can say otherwise.)
@@ -317,6 +317,9 @@ fn number(value: &[u8]) -> Option<Number> {
     if !rest.is_empty() || (!float && digits + scale.unwrap_or(0) > DECIMAL_DIGITS_MAX) {
         return None;
     }
+    if float && values::float64(value).is_none() {
+        return None;
+    }
     let narrow = |count: usize| u8::try_from(count).unwrap_or(u8::MAX);
     Some(Number {
         digits: narrow(digits.max(1)),
@@ -363,6 +366,7 @@ mod tests {
                 DataType::Utf8,
             ),
             (&["1e3"], DataType::Float64),
+            (&["1e3", "-1e400"], DataType::Utf8),
             (&["1.5E-3", "1", "2.5"], DataType::Float64),
             (&["007"], DataType::Utf8),
             (&["00.5"], DataType::Utf8),

@@ -46,7 +46,7 @@
 //! | a record that is no object | the field `_VALUE` of one; null is one without fields |
 //! | null, or nothing | NULL |
 //! | string | text, its escapes replaced, white space kept; or whatever the column's type reads from it (`"12"` for int64). Empty is NULL, but in a text column |
-//! | number | int64, decimal or float64, as the column says, read from its digits; a text column has them as they stand (`1.50`, `1e3`). Beyond the range of float64 it is infinite |
+//! | number | int64, decimal or float64, as the column says, read from its digits; a text column has them as they stand (`1.50`, `1e3`). One beyond the range of float64 (`1e400`) does not fit a float64 column, and is text for inference |
 //! | `true`, `false` | bool, or the word as text |
 //! | object or array in a text column | its text as it stands |
 //! | anything in a raw column (`raw`) | its text as it stands, a string with its quotes |

@@ -374,7 +374,7 @@ impl Column {
         match &self.values {
             Values::Text { .. } => "text".to_string(),
             Values::Int64(_) => "a whole number of 64 bits".to_string(),
-            Values::Float64(_) => "a number".to_string(),
+            Values::Float64(_) => "a number in the range of float64".to_string(),
             Values::Decimal {
                 precision, scale, ..
             } => {

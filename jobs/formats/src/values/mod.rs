@@ -163,7 +163,7 @@ fn long_decimal(digits: &[u8], scale: usize) -> Option<i128> {
 }
 
 /// A binary floating-point number: a decimal with an optional exponent, or `NaN`, `INF`, `-INF` (XML Schema 1.0,
-/// part 2, 3.2.5).
+/// part 2, 3.2.5). The nearest one is taken; a number that is too large for any (`1e400`) is none.
 pub fn float64(text: &[u8]) -> Option<f64> {
     match text {
         b"NaN" => return Some(f64::NAN),
@@ -177,7 +177,8 @@ pub fn float64(text: &[u8]) -> Option<f64> {
     {
         return None;
     }
-    std::str::from_utf8(text).ok()?.parse().ok()
+    let number: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+    number.is_finite().then_some(number)
 }
 
 /// A truth value: `true`, `false`, `1`, `0`.
@@ -519,6 +520,11 @@ mod tests {
         assert_eq!(float64(b"1e3"), Some(1000.0));
         assert_eq!(float64(b"-.5"), Some(-0.5));
         assert_eq!(float64(b"INF"), Some(f64::INFINITY));
+        assert_eq!(float64(b"1.7976931348623157e308"), Some(f64::MAX));
+        assert_eq!(float64(b"1e-400"), Some(0.0));
+        for text in ["1e309", "-1e400", "1.8E+308", &"9".repeat(310)] {
+            assert_eq!(float64(text.as_bytes()), None, "{text}");
+        }
         assert!(float64(b"NaN").unwrap().is_nan());
         for text in ["inf", "infinity", "nan", "", "e", "1e", "0x10", "1_000"] {
             assert_eq!(float64(text.as_bytes()), None, "{text}");
