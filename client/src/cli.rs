@@ -12,6 +12,7 @@ use headworks_spec::ByteSize;
 /// 2 wrong usage or configuration; 3 a check failed; 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(
+    arg_required_else_help = true,
     name = "headworks",
     version,
     propagate_version = true,

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use headworks_spec::{Format as SpecFormat, Source, SourceSpec, TextFile};
+use headworks_spec::{
+    Format as SpecFormat, Source, SourceSpec, TAB_EXTENSION, TextFile, format_extension,
+};
 
 use crate::cli::{Format, SourceFormat};
 use crate::errors::Failure;
@@ -29,7 +31,7 @@ pub(crate) fn source_spec(
         .map(|path| pattern(path))
         .collect::<Result<Vec<_>, _>>()?;
     let mut options = Source::new(format_of(paths, format)?, patterns);
-    set_options(&mut options, paths, format)?;
+    set_options(&mut options, format)?;
     let schema_file = schema.map(schema_file).transpose()?;
     if let Some(file) = &schema_file {
         options.schema.clone_from(&file.path);
@@ -73,38 +75,14 @@ const EXTENSIONS: [(&str, SpecFormat); 7] = [
     ("csv", SpecFormat::Csv),
     (TAB_EXTENSION, SpecFormat::Csv),
 ];
-/// What files end in whose fields stand between tabs.
-const TAB_EXTENSION: &str = "tsv";
-/// What compressed files end in, behind the name of their format.
-const COMPRESSED: [&str; 7] = ["gz", "gzip", "bz2", "bzip2", "zst", "zstd", "xz"];
-
-/// The extension that tells the format, in small letters.
-fn extension(path: &str) -> Option<String> {
-    let mut parts = path
-        .rsplit('/')
-        .next()?
-        .rsplit('.')
-        .map(str::to_ascii_lowercase);
-    let last = parts.next()?;
-    if COMPRESSED.contains(&last.as_str()) {
-        parts.next()
-    } else {
-        Some(last)
-    }
-}
-
 fn format_by_name(path: &str) -> Option<SpecFormat> {
-    let extension = extension(path)?;
+    let extension = format_extension(path)?;
     let known = EXTENSIONS.iter().find(|(known, _)| *known == extension);
     known.map(|(_, format)| *format)
 }
 
 /// Takes in the options of the format.
-fn set_options(
-    options: &mut Source,
-    paths: &[String],
-    given: &SourceFormat,
-) -> Result<(), Failure> {
+fn set_options(options: &mut Source, given: &SourceFormat) -> Result<(), Failure> {
     let of_others = [
         (
             "--row-tag",
@@ -149,12 +127,7 @@ fn set_options(
                 "the delimiter `{delimiter}` is not one ASCII character\n  next: give one, or \\t for a tab"
             )));
         }
-        options.delimiter.clone_from(delimiter);
-    } else if paths
-        .iter()
-        .all(|path| extension(path).as_deref() == Some(TAB_EXTENSION))
-    {
-        options.delimiter = "\t".to_owned();
+        options.delimiter = Some(delimiter.clone());
     }
     Ok(())
 }
@@ -263,7 +236,7 @@ mod tests {
         ] {
             let options = source(path, SourceFormat::default()).unwrap();
             assert_eq!(
-                (options.format, options.delimiter.as_str()),
+                (options.format, options.delimiter()),
                 (format, delimiter),
                 "{path}"
             );
@@ -311,7 +284,7 @@ mod tests {
             ..SourceFormat::default()
         };
         let options = source("a.txt", csv(";")).unwrap();
-        assert_eq!((options.delimiter.as_str(), options.header), (";", false));
+        assert_eq!((options.delimiter(), options.header), (";", false));
         assert_eq!(options.columns, ["a", "b"]);
         assert!(source("a.txt", csv(";;")).unwrap_err().contains("`;;`"));
     }

@@ -1,6 +1,7 @@
 //! `headworks sql "SELECT ..."`: a query over the committed tables of a lake,
 //! within this process.
 
+use super::lake::check_place;
 use crate::cli::Sql;
 use crate::connect::engine_failure;
 use crate::context::Context;
@@ -13,6 +14,7 @@ use crate::output::rows::RowPrinter;
 /// # Errors
 /// When the query does not plan, a table is not there, or reading fails.
 pub(crate) async fn run(context: &Context, args: Sql) -> Result<Exit, Failure> {
+    check_place(&args.lake.lake)?;
     let mut rows = headworks_engine::sql::query(&args.lake.lake, &args.query)
         .await
         .map_err(engine_failure)?;

@@ -68,7 +68,7 @@ const HEADER: &str = "\
 ";
 
 /// The type words, for messages.
-const WORDS: &str = "text, int64, decimal(p,s), float64, bool, date, timestamp, timestamptz, xml; or `fields:` or \
+const WORDS: &str = "text, int64, decimal(p,s), float64, bool, date, timestamp, timestamptz, xml or raw; or `fields:` or \
                      `list:` with what it holds below";
 
 /// Writes a schema as YAML, with a header that explains it.

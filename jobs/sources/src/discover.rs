@@ -74,8 +74,8 @@ pub async fn discover(source: &str, patterns: &[String]) -> Result<Vec<InputFile
         }
         if !matched {
             return Err(SourceError::Configuration(format!(
-                "source `{source}`: no file matches {pattern}; check the path (it is relative to the job file's \
-                 folder), and that `**` is used where folders lie between"
+                "source `{source}`: no file matches {pattern}; check the path, and that `**` is used where \
+                 folders lie between"
             )));
         }
     }

@@ -264,8 +264,9 @@ impl Check<'_> {
                 }
             }
         }
+        let delimiter = source.delimiter().to_owned();
         let characters = [
-            ("delimiter", Some(&source.delimiter)),
+            ("delimiter", Some(&delimiter)),
             (
                 "quote",
                 Some(&source.quote).filter(|quote| !quote.is_empty()),

@@ -2,8 +2,8 @@
 //!
 //! The schema is the generated one, so what is allowed is said once, by the types in `job_file`. Only the part of JSON
 //! Schema that those types give is understood; a test decodes every key of every type, so a new construct is noticed.
-//! Unlike a generic validator this one names things as the user does, offers the nearest word, says "not yet" for what
-//! is planned (`x-not-yet` in the schema), and goes on after an error: a faulty value is left out of the result.
+//! Unlike a generic validator this one names things as the user does, offers the nearest word, and goes on after an error:
+//! a faulty value is left out of the result.
 
 use serde_json::{Map, Number, Value};
 
@@ -39,12 +39,6 @@ pub(crate) fn resolve_ref<'s>(root: &'s Value, schema: &'s Value) -> &'s Value {
 
 /// The message for a key that a map does not have. `place` as [`place`] gives it.
 pub(crate) fn unknown_key(key: &str, place: &str, schema: &Value) -> String {
-    if not_yet(schema).any(|word| word == key) {
-        return format!(
-            "key `{key}` in {place} is not supported yet. Allowed: {}",
-            quoted_list(keys(schema))
-        );
-    }
     format!(
         "unknown key `{key}` in {place}{} Allowed: {}",
         hint(key, keys(schema)),
@@ -190,7 +184,7 @@ impl Decoder<'_> {
         let may_be_other = scalar.style != Style::Quoted;
         let words: Vec<&str> = words(schema).collect();
         if !words.is_empty() {
-            return self.word(node, text, &words, schema);
+            return self.word(node, text, &words);
         }
         if schema["format"] == PLAIN_VALUE_FORMAT {
             return match is_nothing(scalar) {
@@ -255,24 +249,17 @@ impl Decoder<'_> {
     }
 
     /// One of a fixed set of words.
-    fn word(&mut self, node: &Node, text: &str, words: &[&str], schema: &Value) -> Option<Value> {
+    fn word(&mut self, node: &Node, text: &str, words: &[&str]) -> Option<Value> {
         if words.contains(&text) {
             return Some(Value::String(text.to_owned()));
         }
         let subject = self.subject();
-        let message = if not_yet(schema).any(|word| word == text) {
-            format!(
-                "{subject}: `{text}` is not supported yet. Allowed: {}",
-                quoted_list(words.iter().copied())
-            )
-        } else {
-            let near = hint(text, words.iter().copied());
-            format!(
-                "{subject} cannot be {}{near} Allowed: {}",
-                found(node),
-                quoted_list(words.iter().copied())
-            )
-        };
+        let near = hint(text, words.iter().copied());
+        let message = format!(
+            "{subject} cannot be {}{near} Allowed: {}",
+            found(node),
+            quoted_list(words.iter().copied())
+        );
         self.errors.push(node.at.error(message));
         None
     }
@@ -357,15 +344,6 @@ fn keys(schema: &Value) -> impl Iterator<Item = &str> {
         .collect();
     keys.sort_unstable();
     keys.into_iter()
-}
-
-/// Words and keys that are planned.
-fn not_yet(schema: &Value) -> impl Iterator<Item = &str> {
-    schema["x-not-yet"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
 }
 
 /// Whether nothing stands there: `key:`, `~`, `null`.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::byte_size::ByteSize;
 use crate::check::Check;
+use crate::file_names::are_tabbed;
 
 /// The pattern of the names of jobs, sources and models: `_` and `-` are allowed, but not at the same places.
 pub(crate) const NAME_PATTERN: &str = "^[A-Za-z_][A-Za-z0-9_-]*$";
@@ -161,10 +162,11 @@ pub struct Source {
     /// For `csv` without a header: the names of the columns.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub columns: Vec<String>,
-    /// For `csv`: what stands between two fields, one ASCII character; `\t` is a tab.
-    #[serde(default = "delimiter")]
+    /// For `csv`: what stands between two fields, one ASCII character; `\t` is a tab. If not given, a comma, or a tab in
+    /// files named `.tsv`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
-    pub delimiter: String,
+    pub delimiter: Option<String>,
     /// For `csv`: what a field may stand between, one ASCII character; empty for none.
     #[serde(default = "quote")]
     pub quote: String,
@@ -211,7 +213,7 @@ impl Source {
             keep: IndexMap::new(),
             header: true,
             columns: Vec::new(),
-            delimiter: delimiter(),
+            delimiter: None,
             quote: quote(),
             escape: None,
             comment: None,
@@ -222,6 +224,12 @@ impl Source {
     pub fn ignores_surrounding_spaces(&self) -> bool {
         self.ignore_surrounding_spaces
             .unwrap_or(self.format == Format::Xml)
+    }
+
+    /// What stands between two fields of CSV.
+    pub fn delimiter(&self) -> &str {
+        let by_name = if are_tabbed(&self.path) { "\t" } else { "," };
+        self.delimiter.as_deref().unwrap_or(by_name)
     }
 
     /// What the text of `delimiter`, `quote`, `escape` or `comment` stands for, if it is one ASCII character.
@@ -523,10 +531,6 @@ fn attribute_prefix() -> String {
 
 fn value_tag() -> String {
     "_VALUE".to_owned()
-}
-
-fn delimiter() -> String {
-    ",".to_owned()
 }
 
 fn quote() -> String {

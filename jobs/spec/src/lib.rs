@@ -18,6 +18,7 @@ mod check_source;
 mod decode;
 mod error;
 mod explain;
+mod file_names;
 mod job_file;
 mod job_spec;
 mod json_schema;
@@ -41,6 +42,7 @@ pub use check::{
 };
 pub use error::{SpecError, SpecErrors, nearest};
 pub use explain::explain;
+pub use file_names::{TAB_EXTENSION, format_extension};
 pub use job_file::{
     ChangedFiles, Compression, Distribute, Format, JobFile, Layout, Model, OnBadRecord, OnBadValue,
     OnUnknown, SortColumn, Source, Tuning, WriteMode,

@@ -26,6 +26,7 @@ mod checks;
 mod event;
 mod merge;
 mod model;
+mod notes;
 mod progress;
 mod quarantine;
 mod sample;

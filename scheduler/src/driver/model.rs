@@ -14,6 +14,7 @@ use super::audit::{self, AuditFailure, FileAccount};
 use super::changed;
 use super::checks::begin_checks;
 use super::merge;
+use super::notes::notes;
 use super::sample;
 use super::state::{ErrorClass, JobState, ModelRun, ModelStatus, Phase, SourceCounts};
 use super::step::{begin_model, fail, is_empty, next_quarantine};
@@ -155,7 +156,7 @@ pub(super) fn planned(
 
 /// Whether a source is read by our readers, which count. A look-up table in
 /// Parquet is read by the engine's own, which knows no records.
-fn is_counted(state: &JobState, source: &str) -> bool {
+pub(super) fn is_counted(state: &JobState, source: &str) -> bool {
     state
         .sources
         .get(source)
@@ -354,18 +355,10 @@ pub(super) fn committed(
         let read = files.iter().map(|file| (source.clone(), file.path.clone()));
         state.files_read.extend(read);
     }
-    state.warnings.merge(run.warnings);
-    for source in &run.work.revisits {
-        let files = run.quarantine.get(source).into_iter().flatten();
-        let records: u64 = files.map(|file| file.rows).sum();
-        if records > 0 {
-            state.warnings.note(format!(
-                "{records} more bad records of source `{source}` went to quarantine with model `{}`, which reads columns \
-                 or files that no model before it reads",
-                state.spec.models[model].name
-            ));
-        }
+    for line in notes(state, model, &run) {
+        state.warnings.note(line);
     }
+    state.warnings.merge(run.warnings);
     state.quarantine_queue = run.quarantine.into_iter().collect();
     actions.extend(match state.quarantine_queue.is_empty() {
         true => begin_model(state, model + 1, now_ms),

@@ -155,6 +155,27 @@ fn an_empty_file_holds_no_record_and_does_no_harm() {
 }
 
 #[test]
+fn files_without_a_record_are_warned_of_where_the_schema_is_pinned() {
+    let place = Place::new();
+    place.write("data/a.xml", rows(3));
+    place.write("s.yaml", "fields: {id: int64, name: text}\n");
+    let job = rows_job(&place, ALL, &["schema: s.yaml"]);
+    let wrong = ["--set", "sources.rows.row_tag=raw"];
+    let done = place.run(&job, &wrong).done();
+    assert_eq!(counts(&done), [0; 5]);
+    let warnings = done["warnings"].as_array().unwrap();
+    let said =
+        "source `rows`: no record in 1 file of 148 bytes; check `row_tag` (raw) and `format`";
+    assert!(
+        warnings.iter().any(|warning| warning == said),
+        "{warnings:?}"
+    );
+    let done = place.run(&job, &[]).done();
+    assert_eq!(counts(&done)[0], 3);
+    assert_eq!(done["warnings"].as_array().unwrap().len(), 0);
+}
+
+#[test]
 fn a_path_that_matches_nothing_is_an_error() {
     let place = Place::new();
     std::fs::create_dir(place.path("data")).unwrap();

@@ -58,12 +58,20 @@ fn begun(lake: &str) -> Result<Vec<Table>, Failure> {
     opened(lake, tables_begun(lake).map_err(failure)?)
 }
 
+/// # Errors
+/// No lake can be there: there is no such folder.
+pub(crate) fn check_place(lake: &str) -> Result<(), Failure> {
+    if headworks_stores::is_url(lake) || std::path::Path::new(lake).is_dir() {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "there is no lake at {lake}\n  next: name one with --lake, or set HEADWORKS_LAKE"
+    )))
+}
+
 fn opened(lake: &str, found: Vec<TableLocation>) -> Result<Vec<Table>, Failure> {
-    let on_disk = !headworks_stores::is_url(lake);
-    if found.is_empty() && on_disk && !std::path::Path::new(lake).is_dir() {
-        return Err(Failure::usage(format!(
-            "there is no lake at {lake}\n  next: name one with --lake, or set HEADWORKS_LAKE"
-        )));
+    if found.is_empty() {
+        check_place(lake)?;
     }
     Ok(found.into_iter().map(Table::open).collect())
 }

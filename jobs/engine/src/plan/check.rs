@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::physical_plan::displayable;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::placeholder_row::PlaceholderRowExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use headworks_sources::{FILE_COLUMN, OFFSET_COLUMN, SPLIT_COLUMN};
 
 use crate::api::EngineError;
 
@@ -62,6 +64,34 @@ pub(super) fn check_limits(
     plan.inputs()
         .into_iter()
         .try_for_each(|input| check_limits(input, sources))
+}
+
+/// Refuses a query that names [`SPLIT_COLUMN`]: how files are cut is nothing that a table may depend on.
+///
+/// # Errors
+/// `Configuration`.
+pub(super) fn check_names(plan: &LogicalPlan) -> Result<(), EngineError> {
+    let is_internal =
+        |expr: &Expr| matches!(expr, Expr::Column(column) if column.name == SPLIT_COLUMN);
+    let mut is_named = plan
+        .schema()
+        .fields()
+        .iter()
+        .any(|field| field.name() == SPLIT_COLUMN);
+    let looked = plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            is_named |= expr.exists(|part| Ok(is_internal(part)))?;
+            Ok(TreeNodeRecursion::Continue)
+        })
+    });
+    looked.map_err(|e| EngineError::Engine(e.to_string()))?;
+    if is_named {
+        return Err(EngineError::Configuration(format!(
+            "`{SPLIT_COLUMN}` is a name of Headworks' own: it says how files are cut, which differs from run to run; \
+             `{FILE_COLUMN}` and `{OFFSET_COLUMN}` say where a record stands"
+        )));
+    }
+    Ok(())
 }
 
 fn streams_from_source(plan: &LogicalPlan, sources: &dyn Fn(&str) -> bool) -> bool {

@@ -41,7 +41,7 @@ pub(super) fn find_column(table: &str, fields: &Fields, name: &str) -> Result<Fo
             let known: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
             let hint = nearest(name, known.iter().copied())
                 .map(|near| format!("; did you mean `{near}`?"))
-                .unwrap_or_default();
+                .unwrap_or_else(|| ".".to_owned());
             Err(format!(
                 "table `{table}` has no column `{name}`{hint} Its columns are {}",
                 known.join(", ")
@@ -123,6 +123,11 @@ mod tests {
         let error = found("statsu").unwrap_err();
         assert!(
             error.contains("table `t` has no column `statsu`; did you mean `status`?"),
+            "{error}"
+        );
+        let error = found("zzzzzz").unwrap_err();
+        assert!(
+            error.contains("no column `zzzzzz`. Its columns are"),
             "{error}"
         );
         assert!(found("status.x").is_err() && found("vendor.none").is_err());

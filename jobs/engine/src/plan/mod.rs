@@ -26,6 +26,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{ExecutionPlan, displayable};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement as DfStatement;
+use datafusion::sql::sqlparser::parser::ParserError;
 use headworks_lake::TableLocation;
 use headworks_sources::cut::{CutOptions, SPLIT_BYTES_MIN, cut};
 use headworks_sources::parquet::ParquetTable;
@@ -212,6 +213,7 @@ impl Planned {
             .map_err(|e| in_model(&e))?;
         let is_source = |name: &str| request.record_sources().any(|(source, _)| source == name);
         check::check_limits(&logical, &is_source).map_err(|e| in_model(&e))?;
+        check::check_names(&logical).map_err(|e| in_model(&e))?;
         let carried = match request.sources.len() {
             1 if request.tables.is_empty() => rowwise::carry_split_column(&logical, &is_source)
                 .map_err(|e| in_model(&plain(&e)))?,
@@ -325,15 +327,31 @@ pub(crate) async fn logical_plan(
     if let DfStatement::Statement(inner) = &mut statement {
         names.resolve(inner)?;
     }
-    state
+    let plan = state
         .statement_to_plan(statement)
         .await
-        .map_err(|e| plain(&e))
+        .map_err(|e| plain(&e))?;
+    match plan {
+        LogicalPlan::Ddl(_)
+        | LogicalPlan::Dml(_)
+        | LogicalPlan::Copy(_)
+        | LogicalPlan::Statement(_) => Err(
+            "only queries are run here (SELECT, WITH, EXPLAIN): tables are written by jobs"
+                .to_owned(),
+        ),
+        plan => Ok(plan),
+    }
 }
 
 /// DataFusion's message without its own names for its layers.
 pub(crate) fn plain(error: &DataFusionError) -> String {
-    let text = error.find_root().strip_backtrace();
+    let root = error.find_root();
+    if let DataFusionError::SQL(fault, _) = root
+        && let ParserError::TokenizerError(text) | ParserError::ParserError(text) = fault.as_ref()
+    {
+        return text.clone();
+    }
+    let text = root.strip_backtrace();
     let text = text.replace("datafusion.public.", "");
     [
         "Error during planning: ",

@@ -142,7 +142,7 @@ fn json_options(spec: &SourceSpec) -> Result<JsonOptions, EngineError> {
 
 fn csv_options(spec: &SourceSpec) -> Result<CsvOptions, EngineError> {
     let own = &spec.options;
-    let character = |option: &str, text: &String| {
+    let character = |option: &str, text: &str| {
         let one = Source::csv_character(text);
         one.ok_or_else(|| {
             fault(
@@ -155,7 +155,7 @@ fn csv_options(spec: &SourceSpec) -> Result<CsvOptions, EngineError> {
     fill!(options, spec);
     options.header = own.header;
     options.columns.clone_from(&own.columns);
-    options.delimiter = character("delimiter", &own.delimiter)?;
+    options.delimiter = character("delimiter", own.delimiter())?;
     let quote = Some(&own.quote).filter(|quote| !quote.is_empty());
     options.quote = quote.map(|text| character("quote", text)).transpose()?;
     let escape = own.escape.as_ref();

@@ -52,6 +52,19 @@ pub(super) fn check_columns(options: &Model, schema: &Schema) -> Result<(), Stri
             }
         }
     }
+    let is_in_files =
+        |name: &String| options.partition_columns_in_files || !options.partition_by.contains(name);
+    if !schema
+        .fields()
+        .iter()
+        .any(|field| is_in_files(field.name()))
+    {
+        return Err(
+            "no column is left to write beside those of partition_by; select one more column, or set \
+             `partition_columns_in_files: true`"
+                .to_owned(),
+        );
+    }
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use headworks_spec::OnBadValue;
 
 use super::world::{Setup, World};
-use crate::api::{Engine, ModelRequest};
+use crate::api::{Engine, EngineError, ModelRequest};
 use crate::nodes::source_of;
 use crate::plan::wave_plan;
 
@@ -174,4 +174,52 @@ async fn the_parser_is_asked_for_what_the_query_looks_at() {
             "{sql}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn queries_that_no_table_can_be_made_of_are_refused() {
+    let world = World::new(Setup {
+        executors: 1,
+        cores: 1,
+        ..Setup::default()
+    })
+    .await;
+    let internal = "`_hw_split` is a name of Headworks' own";
+    for (sql, partition_by, said) in [
+        ("SELECT id, _hw_split FROM src", "", internal),
+        ("SELECT id, _hw_split AS s FROM src", "", internal),
+        (
+            "SELECT _hw_split, count(*) AS n FROM src GROUP BY 1",
+            "",
+            internal,
+        ),
+        ("SELECT id FROM src WHERE _hw_split = 1", "", internal),
+        ("SELECT id AS _hw_split FROM src", "", internal),
+        (
+            "SELECT id FROM src WHERE id IN (SELECT _hw_split FROM src)",
+            "",
+            internal,
+        ),
+        (
+            "SELECT id FROM src",
+            "id",
+            "no column is left to write beside those of partition_by",
+        ),
+        ("SELECT id FRM src", "", "found: src"),
+        ("DROP TABLE src", "", "only queries are run here"),
+        ("COPY src TO 'x.parquet'", "", "only queries are run here"),
+    ] {
+        let mut request = ModelRequest::clone(&*world.request(sql, 1).await);
+        if !partition_by.is_empty() {
+            request.model.options.partition_by = vec![partition_by.into()];
+        }
+        let error = world.engine.plan(Arc::new(request)).await.unwrap_err();
+        assert!(matches!(error, EngineError::Configuration(_)), "{sql}");
+        let error = error.to_string();
+        assert!(error.contains(said), "{sql}: {error}");
+        assert!(!error.contains("ParserError"), "{error}");
+    }
+    // A wildcard has no name of ours in it.
+    let request = world.request("SELECT * FROM src", 1).await;
+    world.engine.plan(request).await.unwrap();
 }

@@ -68,8 +68,8 @@ fn fields_of(own_columns: Vec<OwnColumn>) -> Vec<(&'static str, Field)> {
 pub enum SchemaError {
     /// No record was seen, so there is nothing to infer from.
     #[error(
-        "no record was found, so there is no schema to infer; check row_tag or records, where the format has them, and \
-         sample_ratio, if it is given"
+        "no record was found, so there is no schema to infer; check the row tag (XML: `row_tag`, `--row-tag`) or where the \
+         records are (JSON: `records`, `--records`), that the files are of this format, and `sample_ratio`, if given"
     )]
     NoRecords,
     /// Two things in one element would get the same column.

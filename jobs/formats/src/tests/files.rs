@@ -9,7 +9,7 @@ pub(crate) fn crate_folder() -> PathBuf {
     folder.map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
 }
 
-/// The folder of real data, if it is there: `HEADWORKS_REAL_DATA`, else `../shared/data` beside the checkout.
+/// The folder of real data, if it is there: `HEADWORKS_REAL_DATA`, else `shared/data` beside the checkout.
 pub(crate) fn real_data() -> Option<PathBuf> {
     let folder = match std::env::var_os("HEADWORKS_REAL_DATA") {
         Some(folder) => PathBuf::from(folder),

@@ -31,7 +31,7 @@
 //! | empty or blank element, type text | the empty string |
 //! | empty or blank element, any other type | NULL |
 //! | element of `Struct` type without attributes, child elements and text | NULL |
-//! | white space around a value | left out (`trim`), that written as a reference too |
+//! | white space around a value | left out (`ignore_surrounding_spaces`), that written as a reference too |
 //! | CDATA section | text, as it stands |
 //! | comment, processing instruction | nothing; the text around it is one text |
 //! | `&amp; &lt; &gt; &quot; &apos; &#N; &#xN;` | the character, whatever the file declares |

@@ -167,8 +167,8 @@ impl fmt::Display for Place {
 #[derive(Debug, Error)]
 pub enum XsdError {
     /// A file that cannot be had.
-    #[error("{}the schema file {location} cannot be read: {source}\n  next: put the file there, or change the \
-             schemaLocation that names it", prefixed(.from))]
+    #[error("{}the schema file {location} cannot be read: {source}\n  next: put the file there, or correct what \
+             names it: {}", prefixed(.from), named_by(.from))]
     Load {
         /// Which.
         location: String,
@@ -226,6 +226,14 @@ pub enum XsdError {
         /// The bound.
         max: u64,
     },
+}
+
+/// What names a file: what the user gave, or what includes it.
+fn named_by(from: &Option<Place>) -> &'static str {
+    match from {
+        None => "the path that was given",
+        Some(_) => "the schemaLocation",
+    }
 }
 
 fn prefixed(place: &Option<Place>) -> String {

@@ -195,12 +195,10 @@ fn every_key_is_read_and_every_path_is_absolute() {
         (people.header, &people.columns[..]),
         (false, &["id".to_owned(), "name".to_owned()][..])
     );
-    let characters = [&people.delimiter, &people.quote];
-    let characters = characters
-        .into_iter()
-        .chain(&people.escape)
-        .chain(&people.comment);
-    let characters: Vec<_> = characters.map(|text| Source::csv_character(text)).collect();
+    let characters = [people.delimiter(), &people.quote];
+    let others = people.escape.iter().chain(&people.comment);
+    let characters = characters.into_iter().chain(others.map(String::as_str));
+    let characters: Vec<_> = characters.map(Source::csv_character).collect();
     assert_eq!(characters, [Some('\t'), Some('\''), Some('\\'), Some('#')]);
 
     let order: Vec<&str> = job.models.iter().map(|model| model.name.as_str()).collect();
@@ -426,11 +424,17 @@ fn what_is_left_out_has_its_documented_default() {
     ] {
         let source = Source::new(format, Vec::new());
         assert_eq!(source.ignores_surrounding_spaces(), spaces);
-        assert_eq!(
-            (source.delimiter.as_str(), source.quote.as_str()),
-            (",", "\"")
-        );
+        assert_eq!((source.delimiter(), source.quote.as_str()), (",", "\""));
         assert_eq!((source.layout, source.header), (Layout::Auto, true));
+    }
+    for (paths, delimiter) in [
+        (&["a/*.tsv", "b.TSV.gz"][..], "\t"),
+        (&["a.tsv", "b.csv"], ","),
+        (&["a.tsv/"], ","),
+    ] {
+        let paths = paths.iter().map(|path| (*path).to_owned()).collect();
+        let source = Source::new(Format::Csv, paths);
+        assert_eq!(source.delimiter(), delimiter, "{:?}", source.path);
     }
     let model = &job.models[0].options;
     assert_eq!(*model, crate::Model::new("SELECT 1 FROM s"));

@@ -1,3 +1,5 @@
+//! Small numbers of every width: what is encoded, read back a bit at a time; runs; widths.
+
 use crate::encode::hybrid::{WIDTH_MAX, encode, width};
 
 /// Reads what was encoded, a bit at a time, as the format's description says.

@@ -1,3 +1,5 @@
+//! Where the encoder ends or refuses: full dictionaries, decimals of every precision, memory told, a codec refused.
+
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, Decimal128Array, RecordBatch, StringArray};
