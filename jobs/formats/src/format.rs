@@ -287,6 +287,14 @@ impl FormatReader {
         each!(self, reader => reader.next_split(split));
     }
 
+    /// The last byte of each line end, as lines are counted in the file at hand.
+    pub fn line_end(&self) -> u8 {
+        match self {
+            Self::Csv(reader) => reader.line_end(),
+            Self::Xml(_) | Self::Json(_) => b'\n',
+        }
+    }
+
     /// How many rows the next batch has so far.
     pub fn pending_rows(&self) -> usize {
         each!(self, reader => reader.pending_rows())

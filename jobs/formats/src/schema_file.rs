@@ -105,7 +105,13 @@ pub fn write_with_notes(schema: &Schema, notes: &[String]) -> Result<String, Sch
 }
 
 fn write_field(field: &Field, indent: usize, out: &mut String) -> Result<(), SchemaFileError> {
-    out.push_str(&format!("{:indent$}{}:", "", quoted(field.name())));
+    let key = quoted(field.name());
+    if key.len() > SIMPLE_KEY_MAX {
+        out.push_str(&format!("{:indent$}? {key}\n", ""));
+        out.push_str(&format!("{:indent$}:", ""));
+    } else {
+        out.push_str(&format!("{:indent$}{key}:", ""));
+    }
     write_type(field, field.name(), indent, out)
 }
 
@@ -154,6 +160,9 @@ fn write_type(
         },
     }
 }
+
+/// YAML takes a key on the line of its value for one only if that begins within 1,024 characters (YAML 1.2.2, 7.4.2).
+const SIMPLE_KEY_MAX: usize = 1000;
 
 /// The depth of YAML at which a line with this indentation stands.
 fn depth(indent: usize) -> usize {
@@ -416,6 +425,8 @@ mod tests {
             scalar("yes", DataType::Utf8),
             scalar("ключ", DataType::Utf8),
             scalar("1a: #\"\\", DataType::Utf8),
+            scalar(&"long".repeat(700), DataType::Date32),
+            scalar(&"\u{1}".repeat(110), DataType::Utf8),
         ];
         let inner = DataType::Struct(fields.clone().into());
         let mut all = fields;

@@ -157,7 +157,7 @@ fn pipe(mut stored: Stored, split: &SplitSpec, options: &Arc<FormatOptions>) -> 
             }
         }
     });
-    let (text, head) = plain::open(Box::new(Fetched(fetched)), split, options);
+    let (text, head) = plain::open(Box::new(Fetched::new(fetched)), split, options);
     Source::Piped(Pipe::start(text), head)
 }
 

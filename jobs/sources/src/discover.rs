@@ -3,9 +3,10 @@
 
 mod objects;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -94,7 +95,7 @@ fn local_files(source: &str, pattern: &str) -> Result<Vec<InputFile>, SourceErro
     }
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let share = paths.len().div_ceil(threads).max(PATHS_A_THREAD_MIN);
-    let look = |paths: &[(PathBuf, String)]| -> Result<Vec<InputFile>, SourceError> {
+    let look = |paths: &[(PathBuf, String)]| -> Result<Vec<LocalFile>, SourceError> {
         let files = paths.iter().map(|(path, text)| local_file(path, text));
         files.filter_map(Result::transpose).collect()
     };
@@ -111,26 +112,54 @@ fn local_files(source: &str, pattern: &str) -> Result<Vec<InputFile>, SourceErro
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
-        Ok(files)
+        Ok(each_once(files))
     })
+}
+
+/// A file, and what tells it from all others of this machine, if it cannot have another name but by a link to it or to a
+/// folder around it.
+struct LocalFile {
+    file: InputFile,
+    identity: Option<(u64, u64)>,
+}
+
+/// Of a file that links give several names, the shortest one: to read it twice would double its records.
+fn each_once(mut files: Vec<LocalFile>) -> Vec<InputFile> {
+    files.sort_by(|a, b| {
+        let key = |found: &LocalFile| (found.file.path.len(), found.file.path.clone());
+        key(a).cmp(&key(b))
+    });
+    let mut seen = HashSet::new();
+    files.retain(|found| found.identity.is_none_or(|identity| seen.insert(identity)));
+    files.into_iter().map(|found| found.file).collect()
 }
 
 /// To look at fewer paths takes less time than to start a thread for them.
 const PATHS_A_THREAD_MIN: usize = 256;
 
 /// What is known of a file before it is opened; `None` of what is no file.
-fn local_file(path: &Path, text: &str) -> Result<Option<InputFile>, SourceError> {
-    let meta = std::fs::metadata(path).map_err(|e| SourceError::io(text, &e))?;
+fn local_file(path: &Path, text: &str) -> Result<Option<LocalFile>, SourceError> {
+    let meta = match std::fs::metadata(path) {
+        Ok(meta) => meta,
+        // A link to a folder around it, whose files have been found without it.
+        Err(error) if error.raw_os_error() == Some(libc::ELOOP) => return Ok(None),
+        Err(error) => return Err(SourceError::io(text, &error)),
+    };
     if !meta.is_file() {
         return Ok(None);
     }
-    Ok(Some(InputFile {
+    let file = InputFile {
         path: text.to_owned(),
         size: meta.len(),
         modified_ms: modified_ms(&meta),
         etag: None,
         member: None,
         whole: false,
+    };
+    let has_one_name = meta.nlink() == 1;
+    Ok(Some(LocalFile {
+        file,
+        identity: has_one_name.then(|| (meta.dev(), meta.ino())),
     }))
 }
 
@@ -237,6 +266,32 @@ mod tests {
             .into_iter()
             .map(|f| f.path.replace(&root, ""))
             .collect()
+    }
+
+    #[test]
+    fn what_links_give_several_names_is_read_once() {
+        use std::os::unix::fs::symlink;
+        let dir = tree();
+        let link = |to: &str, name: &str| symlink(to, dir.path().join(name)).unwrap();
+        link(".", "loop");
+        link("../b", "b/again");
+        link("a.xml", "linked.xml");
+        link("b/c.xml", "c.xml");
+        std::fs::hard_link(dir.path().join("a.xml"), dir.path().join("hard.xml")).unwrap();
+        // Another name without a link to it is another file, as it would be once one of them is written anew.
+        let once = ["a.xml", "c.xml", "hard.xml", "linked.xml"];
+        assert_eq!(names(&dir, &["*.xml"]), once);
+        std::fs::remove_file(dir.path().join("hard.xml")).unwrap();
+        assert_eq!(names(&dir, &["*.xml"]), ["a.xml", "c.xml"]);
+        assert_eq!(names(&dir, &["**/*.xml"]), ["a.xml", "c.xml"]);
+        assert_eq!(
+            names(&dir, &["b"]),
+            ["b/c.xml", "b/d/e.xml.gz", "b/d/f.txt"]
+        );
+        assert_eq!(names(&dir, &["loop/loop/b/c.xml"]), ["loop/loop/b/c.xml"]);
+        let everything = format!("{}/", dir.path().display());
+        let found = discover("s", &[everything]).unwrap();
+        assert_eq!(found.len(), 4, "{found:?}");
     }
 
     #[test]

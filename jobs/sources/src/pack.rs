@@ -303,6 +303,7 @@ impl PackScan {
                     Arc::clone(&self.store),
                     current.location.clone(),
                     &current.split,
+                    reader.line_end(),
                 )
                 .await?
             }
@@ -316,11 +317,12 @@ impl PackScan {
 }
 
 /// Counts the lines before a split's first byte: only done when a bad record
-/// of a split inside a file wants its line's number.
+/// of a split inside a file wants its line's number. `line_end` is the last byte of each.
 async fn lines_before(
     store: Arc<dyn ObjectStore>,
     location: Path,
     split: &SplitSpec,
+    line_end: u8,
 ) -> Result<u64> {
     let from = split.reader_start().offset();
     if from == 0 {
@@ -336,7 +338,7 @@ async fn lines_before(
     let mut stored = Stored::new(store, location, &head, 0);
     let mut lines = 0;
     while let Some(bytes) = stored.next_chunk().await? {
-        lines += memchr::memchr_iter(b'\n', &bytes).count() as u64;
+        lines += memchr::memchr_iter(line_end, &bytes).count() as u64;
     }
     Ok(lines)
 }

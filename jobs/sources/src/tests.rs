@@ -236,6 +236,54 @@ async fn json_and_csv_wherever_they_lie() {
 }
 
 /// A UTF-16 file that nobody looked at is one split as long as it is small.
+/// What a file is cannot be told before its end in some, however long or short they are.
+#[tokio::test]
+async fn files_whose_end_comes_before_their_head_is_known() {
+    let json = || FormatOptions::Json(JsonOptions::default());
+    let csv = || FormatOptions::Csv(CsvOptions::default());
+    let dir = tempfile::tempdir().unwrap();
+    let long = "y".repeat(300_000);
+    let value = |text: &str| format!("{{\"a\":\"{text}\"}}");
+    let header = format!("{long},a\n1,2\n");
+    let comment = format!("<!-- {long} --><x><row><a>1</a></row></x>");
+    let cases: Vec<(&str, FormatOptions, Vec<u8>, Vec<&str>)> = vec![
+        ("long.json", json(), value(&long).into(), vec![&long]),
+        (
+            "feed.json",
+            json(),
+            (value(&long) + "\n").into(),
+            vec![&long],
+        ),
+        (
+            "two.json",
+            json(),
+            (value(&long) + "\n" + &value("x")).into(),
+            vec!["x", &long],
+        ),
+        ("wide.json", json(), utf16(&value("z")), vec!["z"]),
+        ("head.csv", csv(), header.into(), vec!["2"]),
+        ("wide.csv", csv(), utf16("a\n1"), vec!["1"]),
+        ("comment.xml", options(), comment.into(), vec!["1"]),
+    ];
+    let sql = "SELECT concat(a) AS r FROM s ORDER BY r";
+    for (name, options, content, rows) in cases {
+        let path = dir.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        let files = found(&path).await;
+        let (_, read) = read_as(&files, options, Rename::default(), sql).await;
+        assert!(read == rows, "{name}: {} rows", read.len());
+    }
+    // One that has nothing but a mark, beside another.
+    std::fs::write(dir.path().join("mark.csv"), utf16("")).unwrap();
+    let files: Vec<InputFile> = [
+        found(&dir.path().join("mark.csv")).await,
+        found(&dir.path().join("wide.csv")).await,
+    ]
+    .concat();
+    let (_, read) = read_as(&files, csv(), Rename::default(), sql).await;
+    assert_eq!(read, ["1"]);
+}
+
 #[tokio::test]
 async fn a_head_that_was_not_looked_at() {
     let dir = tempfile::tempdir().unwrap();

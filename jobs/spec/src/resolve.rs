@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::check_model::check_model;
 use crate::check_source::check_source;
 use crate::error::{Mark, SpecError, hint, quoted_list};
-use crate::job_file::{Model, OnUnknown, Source, Tuning};
+use crate::job_file::{Format, Model, OnUnknown, Source, Tuning, WriteMode};
 use crate::job_spec::{JOB_SPEC_VERSION, JobSpec, ModelSpec, SourceSpec, TextFile};
 use crate::names::{NameMatch, match_name, name_fault};
 use crate::order::order;
@@ -46,6 +46,7 @@ pub(crate) fn resolve(
     resolver.name_clashes();
     let sources = resolver.sources();
     let models = resolver.models();
+    resolver.appends(&sources, &models);
     let tuning = match decoded.get("tuning") {
         Some(tuning) => resolver.part::<Tuning>(tuning, &tree.at)?,
         None => Tuning::default(),
@@ -247,6 +248,37 @@ impl<'a> Resolver<'a> {
                 self.errors.push(drafts[cycle[0]].key.at.error(message));
                 Vec::new()
             }
+        }
+    }
+
+    /// What a model appends is told from what it has by the files that it took in: those of sources with records. One
+    /// that reads nothing of the kind would append all of its rows again with each run.
+    fn appends(&mut self, sources: &[SourceSpec], models: &[ModelSpec]) {
+        let has_records = |name: &String| {
+            let source = sources.iter().find(|source| source.name == *name);
+            source.is_none_or(|source| source.options.format != Format::Parquet)
+        };
+        for model in models
+            .iter()
+            .filter(|model| model.options.mode == WriteMode::Append)
+        {
+            let reads: Vec<&str> = [&model.reads_sources, &model.reads_models]
+                .into_iter()
+                .flatten()
+                .map(String::as_str)
+                .collect();
+            if reads.is_empty() || model.reads_sources.iter().any(has_records) {
+                continue;
+            }
+            let node = self.tree.find(&["models", &model.name, "mode"]);
+            let at = node.map_or(&self.tree.at, |mode| &mode.at);
+            self.errors.push(at.error(format!(
+                "`mode: append` in model `{}`, which reads {} alone: models and Parquet files are read whole by every \
+                 run, so all rows would be appended again. Allowed: `overwrite`, `overwrite_partitions`, `upsert` with a \
+                 `key`; or the query over the source itself",
+                model.name,
+                quoted_list(reads)
+            )));
         }
     }
 

@@ -234,6 +234,32 @@ fn a_value_that_does_not_fit_the_schema_is_quarantined_or_null() {
     }
 }
 
+#[test]
+fn the_lines_of_bad_records_do_not_depend_on_splits_whatever_ends_lines() {
+    for end in ["\n", "\r\n", "\r"] {
+        let good = ["1,2"; 20].join(end);
+        let csv = ["a,b", &good, "3", &good, "6", &good, ""].join(end);
+        for split_size in ["1MB", "20B", "50B"] {
+            let place = Place::new();
+            place.write("data/a.csv", &csv);
+            let job = format!(
+                "job: csv\nlake: ./lake\nsources:\n  rows: {{format: csv, path: data/a.csv}}\nmodels:\n  out: {{sql: \
+                 SELECT * FROM rows}}\ntuning: {{split_size: {split_size}}}\n"
+            );
+            let job = place.write("csv.yaml", job);
+            place.run(&job, &[]).done();
+            let lines = place
+                .lake("lake")
+                .query("select line from quarantine_rows order by line");
+            let lines: Vec<u64> = lines
+                .iter()
+                .map(|row| row["line"].as_u64().unwrap())
+                .collect();
+            assert_eq!(lines, [22, 43], "{end:?} {split_size}");
+        }
+    }
+}
+
 /// Records of which each but the first is bad in another way.
 const BAD_IN_WAYS: [(&str, &str); 6] = [
     ("good", "<row><id>1</id><x>1</x><s><y>1</y></s></row>"),

@@ -73,6 +73,144 @@ fn the_columns_of_our_own_are_written_only_if_selected() {
     }
 }
 
+/// A job whose model `out` is a query over two sources, `s` of ids and values, `c` of ids and names.
+fn two_sources(sql: &str) -> (Place, std::path::PathBuf) {
+    let place = Place::new();
+    place.write("s.csv", "id,v\n1,a\n2,b\n3,c\n");
+    place.write("c.csv", "id,name\n1,n1\n2,n2\n");
+    place.write("q.sql", sql);
+    let job = "job: two\nlake: ./lake\nsources:\n  s: {format: csv, path: s.csv}\n  c: {format: csv, path: c.csv}\nmodels:\n  \
+               out: {sql: q.sql}\n";
+    let job = place.write("two.yaml", job);
+    (place, job)
+}
+
+#[test]
+fn no_join_and_no_wildcard_means_the_columns_of_our_own() {
+    for (sql, columns, rows) in [
+        ("SELECT s.id, v, name FROM s NATURAL JOIN c", "id,name,v", 2),
+        (
+            "SELECT id, v, name FROM s LEFT JOIN c USING (id)",
+            "id,name,v",
+            3,
+        ),
+        (
+            "SELECT id, v, name FROM s NATURAL LEFT JOIN c",
+            "id,name,v",
+            3,
+        ),
+        ("SELECT * FROM s JOIN c USING (id)", "id,name,v", 2),
+        (
+            "SELECT s.*, name FROM (s JOIN c ON s.id = c.id)",
+            "id,name,v",
+            2,
+        ),
+        ("SELECT * FROM s LEFT SEMI JOIN c ON s.id = c.id", "id,v", 2),
+        ("SELECT * FROM s LEFT ANTI JOIN c ON s.id = c.id", "id,v", 1),
+        ("SELECT x, y FROM s AS t(x, y)", "x,y", 3),
+        (
+            "WITH s AS (SELECT id FROM s WHERE id = 2) SELECT * FROM s",
+            "id",
+            1,
+        ),
+        ("SELECT id, _hw_offset AS o FROM s JOIN c USING (id)", "", 0),
+        (
+            "SELECT s.*, c._hw_offset AS o FROM s JOIN c USING (id)",
+            "id,o,v",
+            2,
+        ),
+    ] {
+        let (place, job) = two_sources(sql);
+        let outcome = place.run(&job, &[]);
+        if columns.is_empty() {
+            outcome.says(2, &["Ambiguous", "_hw_offset"]);
+            continue;
+        }
+        outcome.done();
+        let found = place.lake("lake").query("select * from out");
+        assert_eq!(found.len(), rows, "{sql}");
+        let names: Vec<&str> = found[0]
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        assert_eq!(names.join(","), columns, "{sql}");
+        let nulls = found
+            .iter()
+            .flat_map(|row| row.as_object().unwrap().values());
+        let nulls = nulls.filter(|value| value.is_null()).count();
+        assert_eq!(
+            nulls,
+            usize::from(sql.contains("LEFT JOIN")),
+            "{sql}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn queries_that_could_not_be_run_exactly_are_refused_before_anything_is_read() {
+    let limit = "LIMIT without ORDER BY";
+    let unread = "the query needs no record of source";
+    let several = "a subquery that stands for a value may give several rows";
+    for (sql, word) in [
+        ("SELECT DISTINCT v FROM s LIMIT 1", limit),
+        ("SELECT v FROM s GROUP BY v LIMIT 2", limit),
+        ("SELECT id FROM s UNION SELECT id FROM c LIMIT 3", limit),
+        ("SELECT id, row_number() OVER () AS n FROM s LIMIT 2", limit),
+        ("SELECT * FROM s WHERE false", unread),
+        ("SELECT * FROM s WHERE id = NULL", unread),
+        (
+            "SELECT id FROM s UNION ALL SELECT id FROM c WHERE false",
+            unread,
+        ),
+        ("SELECT * FROM s ORDER BY id LIMIT 0", unread),
+        (
+            "SELECT s.id FROM s LEFT JOIN (SELECT DISTINCT id FROM c) d ON s.id = d.id",
+            unread,
+        ),
+        ("SELECT id, (SELECT id FROM c) AS x FROM s", several),
+        ("SELECT id FROM s WHERE id >= (SELECT id FROM c)", several),
+        (
+            "SELECT * FROM s LEFT JOIN c USING (id)",
+            "leaves open which of two columns",
+        ),
+        (
+            "SELECT id FROM s RIGHT JOIN c USING (id)",
+            "leaves open which of two columns",
+        ),
+        (
+            "SELECT id FROM (s NATURAL FULL JOIN c)",
+            "leaves open which of two columns",
+        ),
+        (
+            "SELECT *, _hw_file FROM s NATURAL JOIN c",
+            "NATURAL JOIN would compare the columns that begin with `_hw_`",
+        ),
+    ] {
+        let (place, job) = two_sources(sql);
+        place.run(&job, &[]).says(2, &["out", word]);
+        place.lake("lake").assert_untouched("");
+    }
+    for (sql, rows) in [
+        ("SELECT count(*) AS n FROM s LIMIT 1", 1),
+        ("SELECT DISTINCT v FROM s ORDER BY v LIMIT 2", 2),
+        ("SELECT id FROM s WHERE id > (SELECT min(id) FROM c)", 2),
+        (
+            "SELECT id FROM s WHERE id = (SELECT id FROM c ORDER BY id DESC LIMIT 1)",
+            1,
+        ),
+    ] {
+        let (place, job) = two_sources(sql);
+        place.run(&job, &[]).done();
+        assert_eq!(
+            place.lake("lake").query("select * from out").len(),
+            rows,
+            "{sql}"
+        );
+    }
+}
+
 #[test]
 fn names_are_found_whatever_their_case_unless_that_is_ambiguous() {
     let place = Place::new();

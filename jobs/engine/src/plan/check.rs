@@ -1,5 +1,6 @@
 //! What the engine would run wrongly is refused before it runs.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
@@ -14,6 +15,7 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use headworks_sources::{FILE_COLUMN, OFFSET_COLUMN, SPLIT_COLUMN};
 
 use crate::api::EngineError;
+use crate::nodes::source_of;
 
 /// Refuses a plan with a leaf that is not sliced over tasks: each task would
 /// read it whole, and its rows would be multiplied.
@@ -66,6 +68,62 @@ pub(super) fn check_limits(
         .try_for_each(|input| check_limits(input, sources))
 }
 
+/// Refuses a query of which the optimizer found that it needs nothing of a source: its files would stay unread, and the
+/// ledger could not close.
+///
+/// # Errors
+/// `Configuration`, naming the source.
+pub(super) fn check_scans<'a>(
+    plan: &Arc<dyn ExecutionPlan>,
+    sources: impl IntoIterator<Item = &'a String>,
+) -> Result<(), EngineError> {
+    let mut scanned = BTreeSet::new();
+    let looked = plan.apply(|node| {
+        if let Some((_, source)) = source_of(node.as_ref()) {
+            scanned.insert(source.spec().source.clone());
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    looked.map_err(|e| EngineError::Engine(e.to_string()))?;
+    match sources
+        .into_iter()
+        .find(|source| !scanned.contains(*source))
+    {
+        None => Ok(()),
+        Some(source) => Err(EngineError::Configuration(format!(
+            "the query needs no record of source `{source}`, so the job could not prove that it read every one: look \
+             for a condition that is never true (`WHERE false`, `= NULL`), LIMIT 0, or a join of which nothing is used"
+        ))),
+    }
+}
+
+/// Refuses a subquery in place of a value that may give several rows: each of them would multiply the query's own.
+///
+/// # Errors
+/// As text for users.
+pub(super) fn check_values(plan: &LogicalPlan) -> Result<(), String> {
+    let mut is_sure = true;
+    let looked = plan.apply_with_subqueries(|node| {
+        node.apply_expressions(|expr| {
+            expr.apply(|part| {
+                if let Expr::ScalarSubquery(query) = part {
+                    is_sure &= query.subquery.max_rows().is_some_and(|rows| rows <= 1);
+                }
+                Ok(TreeNodeRecursion::Continue)
+            })
+        })
+    });
+    looked.map_err(|e| e.to_string())?;
+    if is_sure {
+        return Ok(());
+    }
+    Err(
+        "a subquery that stands for a value may give several rows; make sure of one with an aggregate (`max(...)`), or \
+         with ORDER BY and LIMIT 1"
+            .to_owned(),
+    )
+}
+
 /// Refuses a query that names [`SPLIT_COLUMN`]: how files are cut is nothing that a table may depend on.
 ///
 /// # Errors
@@ -97,10 +155,9 @@ pub(super) fn check_names(plan: &LogicalPlan) -> Result<(), EngineError> {
 fn streams_from_source(plan: &LogicalPlan, sources: &dyn Fn(&str) -> bool) -> bool {
     match plan {
         LogicalPlan::TableScan(scan) => sources(scan.table_name.table()),
-        LogicalPlan::Aggregate(_)
-        | LogicalPlan::Sort(_)
-        | LogicalPlan::Window(_)
-        | LogicalPlan::Distinct(_) => false,
+        // The limit is handed down into all others, which stop when they have as many rows.
+        LogicalPlan::Sort(_) => false,
+        LogicalPlan::Aggregate(aggregate) if aggregate.group_expr.is_empty() => false,
         _ => plan
             .inputs()
             .into_iter()

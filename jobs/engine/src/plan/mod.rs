@@ -5,6 +5,7 @@ mod check;
 mod checks;
 mod column;
 mod dedupe;
+mod hidden;
 mod joins;
 mod lake_table;
 mod merge;
@@ -194,9 +195,13 @@ impl Planned {
         let ctx = session::planner(partitions as usize)
             .map_err(|e| EngineError::Engine(e.to_string()))?;
         let mut names = Names::default();
+        let hidden_are_named = hidden::are_named(&model.sql.text);
         for (name, source) in &request.sources {
             let own = splits.get(name).cloned().unwrap_or_default();
-            let table = source_table(request, name, source, own).map_err(|e| in_model(&e))?;
+            let mut table = source_table(request, name, source, own).map_err(|e| in_model(&e))?;
+            if !hidden_are_named {
+                table = hidden::without_hidden(name, table).map_err(|e| in_model(&plain(&e)))?;
+            }
             names.add_table(name, &table.schema(), true);
             register(&ctx, name, table).map_err(|e| in_model(&e))?;
         }
@@ -230,6 +235,8 @@ impl Planned {
             .await
             .map_err(|e| in_model(&plain(&e)))?;
         check::check_leaves(&physical).map_err(|e| in_model(&e))?;
+        let sources = request.record_sources().map(|(name, _)| name);
+        check::check_scans(&physical, sources).map_err(|e| in_model(&e))?;
         let physical = dedupe::keep_first_rows(physical)
             .and_then(physical::push_filters)
             .and_then(alike::read_alike)
@@ -339,7 +346,7 @@ pub(crate) async fn logical_plan(
             "only queries are run here (SELECT, WITH, EXPLAIN): tables are written by jobs"
                 .to_owned(),
         ),
-        plan => Ok(plan),
+        plan => check::check_values(&plan).map(|()| plan),
     }
 }
 

@@ -3,16 +3,16 @@
 //! - A name matches as written, quoted or not; if nothing has it, a unique
 //!   match that ignores case is taken; several are an error that lists them.
 //! - A wildcard leaves the columns out that every source offers beside its
-//!   records' (`_hw_file`, ...).
+//!   records' (`_hw_file`, ...), in a query that names one of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use datafusion::arrow::datatypes::{DataType, Fields, Schema};
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, ExcludeSelectItem, Expr, Ident, ObjectName, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, Statement, Subscript, TableAlias, TableFactor, VisitMut,
-    VisitorMut, WildcardAdditionalOptions,
+    AccessExpr, ExcludeSelectItem, Expr, Ident, JoinConstraint, JoinOperator, ObjectName, Query,
+    Select, SelectItem, SelectItemQualifiedWildcardKind, Statement, Subscript, TableAlias,
+    TableFactor, TableWithJoins, VisitMut, VisitorMut, WildcardAdditionalOptions,
 };
 use headworks_sources::META_COLUMNS;
 
@@ -163,6 +163,43 @@ impl Resolver<'_> {
         }
     }
 
+    fn fail(&mut self, message: &str) {
+        self.failure.get_or_insert_with(|| message.to_owned());
+    }
+
+    /// Refuses what the planner would get wrong: the column that an outer join with USING makes of two is that of the side
+    /// which has all rows, or of either. The planner takes the left one where it is named, and in a wildcard that of the
+    /// relation whose name comes first in the alphabet.
+    fn merged_columns(&mut self, select: &Select, joins: &[&JoinOperator]) {
+        let has_wildcard = select
+            .projection
+            .iter()
+            .any(|item| matches!(item, SelectItem::Wildcard(_)));
+        for join in joins {
+            match join {
+                JoinOperator::Right(constraint)
+                | JoinOperator::RightOuter(constraint)
+                | JoinOperator::FullOuter(constraint)
+                    if merges(constraint) =>
+                {
+                    self.fail(
+                        "a RIGHT or FULL JOIN with USING (or NATURAL) leaves open which of two columns is meant; say ON \
+                         a.id = b.id, and coalesce(a.id, b.id) for the column of both",
+                    );
+                }
+                JoinOperator::Left(constraint) | JoinOperator::LeftOuter(constraint)
+                    if merges(constraint) && has_wildcard =>
+                {
+                    self.fail(
+                        "`*` over a LEFT JOIN with USING (or NATURAL) leaves open which of two columns is meant; name the \
+                         columns, or say a.*, and those of the other table",
+                    );
+                }
+                _ => {}
+            }
+        }
+    }
+
     /// What a wildcard leaves out of each relation in the FROM of `select`: the name by which the query knows it, and
     /// the columns. Relations that are no sources, and those without a name, have none.
     fn left_out(&self, select: &Select) -> Vec<(Option<Ident>, Vec<&'static str>)> {
@@ -201,10 +238,18 @@ impl VisitorMut for Resolver<'_> {
     type Break = ();
 
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
+        let joins = joins_of(&select.from);
+        self.merged_columns(select, &joins);
         let relations = self.left_out(select);
         let of_all: BTreeSet<&str> = relations.iter().flat_map(|r| &r.1).copied().collect();
         if of_all.is_empty() {
             return ControlFlow::Continue(());
+        }
+        if joins.iter().any(|join| is_natural(join)) {
+            self.fail(
+                "NATURAL JOIN would compare the columns that begin with `_hw_`, too; name those that are meant: \
+                 JOIN ... USING (column)",
+            );
         }
         // A column that two relations have cannot be left out by its name alone.
         let twice = relations.iter().map(|r| r.1.len()).sum::<usize>() > of_all.len();
@@ -274,6 +319,44 @@ impl VisitorMut for Resolver<'_> {
         }
         ControlFlow::Continue(())
     }
+}
+
+/// All joins of a FROM, those inside parentheses too.
+fn joins_of(from: &[TableWithJoins]) -> Vec<&JoinOperator> {
+    let mut found = Vec::new();
+    for from in from {
+        found.extend(from.joins.iter().map(|join| &join.join_operator));
+        let relations =
+            std::iter::once(&from.relation).chain(from.joins.iter().map(|join| &join.relation));
+        for relation in relations {
+            if let TableFactor::NestedJoin {
+                table_with_joins, ..
+            } = relation
+            {
+                found.extend(joins_of(std::slice::from_ref(table_with_joins.as_ref())));
+            }
+        }
+    }
+    found
+}
+
+/// Whether a join makes one column of two that have the same name.
+fn merges(constraint: &JoinConstraint) -> bool {
+    matches!(
+        constraint,
+        JoinConstraint::Using(_) | JoinConstraint::Natural
+    )
+}
+
+/// Whether a join compares all columns that have the same name.
+fn is_natural(join: &JoinOperator) -> bool {
+    matches!(
+        join,
+        JoinOperator::Join(JoinConstraint::Natural)
+            | JoinOperator::Inner(JoinConstraint::Natural)
+            | JoinOperator::Left(JoinConstraint::Natural)
+            | JoinOperator::LeftOuter(JoinConstraint::Natural)
+    )
 }
 
 /// Adds columns to what a wildcard leaves out.

@@ -44,6 +44,16 @@ pub(super) fn check_columns(options: &Model, schema: &Schema) -> Result<(), Stri
                      select one of its fields"
                 ));
             }
+            if option == "partition_by" {
+                headworks_lake::partition::check_type(&column, data_type)
+                    .map_err(|e| e.to_string())?;
+                if column.starts_with(['_', '.']) {
+                    return Err(format!(
+                        "partition_by names `{column}`, whose folders readers would take for hidden; give the column \
+                         another name (AS)"
+                    ));
+                }
+            }
             if option == "key" && data_type.is_floating() {
                 return Err(format!(
                     "key names `{column}`, which is of type {data_type}, and rarely equal twice; CAST it to a decimal \

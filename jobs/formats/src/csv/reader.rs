@@ -76,6 +76,11 @@ impl CsvReader {
         self.rows.next_split();
     }
 
+    /// The last byte of each line end.
+    pub fn line_end(&self) -> u8 {
+        self.scanner.line_end()
+    }
+
     /// How many rows the next batch has so far.
     pub fn pending_rows(&self) -> usize {
         self.rows.pending()

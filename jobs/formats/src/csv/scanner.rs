@@ -487,6 +487,11 @@ impl Scanner {
         self.position += by as u64;
     }
 
+    /// The last byte of each line end.
+    pub(super) fn line_end(&self) -> u8 {
+        self.lines.line_end
+    }
+
     /// Counts line ends, before the buffer goes.
     pub(super) fn count_lines(&mut self, buffer: Buffer<'_>) {
         let counts = (

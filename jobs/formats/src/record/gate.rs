@@ -105,10 +105,13 @@ impl Gate {
             None => true,
         };
         if passes {
-            Verdict::Pass
-        } else {
-            Verdict::Filtered
+            return Verdict::Pass;
         }
+        // Of records that become rows, it is counted then.
+        if !self.on_unknown.forbids() {
+            self.count_unknown(shape, tape, record, at, drift);
+        }
+        Verdict::Filtered
     }
 
     /// Whether a record that cannot be read, and so has NULL in every column, becomes a row.

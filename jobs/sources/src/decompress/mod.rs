@@ -154,7 +154,7 @@ impl fmt::Display for DataError {
 
 /// Bytes that are pulled. After an error it is of no use.
 pub(crate) trait Input: Send {
-    /// The next bytes, not empty; `None` at the end.
+    /// The next bytes, not empty; `None` at the end, however often it is asked for more.
     fn next(&mut self) -> Result<Option<Bytes>, Failure>;
 }
 

@@ -47,14 +47,32 @@ fn died() -> Failure {
 }
 
 /// Chunks that an async task fetches, as an [`Input`] for a thread.
-pub(crate) struct Fetched(pub(crate) mpsc::Receiver<Result<Option<Bytes>, Failure>>);
+pub(crate) struct Fetched {
+    chunks: mpsc::Receiver<Result<Option<Bytes>, Failure>>,
+    ended: bool,
+}
+
+impl Fetched {
+    /// The chunks of a channel, whose end comes as a message.
+    pub(crate) fn new(chunks: mpsc::Receiver<Result<Option<Bytes>, Failure>>) -> Self {
+        Self {
+            chunks,
+            ended: false,
+        }
+    }
+}
 
 impl Input for Fetched {
     fn next(&mut self) -> Result<Option<Bytes>, Failure> {
-        self.0.blocking_recv().unwrap_or_else(|| {
+        if self.ended {
+            return Ok(None);
+        }
+        let next = self.chunks.blocking_recv().unwrap_or_else(|| {
             Err(Failure::Read(
                 "the task that fetches the file ended early".into(),
             ))
-        })
+        });
+        self.ended = matches!(next, Ok(None));
+        next
     }
 }

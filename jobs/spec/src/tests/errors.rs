@@ -893,7 +893,7 @@ fn a_mode_and_the_keys_that_it_needs() {
         ),
         (
             "sql: spend.sql",
-            "sql: spend.sql\n    mode: append\n    changed_files: replaced",
+            "sql: SELECT * FROM awards\n    mode: append\n    changed_files: replaced",
             &[
                 "job.yaml:14:20: `changed_files` in model `spend` cannot be the text `replaced`; did you mean `replace`? Allowed: `append`, `replace`, `error`",
             ],
@@ -925,6 +925,13 @@ fn sql_and_its_tables() {
             "sql: nowhere/at-all.sql",
             &[
                 "job.yaml:12:10: SQL file `nowhere/at-all.sql` of model `spend`: there is no such file. Allowed: the path of a file, or a query",
+            ],
+        ),
+        (
+            "sql: spend.sql",
+            "sql: SELECT * FROM contracts\n    mode: append",
+            &[
+                "job.yaml:13:11: `mode: append` in model `spend`, which reads `contracts` alone: models and Parquet files are read whole by every run, so all rows would be appended again. Allowed: `overwrite`, `overwrite_partitions`, `upsert` with a `key`; or the query over the source itself",
             ],
         ),
         (

@@ -220,6 +220,15 @@ fn other_options_and_the_filter() {
     let config = filtered(&contract, vec![predicate("t", LeafTest::Equal(text("a")))]);
     let (_, report) = read_whole(&config, b"<r><t>b</t><new/></r><r><t>b</t></r>");
     assert_eq!((report.discarded_rows, report.filtered), (1, 1));
+
+    // What the schema lacks is counted wherever it stands.
+    let config = config_with(&["r"], FIELDS, |_| {});
+    let config = filtered(&config, vec![predicate("t", LeafTest::Equal(text("a")))]);
+    let document = b"<r><t>b</t><new>1</new></r><r><t>a</t><new/></r><r><t>b</t><new/></r>";
+    let (outcome, report) = read_every_way(&config, document, "unknown");
+    assert_eq!((outcome.rows.len(), report.filtered), (1, 2));
+    assert_eq!(report.unknown["new"].count, 3);
+    assert_eq!(report.unknown["new"].example, "1");
 }
 
 #[test]
