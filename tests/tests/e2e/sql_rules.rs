@@ -212,6 +212,28 @@ fn queries_that_could_not_be_run_exactly_are_refused_before_anything_is_read() {
 }
 
 #[test]
+fn a_value_that_a_query_cannot_work_with_is_told_in_its_words() {
+    for (sql, word) in [
+        ("SELECT 10 / (id - 2) AS x FROM s", "Divide by zero"),
+        ("SELECT CAST(v AS BIGINT) AS x FROM s", "'a'"),
+        (
+            "SELECT sum(CAST(v AS BIGINT)) AS x FROM s JOIN c USING (id) GROUP BY name",
+            "'a'",
+        ),
+    ] {
+        let (place, job) = two_sources(sql);
+        let words = [
+            "the query met a value that it cannot work with",
+            word,
+            "TRY_CAST",
+        ];
+        let error = place.run(&job, &[]).says(1, &words);
+        assert!(!error.contains("DataFusionError"), "{error}");
+        place.lake("lake").assert_untouched("");
+    }
+}
+
+#[test]
 fn names_are_found_whatever_their_case_unless_that_is_ambiguous() {
     let place = Place::new();
     place.write(

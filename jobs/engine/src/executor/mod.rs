@@ -7,6 +7,7 @@
 mod memory;
 mod reporter;
 mod stoppable;
+mod value_fault;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

@@ -17,6 +17,7 @@ use datafusion::physical_plan::{ChildrenPropertiesMode, ExecutionPlan, ReplaceCh
 use datafusion::prelude::SessionConfig;
 use tokio::sync::watch;
 
+use super::value_fault;
 use crate::api::TaskReport;
 use crate::guards::Guards;
 use crate::nodes::StopExec;
@@ -120,7 +121,7 @@ impl QueryStageExecutor for StoppableStage {
         {
             tracing::warn!("the end of a task is not told: {error}");
         }
-        done
+        done.map_err(value_fault::told)
     }
 
     fn collect_plan_metrics(&self) -> Vec<MetricsSet> {
