@@ -74,7 +74,7 @@ const WORDS: &str = "text, int64, decimal(p,s), float64, bool, date, timestamp, 
 /// Writes a schema as YAML, with a header that explains it.
 ///
 /// # Errors
-/// A type that the file has no word for, or fields too deep in each other to be [read](read) back.
+/// A type that the file has no word for, or fields too deep in each other to be [read] back.
 pub fn write(schema: &Schema) -> Result<String, SchemaFileError> {
     write_with_notes(schema, &[])
 }
@@ -82,7 +82,7 @@ pub fn write(schema: &Schema) -> Result<String, SchemaFileError> {
 /// The same, with notes for whoever edits it, as comments below the header.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_with_notes(schema: &Schema, notes: &[String]) -> Result<String, SchemaFileError> {
     let mut out = HEADER.to_string();
     if !notes.is_empty() {

@@ -5,6 +5,7 @@
 
 use std::error::Error;
 
+use ballista_core::error::BallistaError;
 use datafusion::arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use headworks_sources::{ErrorClass, TaskError};
@@ -31,8 +32,24 @@ pub(super) fn told(error: DataFusionError) -> DataFusionError {
 fn fault_in(error: &DataFusionError) -> Option<String> {
     let mut at: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(error) = at {
+        // Ballista's errors do not say what they stand for.
+        match error.downcast_ref::<BallistaError>() {
+            Some(BallistaError::DataFusionError(inner)) => {
+                at = Some(inner.as_ref());
+                continue;
+            }
+            Some(BallistaError::ArrowError(inner)) => {
+                at = Some(inner.as_ref());
+                continue;
+            }
+            _ => {}
+        }
         let arrow = match error.downcast_ref::<DataFusionError>() {
             Some(DataFusionError::ArrowError(arrow, _)) => Some(arrow.as_ref()),
+            Some(DataFusionError::External(inner)) => {
+                at = Some(inner.as_ref());
+                continue;
+            }
             _ => error.downcast_ref::<ArrowError>(),
         };
         match arrow {
@@ -65,6 +82,10 @@ mod tests {
             DataFusionError::Context("here".into(), Box::new(zero())),
             DataFusionError::External(Box::new(zero())),
             DataFusionError::External(Box::new(cast)),
+            DataFusionError::External(Box::new(BallistaError::DataFusionError(Box::new(zero())))),
+            DataFusionError::Shared(Arc::new(DataFusionError::External(Box::new(
+                BallistaError::ArrowError(Box::new(ArrowError::DivideByZero)),
+            )))),
             DataFusionError::Shared(Arc::new(DataFusionError::External(Box::new(
                 ArrowError::ExternalError(Box::new(zero())),
             )))),
