@@ -125,12 +125,17 @@ struct LocalFile {
 
 /// Of a file that links give several names, the shortest one: to read it twice would double its records.
 fn each_once(mut files: Vec<LocalFile>) -> Vec<InputFile> {
-    files.sort_by(|a, b| {
-        let key = |found: &LocalFile| (found.file.path.len(), found.file.path.clone());
-        key(a).cmp(&key(b))
-    });
     let mut seen = HashSet::new();
-    files.retain(|found| found.identity.is_none_or(|identity| seen.insert(identity)));
+    let mut is_first =
+        |found: &LocalFile| found.identity.is_none_or(|identity| seen.insert(identity));
+    if !files.iter().all(&mut is_first) {
+        files.sort_by(|a, b| {
+            let (a, b) = (&a.file.path, &b.file.path);
+            a.len().cmp(&b.len()).then_with(|| a.cmp(b))
+        });
+        seen.clear();
+        files.retain(|found| found.identity.is_none_or(|identity| seen.insert(identity)));
+    }
     files.into_iter().map(|found| found.file).collect()
 }
 

@@ -215,10 +215,10 @@ fn queries_that_could_not_be_run_exactly_are_refused_before_anything_is_read() {
 fn a_value_that_a_query_cannot_work_with_is_told_in_its_words() {
     for (sql, word) in [
         ("SELECT 10 / (id - 2) AS x FROM s", "Divide by zero"),
-        ("SELECT CAST(v AS BIGINT) AS x FROM s", "'a'"),
+        ("SELECT CAST(v AS BIGINT) AS x FROM s", "Cannot cast string"),
         (
             "SELECT sum(CAST(v AS BIGINT)) AS x FROM s JOIN c USING (id) GROUP BY name",
-            "'a'",
+            "Cannot cast string",
         ),
     ] {
         let (place, job) = two_sources(sql);
@@ -228,7 +228,10 @@ fn a_value_that_a_query_cannot_work_with_is_told_in_its_words() {
             "TRY_CAST",
         ];
         let error = place.run(&job, &[]).says(1, &words);
-        assert!(!error.contains("DataFusionError"), "{error}");
+        assert!(
+            !error.contains("DataFusionError") && !error.contains('\\'),
+            "{error}"
+        );
         place.lake("lake").assert_untouched("");
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn told(error: DataFusionError) -> DataFusionError {
         Some(fault) => TaskError::new(
             ErrorClass::Input,
             format!(
-                "the query met a value that it cannot work with: {fault}; leave such values out with WHERE, or make NULL of \\
+                "the query met a value that it cannot work with: {fault}; leave such values out with WHERE, or make NULL of \
                  them (TRY_CAST, NULLIF)"
             ),
         )
