@@ -163,6 +163,15 @@ fn a_failed_job_discards_what_its_model_wrote_and_keeps_the_quarantine_marked() 
     );
 }
 
+/// The models that put bad records into quarantine, and how many.
+fn quarantined(desk: &Desk) -> Vec<(usize, u64)> {
+    let commits = desk.commits().into_iter();
+    commits
+        .filter(|c| c.quarantine_of.is_some())
+        .map(|c| (c.model, c.files.iter().map(|f| f.rows).sum()))
+        .collect()
+}
+
 #[test]
 fn a_source_read_by_two_models_is_quarantined_once() {
     let mut world = World::new(&[250]);
@@ -192,12 +201,7 @@ fn what_is_bad_for_a_later_model_alone_goes_to_quarantine_with_that() {
     desk.world.files.get_mut("f0.xml").unwrap().bad.insert(130);
     desk.go_on(vec![plan]);
     desk.assert_done();
-    let commits = desk.commits();
-    let quarantined = commits.iter().filter(|c| c.quarantine_of.is_some());
-    let rows: Vec<(usize, u64)> = quarantined
-        .map(|c| (c.model, c.files.iter().map(|f| f.rows).sum()))
-        .collect();
-    assert_eq!(rows, [(0, 1), (1, 1)]);
+    assert_eq!(quarantined(&desk), [(0, 1), (1, 1)]);
     let warnings = desk.state.warnings.lines();
     assert!(
         warnings[0].contains("1 more bad records of source `s` went to quarantine with model `b`"),
@@ -216,12 +220,7 @@ fn two_models_that_read_parts_of_a_source_quarantine_each_file_once() {
         .insert("a".into(), table(7, &World::new(&[250])));
     desk.run_until(|_| false);
     desk.assert_done();
-    let commits = desk.commits();
-    let quarantined = commits.iter().filter(|c| c.quarantine_of.is_some());
-    let rows: Vec<(usize, u64)> = quarantined
-        .map(|c| (c.model, c.files.iter().map(|f| f.rows).sum()))
-        .collect();
-    assert_eq!(rows, [(0, 1), (1, 2)]);
+    assert_eq!(quarantined(&desk), [(0, 1), (1, 2)]);
 }
 
 #[test]
