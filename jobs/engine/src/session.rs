@@ -34,6 +34,7 @@ pub fn config(shuffle_partitions: usize) -> SessionConfig {
         .with_repartition_file_scans(false)
         // Names match as written, quoted or not (see `plan::names`).
         .set_bool("datafusion.sql_parser.enable_ident_normalization", false)
+        .set_bool("datafusion.sql_parser.collect_spans", true)
         // Money stays exact.
         .set_bool("datafusion.sql_parser.parse_float_as_decimal", true)
         // The adaptive planner loses the job with an executor.

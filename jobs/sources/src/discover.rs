@@ -19,8 +19,8 @@ use crate::local::modified_ms;
 use crate::places;
 use crate::split::InputFile;
 
-/// A `*` does not cross folders, `**` does; hidden files are left out, as are
-/// those whose names begin with `_` (other programs' notes beside data).
+/// A `*` does not cross folders, `**` does; hidden files and folders are left out, as are those whose names begin with
+/// `_` ([`is_hidden`]).
 pub(crate) const MATCH: MatchOptions = MatchOptions {
     case_sensitive: true,
     require_literal_separator: true,
@@ -89,7 +89,7 @@ fn local_files(source: &str, pattern: &str) -> Result<Vec<InputFile>, SourceErro
     for path in expand(source, pattern)? {
         let path = path.map_err(|e| SourceError::io(&e.path().to_string_lossy(), e.error()))?;
         let text = path.to_string_lossy().into_owned();
-        if !is_hidden(&text) || text == pattern {
+        if !is_hidden(&text, pattern) || text == pattern {
             paths.push((path, text));
         }
     }
@@ -168,11 +168,17 @@ fn local_file(path: &Path, text: &str) -> Result<Option<LocalFile>, SourceError>
     }))
 }
 
-/// Whether a file is left out, unless it is named outright.
-pub(crate) fn is_hidden(path: &str) -> bool {
-    path.rsplit('/')
-        .next()
-        .is_some_and(|name| name.starts_with('_'))
+/// Whether a file is left out: other programs' notes beside data, and the log of a lake, have names that begin with `_`,
+/// or stand in folders that do. Not so folders of a partition (`_day=3`), and what the pattern names with its `_`.
+pub(crate) fn is_hidden(path: &str, pattern: &str) -> bool {
+    let is_note = |name: &str| name.starts_with('_') && !name.contains('=');
+    let is_meant = |name: &str| {
+        let mut named = pattern.split('/').filter(|part| part.starts_with('_'));
+        named.any(|part| {
+            part == name || Pattern::new(part).is_ok_and(|part| part.matches_with(name, MATCH))
+        })
+    };
+    path.split('/').any(|name| is_note(name) && !is_meant(name))
 }
 
 /// The files in an archive.
@@ -250,6 +256,8 @@ mod tests {
             "b/c.xml",
             "b/_notes.xml",
             "b/.hidden.xml",
+            "lake/_headworks/log/1.xml",
+            "lake/_day=3/g.xml",
             "b/d/e.xml.gz",
             "b/d/f.txt",
         ] {
@@ -288,7 +296,10 @@ mod tests {
         assert_eq!(names(&dir, &["*.xml"]), once);
         std::fs::remove_file(dir.path().join("hard.xml")).unwrap();
         assert_eq!(names(&dir, &["*.xml"]), ["a.xml", "c.xml"]);
-        assert_eq!(names(&dir, &["**/*.xml"]), ["a.xml", "c.xml"]);
+        assert_eq!(
+            names(&dir, &["**/*.xml"]),
+            ["a.xml", "c.xml", "lake/_day=3/g.xml"]
+        );
         assert_eq!(
             names(&dir, &["b"]),
             ["b/c.xml", "b/d/e.xml.gz", "b/d/f.txt"]
@@ -296,18 +307,28 @@ mod tests {
         assert_eq!(names(&dir, &["loop/loop/b/c.xml"]), ["loop/loop/b/c.xml"]);
         let everything = format!("{}/", dir.path().display());
         let found = discover("s", &[everything]).unwrap();
-        assert_eq!(found.len(), 4, "{found:?}");
+        assert_eq!(found.len(), 5, "{found:?}");
     }
 
     #[test]
     fn patterns_and_folders() {
         let dir = tree();
-        assert_eq!(names(&dir, &["**/*.xml"]), ["a.xml", "b/c.xml"]);
+        let partition = "lake/_day=3/g.xml";
+        assert_eq!(names(&dir, &["**/*.xml"]), ["a.xml", "b/c.xml", partition]);
         assert_eq!(names(&dir, &["*.xml"]), ["a.xml"]);
         assert_eq!(
             names(&dir, &["b"]),
             ["b/c.xml", "b/d/e.xml.gz", "b/d/f.txt"]
         );
+        assert_eq!(names(&dir, &["lake"]), [partition]);
+        let log = ["lake/_headworks/log/1.xml"];
+        for outright in [
+            "lake/_headworks",
+            "lake/_head*/**/*.xml",
+            "**/_headworks/*/*",
+        ] {
+            assert_eq!(names(&dir, &[outright]), log, "{outright}");
+        }
         assert_eq!(names(&dir, &["a.xml", "*.xml"]), ["a.xml"]);
         assert_eq!(
             names(&dir, &["b/_notes.xml"]),

@@ -148,6 +148,7 @@ impl Work {
     /// has one of its own, for it may have to be thrown away.
     async fn learn(&self, pack: Range<usize>) -> Result<Option<TypeTree>, SourceError> {
         let mut whole: Option<FormatInferrer> = None;
+        let mut bad_records = 0;
         for at in pack {
             let piece = &self.pieces[at];
             if piece.start > 0 || !piece.is_last() {
@@ -165,8 +166,12 @@ impl Work {
             let report = self.feed(piece, inferrer).await?;
             // Of a piece it is not known yet: a guess may come upon a conflict that is none.
             believed(piece, &report)?;
+            bad_records += report.quarantined;
         }
-        Ok(whole.map(FormatInferrer::finish))
+        Ok(whole.map(|inferrer| TypeTree {
+            bad_records,
+            ..inferrer.finish()
+        }))
     }
 
     /// Merges the pieces of split files; a piece that began with a wrong guess is
@@ -200,7 +205,11 @@ impl Work {
         };
         let mut inferrer = FormatInferrer::new(&self.options, split);
         let report = self.feed(piece, &mut inferrer).await?;
-        Ok((inferrer.finish(), report))
+        let tree = TypeTree {
+            bad_records: report.quarantined,
+            ..inferrer.finish()
+        };
+        Ok((tree, report))
     }
 
     /// Shows an inferrer that stands at a piece's start its bytes.

@@ -210,7 +210,8 @@ fn wave_accepted(state: &mut JobState, result: WaveResult, now_ms: u64) -> Vec<A
         Ok(None) => {
             quarantine::sort_wave(run, &scans, &repeated);
             for scan in scans.values() {
-                run.warnings.add_report(&scan.source, &scan.report);
+                run.warnings
+                    .add_report(&scan.source, &scan.split.path, &scan.report);
             }
             run.files.extend(result.files.iter().cloned());
             run.rows += result.rows;

@@ -152,6 +152,11 @@ fn an_empty_file_holds_no_record_and_does_no_harm() {
     // Nothing but empty files: there is no schema to infer.
     let (place, outcome) = over("", &[]);
     refused_with(2, &place, outcome, &["rows", "no record was found"]);
+
+    // Nothing but bad records.
+    let (place, outcome) = over("<rows><row><id>1</row><row><id>2</row></rows>", &[]);
+    let said = ["rows", "no good record was found, but 2 bad ones"];
+    refused_with(2, &place, outcome, &said);
 }
 
 #[test]

@@ -23,7 +23,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, cast, ident, lit};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::{DataFrame, SessionContext};
 use headworks_lake::{Snapshot, TableLocation};
-use headworks_spec::{CheckRule, CheckSpec, ModelSpec};
+use headworks_spec::{CheckRule, CheckSpec, ModelSpec, WriteMode};
 
 use super::column::{FoundColumn, find_column};
 use super::{LakeTable, Names, SHUFFLE_PARTITIONS_PER_SLOT, check, logical_plan, plain, register};
@@ -46,6 +46,40 @@ const SHOWN_COLUMNS_MAX: usize = 8;
 pub async fn plan_checks(request: &CheckRequest, slots: u32) -> Result<(), EngineError> {
     for check in 0..request.model.checks.len() {
         check_plan(request, check, slots).await?;
+    }
+    Ok(())
+}
+
+/// Refuses checks of columns that the table will not have, before its query runs: where that writes the table anew, its
+/// columns `fields` are the table's. All else is found when the check is planned.
+///
+/// # Errors
+/// The rest of a sentence about the model.
+pub(super) fn check_columns(model: &ModelSpec, fields: &Fields) -> Result<(), String> {
+    if model.options.mode != WriteMode::Overwrite {
+        return Ok(());
+    }
+    for check in &model.checks {
+        let (columns, values) = match &check.rule {
+            CheckRule::NotNull { columns } | CheckRule::Unique { columns } => {
+                (columns.as_slice(), [].as_slice())
+            }
+            CheckRule::AcceptedValues { column, values } => {
+                (std::slice::from_ref(column), values.as_slice())
+            }
+            CheckRule::Relationships { column, .. } => {
+                (std::slice::from_ref(column), [].as_slice())
+            }
+            CheckRule::RowCount { .. } | CheckRule::Sql { .. } => continue,
+        };
+        let fits = |column: &String| {
+            let found = find_column(&model.name, fields, column)?;
+            values
+                .iter()
+                .try_for_each(|value| accepted_value(&found, value).map(|_| ()))
+        };
+        let fit: Result<(), String> = columns.iter().try_for_each(fits);
+        fit.map_err(|e| format!("check `{}`: {e}", check.name))?;
     }
     Ok(())
 }

@@ -244,6 +244,7 @@ impl Planned {
             .map_err(|e| in_model(&plain(&e)))?;
         let schema = without_split_column(&physical.schema());
         output::check_columns(&model.options, &schema).map_err(|e| in_model(&e))?;
+        checks::check_columns(model, schema.fields()).map_err(|e| in_model(&e))?;
         let entry =
             headworks_lake::schema::SchemaEntry::from_arrow(&schema).map_err(|e| in_model(&e))?;
         let physical = match model.options.mode {
@@ -334,10 +335,8 @@ pub(crate) async fn logical_plan(
     if let DfStatement::Statement(inner) = &mut statement {
         names.resolve(inner)?;
     }
-    let plan = state
-        .statement_to_plan(statement)
-        .await
-        .map_err(|e| plain(&e))?;
+    let planned = state.statement_to_plan(statement).await;
+    let plan = planned.map_err(|e| at_its_place(&e))?;
     match plan {
         LogicalPlan::Ddl(_)
         | LogicalPlan::Dml(_)
@@ -347,6 +346,19 @@ pub(crate) async fn logical_plan(
                 .to_owned(),
         ),
         plan => check::check_values(&plan).map(|()| plan),
+    }
+}
+
+/// The message, after the place in the SQL that it is about, if that is known.
+fn at_its_place(error: &DataFusionError) -> String {
+    let place = error.diagnostic().and_then(|diagnostic| diagnostic.span);
+    let text = plain(error);
+    match place {
+        Some(place) => format!(
+            "line {}, column {}: {text}",
+            place.start.line, place.start.column
+        ),
+        None => text,
     }
 }
 

@@ -291,6 +291,19 @@ impl VisitorMut for Resolver<'_> {
         ControlFlow::Continue(())
     }
 
+    fn pre_visit_table_factor(&mut self, factor: &mut TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table {
+            sample: Some(_), ..
+        } = factor
+        {
+            self.fail(
+                "TABLESAMPLE is not supported, and all rows would be read; to try a query on fewer, give its sources fewer \
+                 files",
+            );
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_relation(&mut self, relation: &mut ObjectName) -> ControlFlow<()> {
         for part in &mut relation.0 {
             if let datafusion::sql::sqlparser::ast::ObjectNamePart::Identifier(ident) = part {

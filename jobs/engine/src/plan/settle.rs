@@ -99,7 +99,7 @@ async fn record_schema(
         match inferred_schema(spec, files, options).await? {
             Ok(inferred) => schema = evolve(&schema, &inferred).0,
             // Nothing was found that the schema could lack.
-            Err(SchemaError::NoRecords) => {}
+            Err(SchemaError::NoRecords { .. }) => {}
             Err(e) => return Err(not_inferred(spec, &e)),
         }
     }

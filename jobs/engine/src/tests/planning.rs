@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::physical_plan::ExecutionPlan;
-use headworks_spec::OnBadValue;
+use headworks_spec::{CheckRule, CheckSpec, OnBadValue, Severity, WriteMode};
 
 use super::world::{Setup, World};
 use crate::api::{Engine, EngineError, ModelRequest};
@@ -28,11 +28,21 @@ async fn names_match_as_written_then_ignoring_case() {
         let request = world.request(sql, 2).await;
         world.engine.plan(request).await.expect(sql);
     }
-    let error = refused(&world, "SELECT nothing FROM src").await;
-    assert!(
-        error.contains("nothing") && error.contains("model `out` (out.sql)"),
-        "{error}"
-    );
+    for (sql, place) in [
+        ("SELECT nothing FROM src", "line 1, column 8: "),
+        (
+            "SELECT id\nFROM src\nWHERE nothing > 3",
+            "line 3, column 7: ",
+        ),
+        ("SELECT id FROM\n  nothing", "line 2, column 3: "),
+    ] {
+        let error = refused(&world, sql).await;
+        let said = format!("model `out` (out.sql): {place}");
+        assert!(
+            error.contains("nothing") && error.contains(&said),
+            "{error}"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -91,6 +101,8 @@ async fn what_would_run_wrongly_is_refused() {
         error.contains("cannot be cut into tasks") && error.contains("LazyMemoryExec"),
         "{error}"
     );
+    let error = refused(&world, "SELECT id FROM src TABLESAMPLE BERNOULLI (10)").await;
+    assert!(error.contains("TABLESAMPLE is not supported"), "{error}");
     let error = refused(&world, "SELECT id FROM src LIMIT 5").await;
     assert!(error.contains("LIMIT without ORDER BY"), "{error}");
     world
@@ -112,6 +124,52 @@ async fn what_would_run_wrongly_is_refused() {
         error.contains("partition_by names `year`") && error.contains("its columns are id"),
         "{error}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn checks_of_columns_that_will_not_be_there_are_refused_before_the_query_runs() {
+    let world = World::new(Setup::default()).await;
+    let mut request = (*world.request("SELECT id, k FROM src", 2).await).clone();
+    let accepted = |value: &str| CheckRule::AcceptedValues {
+        column: "k".into(),
+        values: vec![value.into()],
+    };
+    let columns = vec!["id".to_owned(), "year".into()];
+    for (rule, said) in [
+        (
+            CheckRule::NotNull {
+                columns: columns.clone(),
+            },
+            "no column `year`. Its columns are id, k",
+        ),
+        (CheckRule::Unique { columns }, "no column `year`"),
+        (
+            accepted("one"),
+            "column `k` is Int64, and `one` is no such value",
+        ),
+    ] {
+        request.model.checks = vec![CheckSpec {
+            name: "rule".into(),
+            severity: Severity::Warn,
+            rule,
+            reads: Vec::new(),
+        }];
+        request.model.options.mode = WriteMode::Overwrite;
+        let planned = world.engine.plan(Arc::new(request.clone())).await;
+        let error = planned.unwrap_err().to_string();
+        assert!(
+            error.contains("check `rule`: ") && error.contains(said),
+            "{error}"
+        );
+        // The table may have such a column from before.
+        request.model.options.mode = WriteMode::Append;
+        world.plan(&Arc::new(request.clone())).await;
+    }
+    request.model.options.mode = WriteMode::Overwrite;
+    if let Some(check) = request.model.checks.first_mut() {
+        check.rule = accepted("1");
+    }
+    world.plan(&Arc::new(request)).await;
 }
 
 /// What the parser is asked for by a model's scans: columns, and how many predicates.

@@ -115,6 +115,7 @@ impl CsvInferrer {
         }
         TypeTree {
             records: self.learner.records(),
+            bad_records: 0,
             root,
         }
     }

@@ -102,8 +102,18 @@ fn values_that_are_not_trimmed_are_not_trimmed_for_inference() {
 fn a_tree_without_records_has_no_schema() {
     assert_eq!(
         tree("<x/>").to_schema(&InferOptions::default()),
-        Err(SchemaError::NoRecords)
+        Err(SchemaError::NoRecords { bad: 0 })
     );
+    let mut bad = tree("<x/>");
+    for bad_records in [2, 3] {
+        bad.merge(&TypeTree {
+            bad_records,
+            ..TypeTree::default()
+        });
+    }
+    let error = bad.to_schema(&InferOptions::default()).unwrap_err();
+    let said = "no good record was found, but 5 bad ones";
+    assert!(error.to_string().starts_with(said), "{error}");
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub struct InferOptions {
     pub value_tag: String,
     /// Whether a field of the text column's name is the same column, and no clash.
     pub value_is_field: bool,
+    /// Columns that are there though no record may have them: what documents are asked for besides (`keep`).
+    pub kept: Vec<String>,
     /// Columns that stand at the end: the option that asks for each, and its field.
     pub own_columns: Vec<(&'static str, Field)>,
 }
@@ -30,6 +32,7 @@ impl Default for InferOptions {
             attribute_prefix: "_".to_string(),
             value_tag: "_VALUE".to_string(),
             value_is_field: false,
+            kept: Vec::new(),
             own_columns: Vec::new(),
         }
     }
@@ -41,6 +44,7 @@ impl From<&XmlOptions> for InferOptions {
             attribute_prefix: options.attribute_prefix.clone(),
             value_tag: options.value_tag.clone(),
             value_is_field: false,
+            kept: Vec::new(),
             own_columns: fields_of(options.own_columns()),
         }
     }
@@ -51,6 +55,7 @@ impl From<&JsonOptions> for InferOptions {
         Self {
             value_tag: VALUE_COLUMN.to_string(),
             value_is_field: true,
+            kept: options.keep.keys().cloned().collect(),
             own_columns: fields_of(options.own_columns()),
             ..Self::default()
         }
@@ -66,12 +71,12 @@ fn fields_of(own_columns: Vec<OwnColumn>) -> Vec<(&'static str, Field)> {
 /// A tree that has no schema.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SchemaError {
-    /// No record was seen, so there is nothing to infer from.
-    #[error(
-        "no record was found, so there is no schema to infer; check the row tag (XML: `row_tag`, `--row-tag`) or where the \
-         records are (JSON: `records`, `--records`), that the files are of this format, and `sample_ratio`, if given"
-    )]
-    NoRecords,
+    /// No record was seen, or none that is good, so there is nothing to infer from.
+    #[error("{}", no_records(*bad))]
+    NoRecords {
+        /// How many bad ones were.
+        bad: u64,
+    },
     /// Two things in one element would get the same column.
     #[error("{what} and {other} would both be the column `{path}`; choose another {option}")]
     NameClash {
@@ -86,6 +91,19 @@ pub enum SchemaError {
     },
 }
 
+fn no_records(bad: u64) -> String {
+    if bad == 0 {
+        return "no record was found, so there is no schema to infer; check the row tag (XML: `row_tag`, `--row-tag`) or \
+                where the records are (JSON: `records`, `--records`), that the files are of this format, and \
+                `sample_ratio`, if given"
+            .to_owned();
+    }
+    format!(
+        "no good record was found, but {bad} bad ones, so there is no schema to infer; check that the files are of this \
+         format, or give a schema (`schema`, `--schema`): then the quarantine says of each what is wrong"
+    )
+}
+
 /// What is known of the records of any number of splits, of any number of files.
 ///
 /// [`TypeTree::merge`] is commutative and associative, so trees may be merged in any order. Serialised with serde to
@@ -94,6 +112,11 @@ pub enum SchemaError {
 pub struct TypeTree {
     /// Records seen.
     pub records: u64,
+    /// Bad records that were left out, as far as they were added here ([`SplitReport::quarantined`]): they have no types.
+    ///
+    /// [`SplitReport::quarantined`]: crate::SplitReport::quarantined
+    #[serde(default)]
+    pub bad_records: u64,
     /// The record's element.
     pub root: TypeNode,
 }
@@ -126,6 +149,7 @@ impl TypeTree {
     /// Adds what another tree knows.
     pub fn merge(&mut self, other: &TypeTree) {
         self.records += other.records;
+        self.bad_records += other.bad_records;
         self.root.merge(&other.root);
     }
 
@@ -136,9 +160,14 @@ impl TypeTree {
     /// [`SchemaError`]
     pub fn to_schema(&self, options: &InferOptions) -> Result<Schema, SchemaError> {
         if self.records == 0 {
-            return Err(SchemaError::NoRecords);
+            let bad = self.bad_records;
+            return Err(SchemaError::NoRecords { bad });
         }
-        let mut fields: Vec<_> = self.root.fields(options, "")?.iter().cloned().collect();
+        let mut root = self.root.clone();
+        for column in &options.kept {
+            root.elements.entry(column.clone()).or_default();
+        }
+        let mut fields: Vec<_> = root.fields(options, "")?.iter().cloned().collect();
         for (option, own) in &options.own_columns {
             if fields.iter().any(|field| field.name() == own.name()) {
                 return Err(SchemaError::NameClash {

@@ -93,6 +93,7 @@ impl JsonInferrer {
     pub fn finish(self) -> TypeTree {
         TypeTree {
             records: self.learner.records(),
+            bad_records: 0,
             root: self.tree(ROOT).unwrap_or_default(),
         }
     }

@@ -79,6 +79,7 @@ impl Inferrer {
     pub fn finish(self) -> TypeTree {
         TypeTree {
             records: self.learner.records(),
+            bad_records: 0,
             root: self.tree(ROOT).unwrap_or_default(),
         }
     }

@@ -92,12 +92,12 @@ async fn below_folder(
     pattern: &str,
     in_one_folder: bool,
 ) -> Result<Vec<ObjectMeta>, Fault> {
-    let pattern = Pattern::new(pattern).map_err(Fault::Pattern)?;
+    let parsed = Pattern::new(pattern).map_err(Fault::Pattern)?;
     let prefix = Path::parse(folder).unwrap_or_default();
     let prefix = (!folder.is_empty()).then_some(&prefix);
     let matches = |object: &ObjectMeta| {
         let key = object.location.as_ref();
-        pattern.matches_with(key, MATCH) && !is_hidden(key)
+        parsed.matches_with(key, MATCH) && !is_hidden(key, pattern)
     };
     let mut objects: Vec<ObjectMeta> = if in_one_folder {
         let listed = store.list_with_delimiter(prefix).await;
@@ -125,11 +125,12 @@ mod tests {
     use super::*;
     use crate::discover;
 
-    const KEYS: [&str; 8] = [
+    const KEYS: [&str; 9] = [
         "data/a.xml",
         "data/b/c.xml",
         "data/b/_notes.xml",
         "data/b/.hidden.xml",
+        "data/_headworks/log/1.xml",
         "data/b/d/e.xml.gz",
         "data/b/d/f#1%20.txt",
         "data2/g.xml",
@@ -177,6 +178,7 @@ mod tests {
                 &["data/b/c.xml", "data/b/d/e.xml.gz", "data/b/d/f#1%20.txt"],
             ),
             ("data/b/_notes.xml", &["data/b/_notes.xml"]),
+            ("data/_headworks", &["data/_headworks/log/1.xml"]),
             ("data/b/d/f#1%20.txt", &["data/b/d/f#1%20.txt"]),
         ] {
             assert_eq!(names(&base, pattern).await, expected, "{pattern}");

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::run::{Outcome, config_with, read_every_way, read_split};
+use super::run::{Outcome, config_with, read_every_way, read_split, tree};
 use crate::json::{JsonConfig, JsonOptions, JsonPath, Layout};
-use crate::{BadReason, ConfigError, ReadFailure, Split, schema_file};
+use crate::{BadReason, ConfigError, InferOptions, ReadFailure, Split, schema_file};
 
 fn path(text: &str) -> JsonPath {
     JsonPath::parse(text).unwrap()
@@ -79,6 +79,22 @@ fn a_document_without_the_path_is_a_bad_record() {
     assert_eq!(bad.reason, expected);
     assert_eq!(bad.raw, "{\"Error Message\": \"Invalid API call\"}");
     assert_eq!((bad.offset, bad.line_in_split), (16, 1));
+}
+
+#[test]
+fn what_is_kept_is_a_column_though_no_document_has_it() {
+    let options = JsonOptions {
+        records: Some(path("$.r[*]")),
+        keep: keep(&[("note", "$.note"), ("symbol", "$.meta.symbol")]),
+        ..JsonOptions::default()
+    };
+    let document = br#"{"meta":{"symbol":7},"r":[{"a":1}]}"#;
+    let schema = tree(&options, document).to_schema(&InferOptions::from(&options));
+    assert!(
+        schema_file::write(&schema.unwrap())
+            .unwrap()
+            .ends_with("fields:\n  a: int64\n  note: text\n  symbol: int64\n")
+    );
 }
 
 #[test]
