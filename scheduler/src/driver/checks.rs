@@ -265,7 +265,8 @@ pub(super) fn moved_on(
         return fail(state, ErrorClass::Lake, error, now_ms);
     }
     let mut actions = vec![Action::Journal(Record::Note(format!(
-        "model {model}: checked again: {reason}"
+        "model `{}`: checked again: {reason}",
+        state.spec.models[model].name
     )))];
     if state.stop.is_some() {
         actions.extend(end_cancelled(state, now_ms));

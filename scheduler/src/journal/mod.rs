@@ -12,6 +12,7 @@
 //! Writes are durable when they return (write-ahead log, `synchronous=FULL`), unless the journal is [`Kept::WhileItLives`].
 //! Calls block; async callers wrap them.
 
+mod describe;
 mod instance;
 mod read;
 mod schema;

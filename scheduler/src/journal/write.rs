@@ -1,13 +1,13 @@
 //! What the driver's records become in the journal's tables.
 
-use headworks_engine::api::MergeStep;
 use headworks_proto::v1;
 use prost::Message;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 use serde::Serialize;
 
+use super::describe::describe;
 use super::{Journal, JournalError};
-use crate::driver::{ModelStatus, Outcome, Record, state_text};
+use crate::driver::{ModelStatus, Record, state_text};
 
 /// A job to be written down.
 #[derive(Debug)]
@@ -105,7 +105,7 @@ impl Journal {
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             for (record, change) in records.iter().zip(&changes) {
                 write(&transaction, job_id, record, change, view, now_ms)?;
-                if let Some(line) = describe(record) {
+                if let Some(line) = describe(record, view) {
                     log_line(&transaction, job_id, now_ms, &line)?;
                 }
             }
@@ -409,133 +409,6 @@ fn write(
         }
     }
     Ok(())
-}
-
-/// The line of the job's log.
-fn describe(record: &Record) -> Option<String> {
-    let attempt_text = |model: &usize, wave: &u32, attempt: &u32| {
-        format!(
-            "model {model}, wave {wave}{}",
-            if *attempt > 0 {
-                format!(", attempt {attempt}")
-            } else {
-                String::new()
-            }
-        )
-    };
-    Some(match record {
-        Record::Started => "started".to_owned(),
-        Record::SourceSettled(source) => {
-            let bytes: u64 = source.files.iter().map(|file| file.size).sum();
-            format!(
-                "source `{}`: {} files, {bytes} bytes",
-                source.spec.name,
-                source.files.len()
-            )
-        }
-        Record::ModelPlanned { work, plan } => {
-            let kind = if plan.row_wise {
-                "row-wise"
-            } else {
-                "with a shuffle, or several inputs"
-            };
-            format!(
-                "model {}: planned, {} waves, {kind}",
-                work.model,
-                plan.waves.len()
-            )
-        }
-        Record::WaveStarted {
-            model,
-            wave,
-            attempt,
-        } => {
-            let splits: usize = wave.splits.values().map(Vec::len).sum();
-            let what = match &wave.merge {
-                None => format!("begins, {splits} splits, {} bytes", wave.bytes),
-                Some(MergeStep::Find) => {
-                    "looks for the table's files that hold keys of the new rows".to_owned()
-                }
-                Some(MergeStep::Rewrite { files }) => format!(
-                    "merges the new rows with {} files of the table, {} bytes",
-                    files.len(),
-                    wave.bytes
-                ),
-            };
-            format!("{}: {what}", attempt_text(model, &wave.index, attempt))
-        }
-        Record::WaveSubmitted { .. } => return None,
-        Record::WaveAccepted {
-            model,
-            wave,
-            attempt,
-            result,
-        } => {
-            format!(
-                "{}: {} rows in {} files",
-                attempt_text(model, wave, attempt),
-                result.rows,
-                result.files.len()
-            )
-        }
-        Record::RowsStaged { model, rows } => {
-            format!("model {model}: {rows} rows are staged, to be merged with the table's")
-        }
-        Record::WaveDiscarded {
-            model,
-            wave,
-            attempt,
-            reason,
-        } => {
-            format!(
-                "{}: discarded: {reason}",
-                attempt_text(model, wave, attempt)
-            )
-        }
-        Record::CheckStarted { .. } => return None,
-        Record::CheckFound {
-            model,
-            check,
-            found,
-            ..
-        } => match found.failing_rows {
-            0 => format!("model {model}, check {check}: passed"),
-            rows => format!("model {model}, check {check}: failed for {rows} rows"),
-        },
-        Record::CheckDiscarded {
-            model,
-            check,
-            attempt,
-            reason,
-        } => format!("model {model}, check {check}, attempt {attempt}: discarded: {reason}"),
-        Record::CommitIntended { .. } => return None,
-        Record::Committed {
-            model,
-            quarantine_of: None,
-            version,
-            ..
-        } => {
-            format!("model {model}: committed version {version}")
-        }
-        Record::Committed {
-            quarantine_of: Some(source),
-            version,
-            ..
-        } => {
-            format!("quarantine of source `{source}`: committed version {version}")
-        }
-        Record::ModelUnchanged { model, version } => {
-            format!("model {model}: nothing new to append, the table stays at version {version}")
-        }
-        Record::ModelRestarted { model, reason } => format!("model {model}: begins anew: {reason}"),
-        Record::ModelFailed { model } => format!("model {model}: not committed"),
-        Record::Note(line) => line.clone(),
-        Record::Ended { outcome, .. } => match outcome {
-            Outcome::Done => "done".to_owned(),
-            Outcome::Failed => "failed".to_owned(),
-            Outcome::Cancelled => "cancelled".to_owned(),
-        },
-    })
 }
 
 /// Adds a line to a job's log.

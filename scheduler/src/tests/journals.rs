@@ -287,11 +287,11 @@ fn a_log_has_a_line_for_each_step() {
         "{lines:#?}"
     );
     assert!(
-        lines.contains(&"model 0, wave 1: begins, 3 splits, 220 bytes".to_owned()),
+        lines.contains(&"model `a`, wave 1: begins, 3 splits, 220 bytes".to_owned()),
         "{lines:#?}"
     );
     assert!(
-        lines.contains(&"model 0: committed version 1".to_owned()),
+        lines.contains(&"model `a`: committed version 1".to_owned()),
         "{lines:#?}"
     );
     assert_eq!(lines.last().unwrap(), "done");

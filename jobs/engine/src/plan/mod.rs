@@ -355,7 +355,7 @@ fn at_its_place(error: &DataFusionError) -> String {
     let text = plain(error);
     match place {
         Some(place) => format!(
-            "line {}, column {}: {text}",
+            "line {}, column {} of the SQL: {text}",
             place.start.line, place.start.column
         ),
         None => text,

@@ -151,7 +151,7 @@ impl Resolver<'_> {
                     .collect();
                 self.failure.get_or_insert_with(|| {
                     format!(
-                        "line {}, column {}: `{}` may be {}: write it as one of them",
+                        "line {}, column {} of the SQL: `{}` may be {}: write it as one of them",
                         ident.span.start.line,
                         ident.span.start.column,
                         ident.value,

@@ -29,12 +29,12 @@ async fn names_match_as_written_then_ignoring_case() {
         world.engine.plan(request).await.expect(sql);
     }
     for (sql, place) in [
-        ("SELECT nothing FROM src", "line 1, column 8: "),
+        ("SELECT nothing FROM src", "line 1, column 8 of the SQL: "),
         (
             "SELECT id\nFROM src\nWHERE nothing > 3",
-            "line 3, column 7: ",
+            "line 3, column 7 of the SQL: ",
         ),
-        ("SELECT id FROM\n  nothing", "line 2, column 3: "),
+        ("SELECT id FROM\n  nothing", "line 2, column 3 of the SQL: "),
     ] {
         let error = refused(&world, sql).await;
         let said = format!("model `out` (out.sql): {place}");
