@@ -17,6 +17,7 @@ use crate::error::LakeError;
 use crate::ledger::{Audit, AuditFailure, InputEntry, audit_commit};
 use crate::log::{LOG_V, LogEntry, Mode, entry_path, iso8601, read_entry};
 use crate::modes::{check_request, next_schema, partition_of, taken_out};
+use crate::packs;
 use crate::partition::folder;
 use crate::pending::PendingFile;
 use crate::schema::SchemaEntry;
@@ -229,7 +230,11 @@ impl Table {
             .pass(CrashPoint::AfterEntry)
             .and_then(|()| self.settle_log(log));
         match settled {
-            Ok(_) => Ok(done),
+            Ok(settled) => {
+                let log = settled.as_ref().map_or(&[][..], |settled| &settled.log);
+                packs::write_last(self.storage.as_ref(), log);
+                Ok(done)
+            }
             Err(source) => Err(CommitError::Unsettled {
                 table: self.location.table().to_string(),
                 version,

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use std::time::{Duration, SystemTime};
 
 use crate::error::LakeError;
-use crate::log::read_log;
+use crate::log::{list_entries, read_entries};
+use crate::packs;
 use crate::snapshot::fold;
 use crate::staged::staged_folder;
 use crate::storage::for_each;
@@ -27,7 +28,8 @@ impl Table {
     /// Removes unfinished files that were last written to (uploads: begun) at least `older_than` before `now`. It
     /// must be longer than the longest job, since a running job's finished files are among them. Of the visible
     /// files only those go that the log once had and has taken out: a process that died while another settled
-    /// may have left one. Others are never touched; `verify` names them.
+    /// may have left one. Others are never touched; `verify` names them. Copies of the log's entries that a dead
+    /// process owes it are written.
     ///
     /// # Errors
     /// [`LakeError::Storage`]; nothing is removed when the log cannot be read.
@@ -42,7 +44,9 @@ impl Table {
         let unfinished = storage.unfinished()?;
         let staged = storage.list(&staged_folder())?;
         let visible = self.visible_files()?;
-        let log = read_log(storage)?;
+        let entries = list_entries(storage)?;
+        let log = read_entries(storage, &entries)?;
+        packs::write_missing(storage, &entries, &log)?;
         let named = named_places(&log);
         let mut given_up = Vec::new();
         for file in unfinished {

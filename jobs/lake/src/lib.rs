@@ -4,6 +4,7 @@
 //! ```text
 //! <lake>/<table>/<partition>=<value>/<attempt>-<n>.parquet
 //! <lake>/<table>/_headworks/log/00000000000000000007.json   one commit
+//! <lake>/<table>/_headworks/packs/00000000000000000100.jsonl    the entries of a hundred commits once more
 //! <lake>/<table>/_headworks/manifest.json                   the current version, in the form that COPY takes
 //! <lake>/<table>/_headworks/settled.json                    the version up to which all commits are finished
 //! <lake>/<table>/_headworks/pending/.hw-<attempt>-<n>.tmp   files that are not committed
@@ -38,6 +39,7 @@ mod log;
 mod manifest;
 mod modes;
 mod overlap;
+mod packs;
 pub mod partition;
 mod pending;
 mod quarantine;

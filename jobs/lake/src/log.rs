@@ -8,15 +8,18 @@
 //!  inputs: [{path, size, etag, bytes_covered, read, written, filtered, dropped, quarantined, rows}]}
 //! ```
 
+use std::collections::HashSet;
+
 use arrow::temporal_conversions::timestamp_ms_to_datetime;
 use serde::{Deserialize, Serialize};
 
 use crate::error::LakeError;
 use crate::ledger::InputEntry;
 use crate::location::HEADWORKS_FOLDER;
+use crate::packs::read_packs;
 use crate::pending::PendingFile;
 use crate::schema::SchemaEntry;
-use crate::storage::{LakeStorage, for_each};
+use crate::storage::{LakeStorage, StoredFile, for_each};
 
 /// The version of the log's form that this program reads and writes.
 pub const LOG_V: u32 = 1;
@@ -121,10 +124,20 @@ pub(crate) fn read_entry(
     let Some(content) = storage.read(&path)? else {
         return Ok(None);
     };
+    parse_entry(storage, version, &content).map(Some)
+}
+
+/// What is written in a version's entry.
+pub(crate) fn parse_entry(
+    storage: &dyn LakeStorage,
+    version: u64,
+    content: &[u8],
+) -> Result<LogEntry, LakeError> {
+    let path = entry_path(version);
     let broken =
         |what: String| LakeError::corrupt(storage.url(&path), what, "restore the file from a copy");
     let form: Form =
-        serde_json::from_slice(&content).map_err(|error| broken(format!("not JSON: {error}")))?;
+        serde_json::from_slice(content).map_err(|error| broken(format!("not JSON: {error}")))?;
     match form.v.as_u64() {
         Some(v) if v == u64::from(LOG_V) => {}
         Some(v) => {
@@ -136,7 +149,7 @@ pub(crate) fn read_entry(
         }
         None => return Err(broken("there is no `v` in it".to_string())),
     }
-    let entry: LogEntry = serde_json::from_slice(&content)
+    let entry: LogEntry = serde_json::from_slice(content)
         .map_err(|error| broken(format!("not a log entry: {error}")))?;
     if entry.version != version {
         return Err(broken(format!(
@@ -144,24 +157,28 @@ pub(crate) fn read_entry(
             entry.version
         )));
     }
-    Ok(Some(entry))
+    Ok(entry)
 }
 
 /// The newest version in the log; 0 when there is none.
 pub(crate) fn head(storage: &dyn LakeStorage) -> Result<u64, LakeError> {
-    let mut versions = Vec::new();
+    Ok(list_entries(storage)?.len() as u64)
+}
+
+/// The files of all entries, oldest first.
+pub(crate) fn list_entries(storage: &dyn LakeStorage) -> Result<Vec<StoredFile>, LakeError> {
+    let mut entries = Vec::new();
     for file in storage.list(&format!("{HEADWORKS_FOLDER}/log"))? {
         let name = file.path.rsplit('/').next().unwrap_or_default();
         let digits = name
             .strip_suffix(".json")
             .filter(|digits| digits.len() == 20);
         if let Some(version) = digits.and_then(|digits| digits.parse::<u64>().ok()) {
-            versions.push(version);
+            entries.push((version, file));
         }
     }
-    versions.sort_unstable();
-    for (index, version) in versions.iter().enumerate() {
-        let expected = index as u64 + 1;
+    entries.sort_unstable_by_key(|(version, _)| *version);
+    for (expected, (version, _)) in (1..).zip(&entries) {
         if *version != expected {
             return Err(LakeError::corrupt(
                 storage.url(&entry_path(expected)),
@@ -170,13 +187,25 @@ pub(crate) fn head(storage: &dyn LakeStorage) -> Result<u64, LakeError> {
             ));
         }
     }
-    Ok(versions.len() as u64)
+    Ok(entries.into_iter().map(|(_, file)| file).collect())
 }
 
 /// All entries, oldest first.
 pub(crate) fn read_log(storage: &dyn LakeStorage) -> Result<Vec<LogEntry>, LakeError> {
-    let versions: Vec<u64> = (1..=head(storage)?).collect();
-    for_each(storage, &versions, |version| {
+    read_entries(storage, &list_entries(storage)?)
+}
+
+/// The same of a log whose files were listed.
+pub(crate) fn read_entries(
+    storage: &dyn LakeStorage,
+    listed: &[StoredFile],
+) -> Result<Vec<LogEntry>, LakeError> {
+    let mut log = read_packs(storage, listed)?;
+    let packed: HashSet<u64> = log.iter().map(|entry| entry.version).collect();
+    let others: Vec<u64> = (1..=listed.len() as u64)
+        .filter(|version| !packed.contains(version))
+        .collect();
+    log.extend(for_each(storage, &others, |version| {
         read_entry(storage, *version)?.ok_or_else(|| {
             LakeError::corrupt(
                 storage.url(&entry_path(*version)),
@@ -184,5 +213,7 @@ pub(crate) fn read_log(storage: &dyn LakeStorage) -> Result<Vec<LogEntry>, LakeE
                 "see whether somebody else removes files of the lake",
             )
         })
-    })
+    })?);
+    log.sort_unstable_by_key(|entry| entry.version);
+    Ok(log)
 }

@@ -8,6 +8,7 @@ mod crash;
 mod faults;
 mod history;
 mod modes;
+mod packs;
 mod property;
 mod quarantine;
 mod staged;
