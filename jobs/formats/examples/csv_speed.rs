@@ -7,12 +7,15 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use arrow::datatypes::{DataType, Field, Schema};
 use headworks_formats::{
     CsvConfig, CsvInferrer, CsvOptions, CsvReader, FedState, OnBadValue, Split, SplitReport,
 };
+
+use speed::{Clock, print};
+
+mod speed;
 
 const GENERATED_BYTES: usize = 100 << 20;
 const BUFFER_BYTES: usize = 4 << 20;
@@ -66,33 +69,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Processor time of this thread, or time on the wall.
-#[derive(Clone, Copy)]
-struct Clock {
-    wall: Instant,
-    spent: Option<Duration>,
-}
-
-impl Clock {
-    fn start() -> Self {
-        Self {
-            wall: Instant::now(),
-            spent: spent(),
-        }
-    }
-
-    fn seconds(self) -> f64 {
-        let spent = self.spent.and_then(|before| Some(spent()? - before));
-        spent.unwrap_or_else(|| self.wall.elapsed()).as_secs_f64()
-    }
-}
-
-/// What the system counts: the first figure of `schedstat` is nanoseconds on a processor.
-fn spent() -> Option<Duration> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    Some(Duration::from_nanos(text.split(' ').next()?.parse().ok()?))
-}
-
 fn read_file(config: Arc<CsvConfig>, file: &[u8]) -> Result<SplitReport, Box<dyn Error>> {
     let mut reader = CsvReader::new(config, Split::whole());
     let mut length = BUFFER_BYTES;
@@ -110,14 +86,6 @@ fn read_file(config: Arc<CsvConfig>, file: &[u8]) -> Result<SplitReport, Box<dyn
             }
         }
     }
-}
-
-fn print(what: &str, bytes: usize, started: Clock, rows: u64) {
-    let seconds = started.seconds();
-    println!(
-        "{what:26} {:8.0} MB/s  {rows} found",
-        bytes as f64 / 1e6 / seconds
-    );
 }
 
 /// Orders with identifiers, dates, amounts, codes and addresses.

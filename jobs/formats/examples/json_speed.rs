@@ -8,13 +8,16 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use arrow::datatypes::{Schema, SchemaRef};
 use headworks_formats::{
     FedState, InferOptions, JsonConfig, JsonInferrer, JsonOptions, JsonReader, OnBadValue, Sampled,
     Split, SplitReport, TypeTree,
 };
+
+use speed::{Clock, print};
+
+mod speed;
 
 const GENERATED_BYTES: usize = 100 << 20;
 const BUFFER_BYTES: usize = 4 << 20;
@@ -92,41 +95,6 @@ fn read(config: &Arc<JsonConfig>, file: &[u8]) -> Result<SplitReport, Box<dyn Er
             FedState::Done => return Ok(reader.report()),
         }
     }
-}
-
-/// Processor time of this thread, or time on the wall.
-#[derive(Clone, Copy)]
-struct Clock {
-    wall: Instant,
-    spent: Option<Duration>,
-}
-
-impl Clock {
-    fn start() -> Self {
-        Self {
-            wall: Instant::now(),
-            spent: spent(),
-        }
-    }
-
-    fn seconds(self) -> f64 {
-        let spent = self.spent.and_then(|before| Some(spent()? - before));
-        spent.unwrap_or_else(|| self.wall.elapsed()).as_secs_f64()
-    }
-}
-
-/// What the system counts: the first figure of `schedstat` is nanoseconds on a processor.
-fn spent() -> Option<Duration> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    Some(Duration::from_nanos(text.split(' ').next()?.parse().ok()?))
-}
-
-fn print(what: &str, bytes: usize, started: Clock, found: u64) {
-    let seconds = started.seconds();
-    println!(
-        "{what:24} {:8.0} MB/s  {found} found",
-        bytes as f64 / 1e6 / seconds
-    );
 }
 
 /// Events of a shop: 18 fields, four of them in an object, one of them a list, some of them absent or null.

@@ -7,13 +7,16 @@
 
 use std::error::Error;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use arrow::datatypes::Schema;
 use headworks_formats::{
     FedState, InferOptions, Inferrer, OnBadValue, Split, SplitReport, XmlConfig, XmlOptions,
     XmlReader,
 };
+
+use speed::{Clock, print};
+
+mod speed;
 
 const GENERATED_BYTES: usize = 100 << 20;
 const BUFFER_BYTES: usize = 4 << 20;
@@ -80,33 +83,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Processor time of this thread, or time on the wall.
-#[derive(Clone, Copy)]
-struct Clock {
-    wall: Instant,
-    spent: Option<Duration>,
-}
-
-impl Clock {
-    fn start() -> Self {
-        Self {
-            wall: Instant::now(),
-            spent: spent(),
-        }
-    }
-
-    fn seconds(self) -> f64 {
-        let spent = self.spent.and_then(|before| Some(spent()? - before));
-        spent.unwrap_or_else(|| self.wall.elapsed()).as_secs_f64()
-    }
-}
-
-/// What the system counts: the first figure of `schedstat` is nanoseconds on a processor.
-fn spent() -> Option<Duration> {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    Some(Duration::from_nanos(text.split(' ').next()?.parse().ok()?))
-}
-
 /// A file, or every `.xml` file below a folder.
 fn read(path: &str) -> std::io::Result<Vec<Vec<u8>>> {
     let mut files = Vec::new();
@@ -137,14 +113,6 @@ fn read_file(reader: &mut XmlReader, file: &[u8]) -> Result<SplitReport, Box<dyn
             FedState::Done => return Ok(reader.report()),
         }
     }
-}
-
-fn print(what: &str, bytes: usize, started: Clock, rows: u64) {
-    let seconds = started.seconds();
-    println!(
-        "{what:24} {:8.0} MB/s  {rows} found",
-        bytes as f64 / 1e6 / seconds
-    );
 }
 
 /// Award records with identifiers, dates, dollars and codes.

@@ -9,14 +9,12 @@ use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::ScalarValue;
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
-use datafusion::datasource::physical_plan::{FileScanConfigBuilder, ParquetSource};
-use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use headworks_lake::{DataFile, Snapshot, TableLocation};
-use headworks_sources::parquet::groups;
+use headworks_sources::parquet::{Wanted, scan};
 use headworks_sources::places::{object_path, store_url};
 
 use crate::nodes::DATA_FILE_COLUMN;
@@ -133,14 +131,14 @@ impl TableProvider for LakeTable {
         let files = files
             .map(|(place, file)| self.partitioned(place, file))
             .collect::<Result<_>>()?;
-        let source = Arc::new(ParquetSource::new(self.table.clone()));
         let store = store_url("lake", std::iter::once(self.folder.as_str()))
             .map_err(|error| DataFusionError::Plan(error.to_string()))?;
-        let config = FileScanConfigBuilder::new(store, source)
-            .with_file_groups(groups(files, state.config().target_partitions()))
-            .with_projection_indices(projection.cloned())?
-            .with_limit(limit)
-            .build();
-        Ok(DataSourceExec::from_data_source(config))
+        scan(
+            state,
+            store,
+            &self.table,
+            files,
+            Wanted { projection, limit },
+        )
     }
 }

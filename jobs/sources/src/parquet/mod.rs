@@ -18,7 +18,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use crate::error::SourceError;
 use crate::places;
 use crate::split::InputFile;
-pub use table::{ParquetTable, groups};
+pub use table::{ParquetTable, Wanted, scan};
 
 /// Footers that are read at the same time.
 const FOOTERS_MAX: usize = 32;

@@ -55,10 +55,38 @@ impl ParquetTable {
     }
 }
 
+/// What a scan of a table is asked for: the columns, by their places in the schema, and how many rows are enough.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// `None`: all.
+    pub projection: Option<&'a Vec<usize>>,
+    /// `None`: all.
+    pub limit: Option<usize>,
+}
+
+/// A scan of these files of one store, cut into about as many tasks as the session wants.
+///
+/// # Errors
+/// A column that the table does not have, which would be the planner's mistake.
+pub fn scan(
+    state: &dyn Session,
+    store: ObjectStoreUrl,
+    table: &TableSchema,
+    files: Vec<PartitionedFile>,
+    wanted: Wanted<'_>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let source = Arc::new(ParquetSource::new(table.clone()));
+    let config = FileScanConfigBuilder::new(store, source)
+        .with_file_groups(groups(files, state.config().target_partitions()))
+        .with_projection_indices(wanted.projection.cloned())?
+        .with_limit(wanted.limit)
+        .build();
+    Ok(DataSourceExec::from_data_source(config))
+}
+
 /// Ranges of Parquet files in groups of about the same bytes, about `wanted` of them: one a task. There is at least one
 /// group.
-#[must_use]
-pub fn groups(files: Vec<PartitionedFile>, wanted: usize) -> Vec<FileGroup> {
+fn groups(files: Vec<PartitionedFile>, wanted: usize) -> Vec<FileGroup> {
     let total: u64 = files.iter().map(|file| file.object_meta.size).sum();
     let target = (total / wanted.max(1) as u64).clamp(SCAN_BYTES_MIN, SCAN_BYTES_MAX);
     let mut groups: Vec<FileGroup> = Vec::new();
@@ -119,13 +147,7 @@ impl TableProvider for ParquetTable {
             listed.partition_values = vec![ScalarValue::Utf8(Some(file.path.clone()))];
             listed
         });
-        let groups = groups(files.collect(), state.config().target_partitions());
-        let source = Arc::new(ParquetSource::new(self.table.clone()));
-        let config = FileScanConfigBuilder::new(self.store.clone(), source)
-            .with_file_groups(groups)
-            .with_projection_indices(projection.cloned())?
-            .with_limit(limit)
-            .build();
-        Ok(DataSourceExec::from_data_source(config))
+        let (store, wanted) = (self.store.clone(), Wanted { projection, limit });
+        scan(state, store, &self.table, files.collect(), wanted)
     }
 }
