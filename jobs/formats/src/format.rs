@@ -177,6 +177,15 @@ impl FormatHead {
         }
     }
 
+    /// Whether the reader of a split in mid-file may be wrong about where records begin, so that its outcome counts only
+    /// once it is [verified](crate::verify_chain).
+    pub fn guesses(&self) -> bool {
+        match self {
+            Self::Xml(_) | Self::Csv(_) => true,
+            Self::Json(head) => head.guesses(),
+        }
+    }
+
     /// What makes UTF-8 of the file's bytes, at its start; `None` if the reader reads them as they are.
     pub fn transcoder(&self) -> Option<Transcoder> {
         match self {
@@ -276,7 +285,7 @@ impl FormatReader {
     pub fn set_head(&mut self, head: &FormatHead) {
         match (self, head) {
             (Self::Xml(reader), FormatHead::Xml(head)) => reader.set_head(head.clone()),
-            (Self::Json(reader), FormatHead::Json(head)) => reader.set_head(*head),
+            (Self::Json(reader), FormatHead::Json(head)) => reader.set_head(head.clone()),
             (Self::Csv(reader), FormatHead::Csv(head)) => reader.set_head(head.clone()),
             _ => debug_assert!(false, "a head of another format"),
         }
@@ -364,7 +373,7 @@ impl FormatInferrer {
     pub fn set_head(&mut self, head: &FormatHead) {
         match (self, head) {
             (Self::Xml(inferrer), FormatHead::Xml(head)) => inferrer.set_head(head.clone()),
-            (Self::Json(inferrer), FormatHead::Json(head)) => inferrer.set_head(*head),
+            (Self::Json(inferrer), FormatHead::Json(head)) => inferrer.set_head(head.clone()),
             (Self::Csv(inferrer), FormatHead::Csv(head)) => inferrer.set_head(head.clone()),
             _ => debug_assert!(false, "a head of another format"),
         }

@@ -178,6 +178,7 @@ mod tests {
             etag: None,
             member: None,
             whole: false,
+            guessed: false,
         }
     }
 

@@ -160,6 +160,7 @@ fn local_file(path: &Path, text: &str) -> Result<Option<LocalFile>, SourceError>
         etag: None,
         member: None,
         whole: false,
+        guessed: false,
     };
     let has_one_name = meta.nlink() == 1;
     Ok(Some(LocalFile {
@@ -214,6 +215,7 @@ async fn members_of(archive: InputFile) -> Result<Vec<InputFile>, SourceError> {
             etag: Some(file.member.content_tag()),
             member: Some(file.member),
             whole: false,
+            guessed: false,
         });
         Ok(files.collect())
     });

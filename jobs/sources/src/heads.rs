@@ -56,11 +56,11 @@ fn of_file(path: &str, options: &FormatOptions) -> Result<FormatHead, Failure> {
 }
 
 /// Looks at the files of more than `size_min` bytes that could be cut, and
-/// marks those that cannot be: no smaller ones may be cut then.
+/// notes what their beginnings say of that: no smaller ones may be cut then.
 ///
 /// # Errors
 /// [`SourceError::Input`] for a file that cannot be read.
-pub async fn mark_whole(
+pub async fn look_for_seams(
     files: &mut [InputFile],
     size_min: u64,
     options: &FormatOptions,
@@ -70,14 +70,14 @@ pub async fn mark_whole(
     let (local, remote): (Vec<usize>, Vec<usize>) = large.partition(|i| is_local(&files[*i].path));
     let paths = local.iter().map(|i| files[*i].path.clone()).collect();
     let shared = options.clone();
-    let whole = tokio::task::spawn_blocking(move || whole_locals(paths, &shared));
-    let whole = whole.await.map_err(|e| SourceError::died(&e))??;
-    for at in whole {
-        files[local[at]].whole = true;
+    let looked = tokio::task::spawn_blocking(move || local_heads(paths, &shared));
+    let looked = looked.await.map_err(|e| SourceError::died(&e))??;
+    for (at, head) in looked {
+        note(&mut files[local[at]], &head);
     }
 
     let options = Arc::new(options.clone());
-    let heads: Vec<(usize, bool)> = stream::iter(remote)
+    let heads: Vec<(usize, FormatHead)> = stream::iter(remote)
         .map(|at| {
             let (file, options) = (files[at].clone(), Arc::clone(&options));
             async move {
@@ -86,25 +86,32 @@ pub async fn mark_whole(
                 let mut stored = Stored::new(store, location, &split, 0);
                 let head = stored.head(&file.path, &options).await;
                 let head = head.map_err(|e| SourceError::of_task(&file.path, &e))?;
-                Ok::<_, SourceError>((at, head.can_be_split()))
+                Ok::<_, SourceError>((at, head))
             }
         })
         .buffer_unordered(REQUESTS_MAX)
         .try_collect()
         .await?;
-    for (at, can_be_split) in heads {
-        files[at].whole = !can_be_split;
+    for (at, head) in heads {
+        note(&mut files[at], &head);
     }
     Ok(())
 }
 
-/// Those among the local files that cannot be read from the middle, by their
-/// place in the list.
-fn whole_locals(paths: Vec<String>, options: &FormatOptions) -> Result<Vec<usize>, SourceError> {
+fn note(file: &mut InputFile, head: &FormatHead) {
+    file.whole = !head.can_be_split();
+    file.guessed = head.can_be_split() && head.guesses();
+}
+
+/// The heads of local files, by their place in the list.
+fn local_heads(
+    paths: Vec<String>,
+    options: &FormatOptions,
+) -> Result<Vec<(usize, FormatHead)>, SourceError> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let next = AtomicUsize::new(0);
-    let whole = Mutex::new((Vec::new(), None));
-    let lock = || whole.lock().unwrap_or_else(PoisonError::into_inner);
+    let looked = Mutex::new((Vec::new(), None));
+    let lock = || looked.lock().unwrap_or_else(PoisonError::into_inner);
     std::thread::scope(|scope| {
         for _ in 0..threads.min(paths.len()) {
             scope.spawn(|| {
@@ -114,8 +121,7 @@ fn whole_locals(paths: Vec<String>, options: &FormatOptions) -> Result<Vec<usize
                         return;
                     };
                     match of_file(path, options) {
-                        Ok(head) if head.can_be_split() => {}
-                        Ok(_) => lock().0.push(at),
+                        Ok(head) => lock().0.push((at, head)),
                         Err(failure) => {
                             lock().1 = Some(source_error(path, failure));
                             next.store(paths.len(), Ordering::Relaxed);
@@ -125,8 +131,8 @@ fn whole_locals(paths: Vec<String>, options: &FormatOptions) -> Result<Vec<usize
             });
         }
     });
-    let (whole, failure) = whole.into_inner().unwrap_or_else(PoisonError::into_inner);
-    failure.map_or(Ok(whole), Err)
+    let (heads, failure) = looked.into_inner().unwrap_or_else(PoisonError::into_inner);
+    failure.map_or(Ok(heads), Err)
 }
 
 /// As an error of planning.

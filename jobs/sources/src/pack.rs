@@ -185,7 +185,13 @@ impl PackScan {
                     ReadFailure::Surprise { .. } => ErrorClass::Sample,
                     _ => ErrorClass::Input,
                 };
-                TaskError::new(class, format!("{path}: {e}")).into_datafusion()
+                let next = match e {
+                    ReadFailure::BadRecord(_) => {
+                        "; mend it, or let on_bad_record say quarantine, which sets it aside and reads on"
+                    }
+                    _ => "",
+                };
+                TaskError::new(class, format!("{path}: {e}{next}")).into_datafusion()
             })?;
             self.window.consume(fed.consumed);
             match fed.state {

@@ -27,6 +27,10 @@ pub async fn sample(
     if !options.proves_samples() || options.sample_ratio() != SampleRatio::ALL {
         return Ok(None);
     }
+    // What a wrong guess would have learned, no record could refute.
+    if files.iter().any(|file| file.guessed) {
+        return Ok(None);
+    }
     let Some(pieces) = sampled(&pieces(files)) else {
         return Ok(None);
     };

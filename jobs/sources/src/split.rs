@@ -25,6 +25,10 @@ pub struct InputFile {
     /// Whether its encoding or layout does not let it be read from the middle.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub whole: bool,
+    /// Whether a reader in the middle may be wrong about where records begin, so that what it finds counts only once it
+    /// fits the part before. Noted of files that are worth cutting.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub guessed: bool,
 }
 
 /// What a file's content is known by, beside its size.

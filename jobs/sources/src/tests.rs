@@ -11,7 +11,7 @@ use crate::archive::tests::{File, archive};
 use crate::cut::{CutOptions, cut};
 use crate::decompress::Compression;
 use crate::decompress::tests::compress;
-use crate::heads::mark_whole;
+use crate::heads::look_for_seams;
 use crate::infer::infer;
 use crate::places;
 use crate::sample::sample;
@@ -81,7 +81,7 @@ async fn found(path: &Path) -> Vec<InputFile> {
 
 async fn listed(path: &Path) -> Vec<InputFile> {
     let mut files = found(path).await;
-    mark_whole(&mut files, 0, &options()).await.unwrap();
+    look_for_seams(&mut files, 0, &options()).await.unwrap();
     files
 }
 
@@ -197,7 +197,7 @@ async fn json_and_csv_wherever_they_lie() {
     for (options, text) in formats {
         let word = options.word();
         let dir = tempfile::tempdir().unwrap();
-        let stored = [
+        let mut stored = vec![
             (format!("a.{word}"), text.as_bytes().to_vec(), true),
             (
                 format!("b.{word}.gz"),
@@ -206,6 +206,11 @@ async fn json_and_csv_wherever_they_lie() {
             ),
             (format!("c.{word}"), utf16(&text), false),
         ];
+        if word == "json" {
+            let records: Vec<&str> = text.lines().filter(|line| !line.is_empty()).collect();
+            let array = format!("[\n{}\n]\n", records.join(",\n"));
+            stored.push(("d.json".to_owned(), array.into_bytes(), true));
+        }
         let mut found = Vec::new();
         for (name, bytes, can_be_cut) in stored {
             std::fs::write(dir.path().join(&name), &bytes).unwrap();
@@ -217,7 +222,7 @@ async fn json_and_csv_wherever_they_lie() {
             ];
             for place in places {
                 let mut files = discover("s", std::slice::from_ref(&place)).await.unwrap();
-                mark_whole(&mut files, 0, &options).await.unwrap();
+                look_for_seams(&mut files, 0, &options).await.unwrap();
                 assert_eq!(why_one_task(&files[0]).is_none(), can_be_cut, "{place}");
                 let rename = Rename::new([("ID".to_owned(), "id".to_owned())]);
                 let sql = "SELECT concat(id, '|', name, '|', amount) AS r FROM s WHERE id >= 100 ORDER BY id";
@@ -290,7 +295,9 @@ async fn a_head_that_was_not_looked_at() {
     let path = dir.path().join("a.xml");
     std::fs::write(&path, utf16(&document("UTF-16"))).unwrap();
     let mut files = found(&path).await;
-    mark_whole(&mut files, 1 << 20, &options()).await.unwrap();
+    look_for_seams(&mut files, 1 << 20, &options())
+        .await
+        .unwrap();
     assert!(!files[0].whole);
     assert!(infer(&files, &options(), None).await.is_ok());
 }
@@ -373,4 +380,12 @@ async fn a_sample_is_a_part_of_the_records_and_knows_their_types() {
     assert!((0.01..0.03).contains(&share), "{share}");
     let id = &tree.root.elements["id"];
     assert_eq!(id.text.digits_max, 7, "also of its end");
+
+    // In an array a slice may begin with what is no record.
+    let array = format!("[{}]", lines.trim_end().replace('\n', ",\n"));
+    std::fs::write(&big, array).unwrap();
+    let mut files = found(&big).await;
+    look_for_seams(&mut files, 1 << 20, &json).await.unwrap();
+    assert!(files[0].guessed && !files[0].whole);
+    assert_eq!(sample(&files, &json).await.unwrap(), None);
 }

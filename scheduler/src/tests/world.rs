@@ -153,6 +153,7 @@ impl World {
                 etag: None,
                 member: None,
                 whole: false,
+                guessed: false,
             })
             .collect()
     }

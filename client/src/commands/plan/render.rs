@@ -276,6 +276,7 @@ mod tests {
             etag: None,
             member: None,
             whole: false,
+            guessed: false,
         };
         assert_eq!(
             files_text(&[file("/d/a.xml"), file("/d/b.xml.gz")]),

@@ -122,7 +122,7 @@ async fn with_small_heads(request: &ModelRequest) -> Result<ModelRequest, Engine
     }
     for source in request.sources.values_mut() {
         if let Some(options) = format_options(&source.spec)? {
-            let looked = heads::mark_whole(&mut source.files, size, &options).await;
+            let looked = heads::look_for_seams(&mut source.files, size, &options).await;
             looked.map_err(source_error)?;
         }
     }

@@ -31,7 +31,7 @@ pub async fn settle(spec: SourceSpec, look: Look) -> Result<SettledSource, Engin
     let listed = discover(&spec.name, &spec.options.path).await;
     let mut files = listed.map_err(source_error)?;
     if let Some(options) = &options {
-        let marked = heads::mark_whole(&mut files, SPLIT_BYTES_MIN, options).await;
+        let marked = heads::look_for_seams(&mut files, SPLIT_BYTES_MIN, options).await;
         marked.map_err(source_error)?;
     }
     with_schema(spec, files, options, look).await

@@ -179,6 +179,11 @@ impl Around {
         (entries, text)
     }
 
+    /// Whether nothing of a document ever belongs to its records.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.kept.is_empty() && self.key_column.is_none()
+    }
+
     /// Whether something that is kept was not found so far, so that records are to be held.
     pub(super) fn is_incomplete(&self) -> bool {
         self.kept.iter().any(|kept| !kept.found)

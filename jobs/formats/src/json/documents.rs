@@ -13,9 +13,13 @@
 //!
 //! (A field is bad from its name on, unless it is the value of a record that is.)
 
+use std::sync::Arc;
+
+use memchr::memchr;
+
 use super::JsonOptions;
 use super::around::{Around, Leads};
-use super::head::Layout;
+use super::head::{JsonHead, Layout, Lead};
 use super::lex::{Stop, string_end, word_end};
 use super::path::PathStep;
 use super::record::{End, Parsed};
@@ -26,7 +30,10 @@ use super::text::unescape;
 use crate::bytes::skip_space;
 use crate::record::columns::RecordAt;
 use crate::record::scan::{Place, Step};
-use crate::record::{BadReason, ReadFailure, Start};
+use crate::record::{BadReason, ReadFailure, Start, SyncKind, SyncPoint};
+
+/// White space that is looked behind for a record's beginning.
+const SPACE_BYTES_MAX: usize = 1 << 20;
 
 /// The scanner of documents.
 #[derive(Debug)]
@@ -38,6 +45,8 @@ pub(super) struct Documents {
     around: Around,
     /// Whether the file is one array, and nothing may follow it.
     is_array: bool,
+    /// How the records of an array begin, for a split in mid-file.
+    lead: Option<Arc<Lead>>,
     state: State,
     frames: Vec<Frame>,
     /// What is passed over, and why if it is bad.
@@ -46,6 +55,7 @@ pub(super) struct Documents {
     found: bool,
     broken: bool,
     depth_max: usize,
+    sync_bytes_max: u64,
 }
 
 /// A container on the way to the records, or to what is kept.
@@ -58,8 +68,23 @@ struct Frame {
     kept: Leads,
 }
 
+impl Frame {
+    /// The array that a file is.
+    fn of_records(around: &Around) -> Self {
+        Self {
+            is_object: false,
+            matched: Some(0),
+            kept: around.nowhere(),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
+    /// In mid-file, in an array: before a place where a record probably begins. `fresh`: at the split's first byte.
+    Seeking { fresh: bool },
+    /// In mid-file, in an array: at the first byte of a record, or at the file's end.
+    Entering,
     /// Between documents.
     Between,
     /// Nothing but white space may follow.
@@ -73,25 +98,37 @@ enum State {
 }
 
 impl Documents {
-    pub(super) fn new(options: &JsonOptions, layout: Layout, start: Start) -> Self {
-        let is_array = layout == Layout::Array;
+    pub(super) fn new(options: &JsonOptions, head: &JsonHead, start: Start) -> Self {
+        let is_array = head.layout() == Layout::Array;
         let (path, path_shown) = match &options.records {
             _ if is_array => (vec![PathStep::Each], "$[*]".to_string()),
             Some(path) => (path.steps().to_vec(), path.as_str().to_string()),
             None => (Vec::new(), "$".to_string()),
         };
-        debug_assert_eq!(start, Start::File, "documents are not cut");
+        debug_assert!(start == Start::File || is_array, "documents are not cut");
+        let around = Around::new(options);
+        let state = match start {
+            Start::File => State::Between,
+            Start::Known(_) => State::Entering,
+            Start::Guess(_) => State::Seeking { fresh: true },
+        };
+        let mut frames = Vec::new();
+        if state == State::Entering {
+            frames.push(Frame::of_records(&around));
+        }
         Self {
             path,
             path_shown,
-            around: Around::new(options),
+            around,
             is_array,
-            state: State::Between,
-            frames: Vec::new(),
+            lead: head.lead().cloned(),
+            state,
+            frames,
             passing: None,
-            found: false,
+            found: start != Start::File,
             broken: false,
             depth_max: options.limits.depth_max,
+            sync_bytes_max: options.limits.sync_bytes_max,
         }
     }
 
@@ -114,6 +151,9 @@ impl Documents {
         }
         if self.passing.is_some() {
             return self.pass(common, rest, eof);
+        }
+        if let State::Seeking { fresh } = self.state {
+            return Ok(self.seek(common, rest, eof, fresh));
         }
         let skipped = skip_space(rest, 0);
         if skipped > 0 {
@@ -165,8 +205,57 @@ impl Documents {
             (State::After, _) => {
                 self.bad_part(common, "a , is expected here, or the end of what is open")
             }
+            _ if self.is_array && is_beyond(common) => Ok(Next::Step(Step::Done)),
             _ => self.member(common, shape, rest, eof, from),
         }
+    }
+
+    /// Goes on to where a record probably begins: as the first one of the file does, behind a comma, and the same white
+    /// space if that breaks lines. (In a string no name can stand with its quotes; but it may be an object inside of a
+    /// record, and then the guess is wrong.)
+    fn seek(&mut self, common: &mut Common, rest: &[u8], eof: bool, fresh: bool) -> Next {
+        let progress = &mut common.progress;
+        let Some(lead) = self.lead.clone() else {
+            return lost(common);
+        };
+        let breaks_lines = lead.space.contains(&b'\n');
+        // The comma may stand before the split.
+        let mut comma = if fresh { None } else { memchr(b',', rest) };
+        while fresh || comma.is_some() {
+            let after = comma.map_or(0, |comma| comma + 1);
+            let record = skip_space(rest, after);
+            let (space, begin) = rest.split_at_checked(record).unwrap_or((rest, &[]));
+            let space = space.get(after..).unwrap_or_default();
+            let has_space = comma.is_none() || !breaks_lines || *space == *lead.space;
+            if has_space && begin.starts_with(&lead.begin) {
+                progress.advance(rest, record);
+                self.state = State::Entering;
+                self.found = true;
+                self.frames.push(Frame::of_records(&self.around));
+                return Next::Again;
+            }
+            if !eof && lead.begin.starts_with(begin) && space.len() <= SPACE_BYTES_MAX {
+                let from = comma.unwrap_or(0);
+                progress.advance(rest, from);
+                return Next::Step(common.need_more(rest.len() - from));
+            }
+            if fresh && comma.is_none() {
+                self.state = State::Seeking { fresh: false };
+                return Next::Again;
+            }
+            let more = rest.get(after..).unwrap_or_default();
+            comma = memchr(b',', more).map(|comma| after + comma);
+        }
+        progress.advance(rest, rest.len());
+        if eof {
+            progress.end_of_file();
+            return Next::Step(Step::Done);
+        }
+        let lost_after = progress.split.end.saturating_add(self.sync_bytes_max);
+        if progress.position >= lost_after {
+            return lost(common);
+        }
+        Next::Step(common.need(1))
     }
 
     /// What stands between documents.
@@ -365,8 +454,13 @@ impl Documents {
         let offset = common.progress.position + at as u64;
         let byte = record.first().copied().unwrap_or_default();
         let outside = self.around.entries(&mut common.parser, shape);
+        // Without anything around it, the record is all that there is of its row.
+        let is_alone = self.around.is_nothing();
         let replayed = match byte {
-            b'{' => common.parser.replay(shape, record, offset, None),
+            b'{' => {
+                let place = is_alone.then_some(from + at);
+                common.parser.replay(shape, record, offset, place)
+            }
             _ => None,
         };
         let end = if eof { End::File } else { End::Buffer };
@@ -402,7 +496,9 @@ impl Documents {
             common.progress.advance(rest, length);
             return self.after_value(common);
         }
-        common.parser.add_outside(&outside.0, &outside.1);
+        if !is_alone {
+            common.parser.add_outside(&outside.0, &outside.1);
+        }
         common.progress.good();
         common.progress.advance(rest, length);
         self.after_value(common)?;
@@ -448,6 +544,9 @@ impl Documents {
     }
 
     fn end_of_file(&mut self, common: &mut Common) -> Result<Next, ReadFailure> {
+        if self.state == State::Entering {
+            self.frames.clear(); // Whoever read what stands before has seen how the array ends.
+        }
         if self.frames.pop().is_some() {
             self.frames.clear();
             self.broken = true;
@@ -550,6 +649,29 @@ impl Documents {
         self.after_value(common)?;
         Ok(settled.into())
     }
+}
+
+/// Whether the record that begins at the position is of the next split: then this one ends.
+fn is_beyond(common: &mut Common) -> bool {
+    let progress = &mut common.progress;
+    let point = SyncPoint {
+        offset: progress.position,
+        kind: SyncKind::Record,
+    };
+    progress.sync(point);
+    let is_beyond = point.offset >= progress.split.end;
+    if is_beyond {
+        progress.finish(point);
+    }
+    is_beyond
+}
+
+/// No record was found from a guess on.
+fn lost(common: &mut Common) -> Next {
+    let offset = common.progress.position;
+    let kind = SyncKind::Lost;
+    common.progress.finish(SyncPoint { offset, kind });
+    Next::Step(Step::Done)
 }
 
 /// What a token is judged by: no more than is looked at in one, and the byte behind it. A larger buffer tells no more

@@ -1,7 +1,10 @@
 //! What the beginning of a file says of all of it: its encoding, and how its records stand in it.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
+use super::lex::Stop;
 use super::recover::Skip;
 use super::{JsonOptions, MARK};
 use crate::bytes::skip_space;
@@ -15,7 +18,7 @@ pub enum Layout {
     /// As the file's first bytes tell: see [`JsonHead::look`].
     #[default]
     Auto,
-    /// One a line. The only layout in which a file can be cut.
+    /// One a line.
     Lines,
     /// One after another, over as many lines as they take.
     Documents,
@@ -25,6 +28,8 @@ pub enum Layout {
 
 /// How far into a file the end of its first line is looked for.
 const LOOK_BYTES_MAX: usize = 1 << 20;
+/// A record that takes longer to its first name's end tells nothing about others.
+const LEAD_BYTES_MAX: usize = 4 << 10;
 /// Fewer bytes than these are not worth a look.
 const LOOK_BYTES_MIN: usize = 4;
 
@@ -41,10 +46,20 @@ const LOOK_BYTES_MIN: usize = 4;
 /// assert!(head.can_be_split() && head.transcoder().is_none());
 /// # Ok::<(), headworks_formats::ReadFailure>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JsonHead {
     charset: Charset,
     layout: Layout,
+    lead: Option<Arc<Lead>>,
+}
+
+/// How the first record of an array begins. By that a reader in mid-file tells where others probably do.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Lead {
+    /// The white space before it.
+    pub(super) space: Box<[u8]>,
+    /// From its bracket to the end of its first name.
+    pub(super) begin: Box<[u8]>,
 }
 
 /// What came of looking at a file's first bytes.
@@ -56,7 +71,8 @@ impl JsonHead {
     /// The encoding is that of the byte-order mark (UTF-8 or UTF-16), else that of the option, else UTF-8. Where the
     /// layout is not given: with a path to records it is `documents`; else, if the first character that is no white space
     /// is `[`, it is `array`; else, if the first value ends on the line on which it begins and no other object follows
-    /// there, it is `lines`, and if not, `documents`. (A line of 1 MiB is taken for one of `lines`.)
+    /// there, it is `lines`, and if not, `documents`. (A line of 1 MiB is taken for one of `lines`.) Of an array, the
+    /// beginning of its first record is looked at, too.
     ///
     /// # Errors
     /// [`ReadFailure::Encoding`]: an encoding that is not known or not read, or an option that the mark contradicts.
@@ -69,12 +85,19 @@ impl JsonHead {
             return Ok(HeadState::NeedMore(LOOK_BYTES_MIN));
         }
         let charset = charset(first, options.encoding.as_deref())?;
-        let known = |layout| Ok(HeadState::Known(Self { charset, layout }));
+        let known = |layout, lead: Option<Lead>| {
+            let lead = lead.map(Arc::new);
+            Ok(HeadState::Known(Self {
+                charset,
+                layout,
+                lead,
+            }))
+        };
         if options.has_path() {
-            return known(Layout::Documents);
+            return known(Layout::Documents, None);
         }
-        if options.layout != Layout::Auto {
-            return known(options.layout);
+        if !matches!(options.layout, Layout::Auto | Layout::Array) {
+            return known(options.layout, None);
         }
         let mut decoded = String::new();
         let mut text = first;
@@ -87,9 +110,15 @@ impl JsonHead {
         while let Some(after) = text.strip_prefix(MARK) {
             text = after;
         }
-        match layout(text, eof || first.len() >= LOOK_BYTES_MAX) {
-            Some(layout) => known(layout),
-            None => Ok(HeadState::NeedMore(2 * first.len())),
+        let all = eof || first.len() >= LOOK_BYTES_MAX;
+        let layout = match options.layout {
+            Layout::Auto => layout(text, all),
+            given => Some(given),
+        };
+        match (layout, lead(text, all)) {
+            (Some(Layout::Array), Some(lead)) => known(Layout::Array, lead),
+            (None, _) | (Some(Layout::Array), None) => Ok(HeadState::NeedMore(2 * first.len())),
+            (Some(layout), _) => known(layout, None),
         }
     }
 
@@ -98,6 +127,7 @@ impl JsonHead {
         Self {
             charset: Charset::Utf8,
             layout: Layout::Lines,
+            lead: None,
         }
     }
 
@@ -113,7 +143,19 @@ impl JsonHead {
 
     /// Whether the file may be read in splits.
     pub fn can_be_split(&self) -> bool {
-        self.charset == Charset::Utf8 && self.layout == Layout::Lines
+        let has_seams = self.layout == Layout::Lines || self.lead.is_some();
+        self.charset == Charset::Utf8 && has_seams
+    }
+
+    /// Whether the reader of a split in mid-file may take something else for a record's beginning, so that its outcome
+    /// counts only once it is [verified](crate::verify_chain): in an array.
+    pub fn guesses(&self) -> bool {
+        self.can_be_split() && self.layout == Layout::Array
+    }
+
+    /// How the first record of an array begins, if it is an object with fields.
+    pub(super) fn lead(&self) -> Option<&Arc<Lead>> {
+        self.lead.as_ref()
     }
 
     /// What the file's bytes go through before a reader sees them, if they are not in UTF-8.
@@ -211,6 +253,32 @@ fn layout(text: &[u8], all: bool) -> Option<Layout> {
     }
 }
 
+/// How the first record of an array with this text begins: `Some(None)` if that tells nothing, `None` if it is too
+/// little to tell. `all`: there is no more to be had.
+fn lead(text: &[u8], all: bool) -> Option<Option<Lead>> {
+    let too_little = || all.then_some(None);
+    let open = skip_space(text, 0);
+    let record = skip_space(text, open + 1);
+    let name = skip_space(text, record + 1);
+    for (at, wanted) in [(open, b'['), (record, b'{'), (name, b'"')] {
+        match text.get(at) {
+            Some(byte) if *byte == wanted => {}
+            Some(_) => return Some(None),
+            None => return too_little(),
+        }
+    }
+    let end = match super::lex::string_end(text, name + 1) {
+        Ok((end, _)) => end,
+        Err(Stop::Incomplete) => return too_little(),
+        Err(_) => return Some(None),
+    };
+    let part = |from: usize, to: usize| text.get(from..to).unwrap_or_default().into();
+    Some((end - record < LEAD_BYTES_MAX).then(|| Lead {
+        space: part(open + 1, record),
+        begin: part(record, end + 1),
+    }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,11 +306,14 @@ mod tests {
             ("{} \"x\"", Layout::Lines),
             ("\n [\n{}]", Layout::Array),
             ("[]", Layout::Array),
+            ("[1, 2]", Layout::Array),
+            (" [ {} ]", Layout::Array),
         ];
         for (text, layout) in cases {
             let known = HeadState::Known(JsonHead {
                 charset: Charset::Utf8,
                 layout: *layout,
+                lead: None,
             });
             assert_eq!(look(text.as_bytes(), true), known, "{text:?}");
             // Fewer bytes say the same, or that they are too few.
@@ -257,6 +328,47 @@ mod tests {
             panic!("more than enough")
         };
         assert_eq!(head.layout(), Layout::Lines);
+    }
+
+    #[test]
+    fn an_array_can_be_split_if_its_first_record_tells_how_records_begin() {
+        let cases: &[(&str, Option<(&str, &str)>)] = &[
+            ("[{\"a\":1}]", Some(("", "{\"a\""))),
+            (
+                "\u{FEFF} [\r\n  { \"a\\\"b\" : 1 } ]",
+                Some(("\r\n  ", "{ \"a\\\"b\"")),
+            ),
+            ("[{}]", None),
+            ("[[{\"a\":1}]]", None),
+            ("[\"a\"]", None),
+            ("[{\"a\n\":1}]", None),
+            ("[{a:1}]", None),
+            ("[", None),
+            ("[{", None),
+            ("[{\"a", None),
+        ];
+        for (text, expected) in cases {
+            let HeadState::Known(head) = look(text.as_bytes(), true) else {
+                panic!("all is there: {text}")
+            };
+            let lead = head.lead().map(|lead| (&*lead.space, &*lead.begin));
+            let expected = expected.map(|(space, begin)| (space.as_bytes(), begin.as_bytes()));
+            assert_eq!(lead, expected, "{text}");
+            assert_eq!(head.guesses(), expected.is_some(), "{text}");
+            for cut in 0..text.len() {
+                let part = look(&text.as_bytes()[..cut], false);
+                let needs = matches!(part, HeadState::NeedMore(more) if more > cut);
+                assert!(
+                    needs || part == HeadState::Known(head.clone()),
+                    "{text:?}, {cut}: {part:?}"
+                );
+            }
+        }
+        let long = format!("[{{\"{}\":1}}]", "x".repeat(LEAD_BYTES_MAX));
+        let HeadState::Known(head) = look(long.as_bytes(), true) else {
+            panic!("all is there")
+        };
+        assert!(!head.can_be_split());
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl Scanner {
                 HeadState::NeedMore(needed) => return Ok(Some(needed)),
                 HeadState::Known(head) => head.read_as_it_is()?,
             },
-            // Only lines are cut.
+            // Of an array, nobody could tell without it.
             (None, _) => JsonHead::of_lines(),
         };
         if start == Start::File {
@@ -113,7 +113,7 @@ impl Scanner {
         self.learned = Some(layout);
         self.layout = Some(match layout {
             Layout::Lines if self.options.records.is_none() => Layouts::Lines(Lines::new(start)),
-            _ => Layouts::Documents(Box::new(Documents::new(&self.options, layout, start))),
+            _ => Layouts::Documents(Box::new(Documents::new(&self.options, &head, start))),
         });
         self.head = Some(head);
         Ok(None)

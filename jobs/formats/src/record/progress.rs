@@ -120,6 +120,12 @@ impl Progress {
         }
     }
 
+    /// Line feeds of the split before the position. What is bad may stand behind the split's end, and still be its own:
+    /// between its last record and the next one's first.
+    fn line(&self) -> u64 {
+        self.report.newlines + self.report.newlines_past_end
+    }
+
     /// Notes a good record at the position, which is given back.
     #[inline]
     pub(crate) fn good(&mut self) -> u64 {
@@ -213,7 +219,8 @@ impl Progress {
         tag: Option<usize>,
     ) -> Result<Settled, ReadFailure> {
         let begun = begun.unwrap_or_else(|| self.here());
-        let (at, line, max) = (begun.at, begun.newlines.0, self.raw_bytes_max);
+        let (inside, beyond) = begun.newlines;
+        let (at, line, max) = (begun.at, inside + beyond, self.raw_bytes_max);
         let mut bad = BadRecord::new(at, line, &begun.raw, reason, max, self.table);
         bad.raw_bytes = self.position - at;
         self.report.read += 1;
@@ -230,7 +237,7 @@ impl Progress {
         reason: BadReason,
         tag: Option<usize>,
     ) -> Result<Settled, ReadFailure> {
-        let (at, line, max) = (self.position, self.report.newlines, self.raw_bytes_max);
+        let (at, line, max) = (self.position, self.line(), self.raw_bytes_max);
         let bad = BadRecord::new(at, line, raw, reason, max, self.table);
         self.report.read += 1;
         self.settle(bad, tag)

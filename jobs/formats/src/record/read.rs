@@ -61,10 +61,7 @@ pub enum ReadFailure {
         what: String,
     },
     /// A record is bad and the configuration says to fail.
-    #[error(
-        "bad record at byte {}: {}. Mend it, or let on_bad_record say quarantine, which sets it aside and reads on",
-        .0.offset, .0.reason
-    )]
+    #[error("bad record at byte {}: {}", .0.offset, .0.reason)]
     BadRecord(Box<BadRecord>),
     /// A record holds what the schema lacks and the configuration says to fail.
     #[error(

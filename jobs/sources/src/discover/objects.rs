@@ -40,6 +40,7 @@ pub(super) async fn list(source: &str, pattern: &str) -> Result<Vec<InputFile>, 
         etag: object.e_tag,
         member: None,
         whole: false,
+        guessed: false,
     });
     Ok(files.collect())
 }

@@ -1,6 +1,7 @@
 //! The reader against its rules, cut anywhere, fed in whatever pieces, and against a slow one that was written from the
 //! rules alone.
 
+mod arrays;
 mod broken;
 mod infer;
 mod lines;

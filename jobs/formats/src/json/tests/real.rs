@@ -37,25 +37,21 @@ fn values(bytes: &[u8]) -> Vec<Value> {
 
 #[test]
 fn real_files_have_the_records_that_another_parser_reads() {
-    for (name, is_cut) in [
-        ("json/people.json", true),
-        ("json/people_array.json", false),
-        ("json/with-array-fields.json", true),
-        ("json/with-map-fields.json", true),
-        ("json/gharchive.ndjson.gz", true),
-        ("json/github-events.json", false),
-        ("json/yelp_business.ndjson", false),
+    for name in [
+        "json/people.json",
+        "json/people_array.json",
+        "json/with-array-fields.json",
+        "json/with-map-fields.json",
+        "json/gharchive.ndjson.gz",
+        "json/github-events.json",
+        "json/yelp_business.ndjson",
     ] {
         let Some(bytes) = bytes_of(name) else {
             continue;
         };
         let expected = values(&bytes);
         let options = options(|_| {});
-        assert_eq!(
-            head(&options, &bytes).unwrap().can_be_split(),
-            is_cut,
-            "{name}"
-        );
+        assert!(head(&options, &bytes).unwrap().can_be_split(), "{name}");
         let config = inferred(&options, &bytes).unwrap();
         let whole = read(&config, &bytes);
         assert!(whole.bad.is_empty(), "{name}: {:?}", whole.bad[0]);
@@ -69,11 +65,9 @@ fn real_files_have_the_records_that_another_parser_reads() {
         }
         let (parts, _) = read_split(&config, &bytes, Split::whole(), 777).unwrap();
         assert_eq!(parts, whole, "{name}");
-        if is_cut {
-            let cuts: Vec<usize> = (1..bytes.len()).step_by(bytes.len() / 50 + 1).collect();
-            let parts = read_chain(&config, &bytes, &cuts, 1 << 12).unwrap();
-            assert_eq!(parts, whole, "{name}");
-        }
+        let cuts: Vec<usize> = (1..bytes.len()).step_by(bytes.len() / 50 + 1).collect();
+        let parts = read_chain(&config, &bytes, &cuts, 1 << 12).unwrap();
+        assert_eq!(parts, whole, "{name}");
     }
 }
 

@@ -178,7 +178,8 @@ pub(super) fn splits(cuts: &[usize]) -> Vec<Split> {
     splits
 }
 
-/// Reads a file of lines in splits, each of which must begin where the one before it ended.
+/// Reads a file in splits, each of which must begin where the one before it ended: at once in a file of lines, by the
+/// second try in an array.
 ///
 /// # Errors
 /// The reader's.
@@ -190,8 +191,20 @@ pub(super) fn read_chain(
 ) -> Result<Outcome, ReadFailure> {
     let mut whole = Outcome::default();
     let mut prev: Option<SplitReport> = None;
-    for split in splits(cuts) {
-        let (mut outcome, report) = read_split(config, bytes, split, chunk)?;
+    let guesses = head(config.options(), bytes)?.guesses();
+    for mut split in splits(cuts) {
+        let (mut outcome, mut report) = read_split(config, bytes, split, chunk)?;
+        if let Some(prev) = &prev
+            && let Chain::RestartAt(at) = verify_chain(prev, &report)
+        {
+            assert!(guesses, "{split:?}");
+            let from = split.start.offset();
+            split.start = Start::Known(at);
+            (outcome, report) = read_split(config, bytes, split, chunk)?;
+            // Those up to there are counted by the split before.
+            let passed = from as usize..at.min(split.end).max(from) as usize;
+            outcome.newlines += newlines(bytes.get(passed).unwrap_or_default());
+        }
         if let Some(prev) = &prev {
             assert_eq!(verify_chain(prev, &report), Chain::Verified, "{split:?}");
             // Told where it begins, it reads the same.
@@ -260,6 +273,24 @@ pub(super) fn learn(
     }
     let report = inferrer.report();
     Ok((inferrer.finish(), report))
+}
+
+/// Learns from a file in splits, each of which begins where the one before it ended.
+pub(super) fn learn_chain(options: &JsonOptions, bytes: &[u8], cuts: &[usize]) -> TypeTree {
+    let mut sum = TypeTree::default();
+    let mut prev: Option<SplitReport> = None;
+    for mut split in splits(cuts) {
+        let (mut tree, mut report) = learn(options, bytes, split, usize::MAX).unwrap();
+        if let Some(prev) = &prev
+            && let Chain::RestartAt(at) = verify_chain(prev, &report)
+        {
+            split.start = Start::Known(at);
+            (tree, report) = learn(options, bytes, split, usize::MAX).unwrap();
+        }
+        sum.merge(&tree);
+        prev = Some(report);
+    }
+    sum
 }
 
 /// The tree of a whole file.

@@ -5,12 +5,11 @@
 
 use std::sync::Arc;
 
-use super::run::{Outcome, head, learn, read_chain, read_split, splits};
+use super::run::{Outcome, head, learn, learn_chain, read_chain, read_split};
 use super::slow;
 use crate::json::{JsonConfig, JsonOptions, JsonPath, Layout};
 use crate::{
-    BadReason, InferOptions, OnBadRecord, OnBadValue, OnUnknown, ReadFailure, Split, TypeTree,
-    schema_file,
+    BadReason, InferOptions, OnBadRecord, OnBadValue, OnUnknown, ReadFailure, Split, schema_file,
 };
 
 /// Panics if the reader is wrong about these bytes.
@@ -43,7 +42,8 @@ pub(super) fn lines(data: &[u8]) {
     assert_same(&parts, &whole, &input);
 }
 
-/// Of documents and arrays, with paths and without, any buffers give what one gives, and everything is accounted for.
+/// Of documents and arrays, with paths and without, any buffers give what one gives, and so do the splits of an array;
+/// everything is accounted for.
 pub(super) fn documents(data: &[u8]) {
     let input = Input::new(data);
     let config = input
@@ -54,6 +54,10 @@ pub(super) fn documents(data: &[u8]) {
     };
     let (parts, _) = read_split(&config, bytes, Split::whole(), input.chunk()).unwrap();
     assert_same(&parts, &whole, &input);
+    if head(config.options(), bytes).is_ok_and(|head| head.guesses()) {
+        let parts = read_chain(&config, bytes, &input.cuts(), input.chunk()).unwrap();
+        assert_same(&parts, &whole, &input);
+    }
     let mut last = 0;
     for bad in whole.bad.iter().filter(|bad| {
         !matches!(
@@ -90,11 +94,8 @@ pub(super) fn infer(data: &[u8]) {
         Err(error) => panic!("{}: {error}", input.shown()),
     };
     if head.can_be_split() {
-        let mut sum = TypeTree::default();
-        for split in splits(&input.cuts()) {
-            sum.merge(&learn(&options, bytes, split, usize::MAX).unwrap().0);
-        }
-        assert_eq!(sum, tree, "{}", input.shown());
+        let learned = learn_chain(&options, bytes, &input.cuts());
+        assert_eq!(learned, tree, "{}", input.shown());
     }
     let Ok(schema) = tree.to_schema(&InferOptions::from(&options)) else {
         return;
