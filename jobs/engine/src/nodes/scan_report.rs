@@ -56,7 +56,7 @@ impl DisplayAs for ScanReportExec {
 }
 
 impl ExecutionPlan for ScanReportExec {
-    unary_node!("ScanReportExec", no expressions);
+    unary_node!("ScanReportExec", nothing below);
 
     fn execute(
         &self,

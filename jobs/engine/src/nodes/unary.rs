@@ -41,10 +41,20 @@ pub(super) fn index_of(schema: &Schema, column: &str) -> Result<usize> {
 
 /// Implements the parts of `ExecutionPlan` that unary pass-through nodes share;
 /// the node has `input`, `properties` and `fn with_input(&self, input)`.
-/// `no expressions`: nor does it evaluate any.
+/// `no expressions`: nor does it evaluate any. `nothing below`: no other node, such as a sort, may come between it and its
+/// input.
 macro_rules! unary_node {
     ($name:literal, no expressions) => {
-        unary_node!($name);
+        unary_node!($name, no expressions, true);
+    };
+    ($name:literal, nothing below) => {
+        unary_node!($name, no expressions, false);
+    };
+    ($name:literal) => {
+        unary_node!($name, true);
+    };
+    ($name:literal, no expressions, $keeps_order:literal) => {
+        unary_node!($name, $keeps_order);
 
         fn apply_expressions(
             &self,
@@ -53,7 +63,7 @@ macro_rules! unary_node {
             Ok(TreeNodeRecursion::Continue)
         }
     };
-    ($name:literal) => {
+    ($name:literal, $keeps_order:literal) => {
         fn name(&self) -> &str {
             $name
         }
@@ -67,7 +77,7 @@ macro_rules! unary_node {
         }
 
         fn maintains_input_order(&self) -> Vec<bool> {
-            vec![true]
+            vec![$keeps_order]
         }
 
         fn benefits_from_input_partitioning(&self) -> Vec<bool> {

@@ -7,10 +7,12 @@ use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::datasource::physical_plan::FileScanConfig;
 use datafusion::datasource::source::DataSourceExec;
+use datafusion::logical_expr::utils::split_conjunction;
 use datafusion::logical_expr::{Expr, LogicalPlan};
 use datafusion::physical_plan::displayable;
 use datafusion::physical_plan::empty::EmptyExec;
 use datafusion::physical_plan::placeholder_row::PlaceholderRowExec;
+use datafusion::physical_plan::union::UnionExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 use headworks_sources::{FILE_COLUMN, OFFSET_COLUMN, SPLIT_COLUMN};
 
@@ -24,6 +26,17 @@ use crate::nodes::source_of;
 /// `Configuration`, naming the leaf.
 pub(super) fn check_leaves(plan: &Arc<dyn ExecutionPlan>) -> Result<(), EngineError> {
     let children = plan.children();
+    if plan.is::<UnionExec>()
+        && plan
+            .exists(|node| Ok(node.is::<PlaceholderRowExec>()))
+            .unwrap_or(true)
+    {
+        return Err(EngineError::Configuration(
+            "a SELECT without FROM is a part of a UNION here, and cannot be cut into tasks; write `VALUES (1, 'a')` in place \
+             of `SELECT 1, 'a'`"
+                .to_owned(),
+        ));
+    }
     if children.is_empty() && !is_sliced(plan) {
         let leaf = displayable(plan.as_ref()).one_line().to_string();
         return Err(EngineError::Configuration(format!(
@@ -122,6 +135,55 @@ pub(super) fn check_values(plan: &LogicalPlan) -> Result<(), String> {
          with ORDER BY and LIMIT 1"
             .to_owned(),
     )
+}
+
+/// Refuses `NOT IN (SELECT ...)` where the planner would not heed NULLs, which is under OR and the like; and subqueries that
+/// say yes or no where it has no plan for them, which is outside of conditions.
+///
+/// # Errors
+/// As text for users.
+pub(super) fn check_memberships(plan: &LogicalPlan) -> Result<(), String> {
+    let is_membership = |expr: &Expr| matches!(expr, Expr::InSubquery(_) | Expr::Exists(_));
+    let is_negated = |expr: &Expr| match expr {
+        Expr::InSubquery(query) => query.negated,
+        Expr::Not(inner) => matches!(**inner, Expr::InSubquery(_)),
+        _ => false,
+    };
+    let (mut ignores_null, mut misplaced) = (false, false);
+    let looked = plan.apply_with_subqueries(|node| {
+        match node {
+            LogicalPlan::Filter(filter) => {
+                for condition in split_conjunction(&filter.predicate) {
+                    ignores_null |= !is_membership(condition)
+                        && condition.exists(|part| Ok(is_negated(part)))?;
+                }
+            }
+            LogicalPlan::Projection(_) | LogicalPlan::Aggregate(_) | LogicalPlan::Sort(_) => {
+                node.apply_expressions(|expr| {
+                    misplaced |= expr.exists(|part| Ok(is_membership(part)))?;
+                    Ok(TreeNodeRecursion::Continue)
+                })?;
+            }
+            _ => {}
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    looked.map_err(|e| e.to_string())?;
+    if misplaced {
+        return Err(
+            "IN (SELECT ...) and EXISTS can stand in WHERE and HAVING alone; for a column that says yes or no, LEFT JOIN the \
+             subquery's distinct values, and ask whether there was one (IS NOT NULL)"
+                .to_owned(),
+        );
+    }
+    if ignores_null {
+        return Err(
+            "NOT IN (SELECT ...) under OR, NOT or CASE would take NULL for a value that is not there; write NOT EXISTS \
+             (SELECT 1 FROM ... WHERE ... = ...), or let it be a condition of its own, joined by AND"
+                .to_owned(),
+        );
+    }
+    Ok(())
 }
 
 /// Refuses a query that names [`SPLIT_COLUMN`]: how files are cut is nothing that a table may depend on.

@@ -26,6 +26,7 @@ use headworks_lake::{Snapshot, TableLocation};
 use headworks_spec::{CheckRule, CheckSpec, ModelSpec, WriteMode};
 
 use super::column::{FoundColumn, find_column};
+use super::one_process;
 use super::{LakeTable, Names, SHUFFLE_PARTITIONS_PER_SLOT, check, logical_plan, plain, register};
 use crate::api::{CheckFindings, CheckRequest, EngineError};
 use crate::nodes::CheckReportExec;
@@ -214,10 +215,11 @@ impl Checked<'_> {
     ) -> Result<Arc<dyn ExecutionPlan>, DataFusionError> {
         let state = self.ctx.state();
         let optimized = state.optimize(logical)?;
-        state
+        let physical = state
             .query_planner()
             .create_physical_plan(&optimized, &state)
-            .await
+            .await?;
+        one_process::leave(physical, state.config().target_partitions())
     }
 
     /// The query of a rule, and whether its rows stand for several.

@@ -4,12 +4,14 @@ mod alike;
 mod check;
 mod checks;
 mod column;
+mod compared;
 mod dedupe;
 mod hidden;
 mod joins;
 mod lake_table;
 mod merge;
 mod names;
+mod one_process;
 mod options;
 mod output;
 mod physical;
@@ -233,6 +235,7 @@ impl Planned {
             .query_planner()
             .create_physical_plan(&optimized, &state)
             .await
+            .and_then(|physical| one_process::leave(physical, partitions as usize))
             .map_err(|e| in_model(&plain(&e)))?;
         check::check_leaves(&physical).map_err(|e| in_model(&e))?;
         let sources = request.record_sources().map(|(name, _)| name);
@@ -345,7 +348,11 @@ pub(crate) async fn logical_plan(
             "only queries are run here (SELECT, WITH, EXPLAIN): tables are written by jobs"
                 .to_owned(),
         ),
-        plan => check::check_values(&plan).map(|()| plan),
+        plan => {
+            check::check_values(&plan)?;
+            check::check_memberships(&plan)?;
+            compared::in_one_type(plan).map_err(|e| plain(&e))
+        }
     }
 }
 

@@ -10,9 +10,10 @@ use std::ops::ControlFlow;
 
 use datafusion::arrow::datatypes::{DataType, Fields, Schema};
 use datafusion::sql::sqlparser::ast::{
-    AccessExpr, ExcludeSelectItem, Expr, Ident, JoinConstraint, JoinOperator, ObjectName, Query,
-    Select, SelectItem, SelectItemQualifiedWildcardKind, Statement, Subscript, TableAlias,
-    TableFactor, TableWithJoins, VisitMut, VisitorMut, WildcardAdditionalOptions,
+    AccessExpr, BinaryOperator, ExcludeSelectItem, Expr, Ident, JoinConstraint, JoinOperator,
+    ObjectName, Query, Select, SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator,
+    SetQuantifier, Statement, Subscript, TableAlias, TableFactor, TableWithJoins, VisitMut,
+    VisitorMut, WildcardAdditionalOptions,
 };
 use headworks_sources::META_COLUMNS;
 
@@ -237,6 +238,16 @@ impl Resolver<'_> {
 impl VisitorMut for Resolver<'_> {
     type Break = ();
 
+    fn pre_visit_query(&mut self, query: &mut Query) -> ControlFlow<()> {
+        if has_bag_operation(&query.body) {
+            self.fail(
+                "INTERSECT ALL and EXCEPT ALL are not run: rows that stand several times would come out wrong; number the \
+                 rows (row_number) and leave ALL out",
+            );
+        }
+        ControlFlow::Continue(())
+    }
+
     fn pre_visit_select(&mut self, select: &mut Select) -> ControlFlow<()> {
         let joins = joins_of(&select.from);
         self.merged_columns(select, &joins);
@@ -315,6 +326,15 @@ impl VisitorMut for Resolver<'_> {
 
     fn pre_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
         match expr {
+            // The parser takes all that follows for the second of the two.
+            Expr::IsDistinctFrom(_, second) | Expr::IsNotDistinctFrom(_, second)
+                if is_connected(second) =>
+            {
+                self.fail(
+                    "write parentheses around `a IS [NOT] DISTINCT FROM b`, so that what AND or OR connects it with is no \
+                     part of it",
+                );
+            }
             Expr::Identifier(ident) => self.ident(ident),
             Expr::CompoundIdentifier(parts) => parts.iter_mut().for_each(|part| self.ident(part)),
             Expr::CompoundFieldAccess { access_chain, .. } => {
@@ -331,6 +351,38 @@ impl VisitorMut for Resolver<'_> {
             _ => {}
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// Whether AND or OR connects two conditions, without parentheses around them.
+fn is_connected(expr: &Expr) -> bool {
+    matches!(
+        expr,
+        Expr::BinaryOp {
+            op: BinaryOperator::And | BinaryOperator::Or | BinaryOperator::Xor,
+            ..
+        }
+    )
+}
+
+/// Whether rows that stand several times are told from one another by INTERSECT or EXCEPT.
+fn has_bag_operation(body: &SetExpr) -> bool {
+    match body {
+        SetExpr::SetOperation {
+            op,
+            set_quantifier,
+            left,
+            right,
+        } => {
+            let is_all = matches!(
+                set_quantifier,
+                SetQuantifier::All | SetQuantifier::AllByName
+            );
+            (is_all && *op != SetOperator::Union)
+                || has_bag_operation(left)
+                || has_bag_operation(right)
+        }
+        _ => false,
     }
 }
 

@@ -74,7 +74,7 @@ pub(super) fn commit(
 }
 
 /// A second source of the world: a name for each `k` but 6, and one that no record has.
-async fn with_names(world: &World, sql: &str) -> ModelRequest {
+pub(super) async fn with_names(world: &World, sql: &str) -> ModelRequest {
     let path = world.dir.path().join("names.xml");
     let names = NAMES.map(|(k, name)| format!("<n><k>{k}</k><name>{name}</name></n>"));
     std::fs::write(&path, format!("<ns>{}</ns>", names.concat())).unwrap();
@@ -104,7 +104,7 @@ const NAMES: [(i64, &str); 7] = [
 ];
 
 /// The same query in one process, over the same rows in memory.
-async fn in_one_process(sql: &str) -> Vec<String> {
+pub(super) async fn in_one_process(sql: &str) -> Vec<String> {
     let ctx = SessionContext::new_with_config(session::config(1));
     let ids = || (0..RECORDS as i64).collect::<Int64Array>();
     let ks: Int64Array = (0..RECORDS as i64).map(|id| id % 7).collect();

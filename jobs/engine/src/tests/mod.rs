@@ -5,6 +5,7 @@ mod checks;
 mod codec;
 mod distributed;
 mod guards;
+mod one_process;
 mod planning;
 mod rules;
 mod slices;

@@ -101,6 +101,48 @@ async fn what_would_run_wrongly_is_refused() {
         error.contains("cannot be cut into tasks") && error.contains("LazyMemoryExec"),
         "{error}"
     );
+    for (sql, said) in [
+        (
+            "SELECT id FROM src UNION ALL SELECT 9",
+            "a SELECT without FROM is a part of a UNION",
+        ),
+        (
+            "SELECT id FROM src INTERSECT ALL SELECT k FROM src",
+            "INTERSECT ALL and EXCEPT ALL",
+        ),
+        (
+            "SELECT id FROM (SELECT id FROM src EXCEPT ALL SELECT k FROM src) t",
+            "INTERSECT ALL and EXCEPT ALL",
+        ),
+        (
+            "SELECT id FROM src WHERE id IS NOT DISTINCT FROM k AND k > 1",
+            "write parentheses",
+        ),
+        (
+            "SELECT id FROM src WHERE id = 1 OR k NOT IN (SELECT k FROM src)",
+            "under OR, NOT or CASE",
+        ),
+        (
+            "SELECT id FROM src WHERE NOT (id = 1 AND NOT k IN (SELECT k FROM src))",
+            "under OR, NOT or CASE",
+        ),
+        (
+            "SELECT id, k IN (SELECT k FROM src) AS known FROM src",
+            "in WHERE and HAVING alone",
+        ),
+    ] {
+        let error = refused(&world, sql).await;
+        assert!(error.contains(said), "{sql}: {error}");
+    }
+    for sql in [
+        "SELECT id FROM src WHERE (id IS NOT DISTINCT FROM k) AND k > 1",
+        "SELECT id FROM src WHERE k > 1 AND id NOT IN (SELECT k FROM src)",
+        "SELECT id FROM src WHERE k > 1 OR id IN (SELECT k FROM src)",
+        "SELECT id FROM src UNION ALL VALUES (9)",
+        "SELECT id FROM src INTERSECT SELECT k FROM src",
+    ] {
+        world.plan(&world.request(sql, 2).await).await;
+    }
     let error = refused(&world, "SELECT id FROM src TABLESAMPLE BERNOULLI (10)").await;
     assert!(error.contains("TABLESAMPLE is not supported"), "{error}");
     let error = refused(&world, "SELECT id FROM src LIMIT 5").await;
