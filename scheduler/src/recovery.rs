@@ -1,10 +1,11 @@
 //! What a scheduler does when it starts, for the jobs of one that died: their
 //! tables are settled, and the journal learns which of their commits happened.
 //!
-//! A job's commit is one log entry, so it is in the table or it is not; when
-//! it is, the bad records of that model are brought into quarantine too, which
-//! stands behind the commit in the job's order. Running what is left of such
-//! a job is not done here.
+//! A job's commit is one log entry, so it is in the table or it is not. The bad
+//! records of a model that has committed are in quarantine, since that comes
+//! first; those of a job that an older version drove, which committed them
+//! behind the model's table, are brought there. Running what is left of such a
+//! job is not done here.
 
 use std::sync::Arc;
 
@@ -58,6 +59,28 @@ async fn recover_job(
         }
         quarantine_model(journal, locks, &spec, &job, index).await?;
     }
+    settle_quarantines(journal, locks, &spec, &job).await
+}
+
+/// Finishes the commits of quarantine that were under way, if they happened.
+async fn settle_quarantines(
+    journal: &Arc<Journal>,
+    locks: &TableLocks,
+    spec: &JobSpec,
+    job: &JournaledJob,
+) -> Result<(), String> {
+    let open = job.commits.iter().filter(|commit| commit.version.is_none());
+    for commit in open {
+        let Some(source) = &commit.quarantine_of else {
+            continue;
+        };
+        let location =
+            TableLocation::quarantine(&spec.lake, source).map_err(|error| error.to_string())?;
+        driver::settle(locks, location.clone()).await?;
+        if let Some(entry) = entry_of(location, &commit.commit_id).await? {
+            note_quarantine(journal, &job.job_id, entry.commit_id, entry.version).await?;
+        }
+    }
     Ok(())
 }
 
@@ -93,6 +116,23 @@ async fn note_commit(
             commit_id: &commit_id,
             version,
             model: Some((index, view)),
+        };
+        journal.found_commit(id, &found, driver::now_ms())
+    })
+    .await
+}
+
+async fn note_quarantine(
+    journal: &Arc<Journal>,
+    job_id: &str,
+    commit_id: String,
+    version: u64,
+) -> Result<(), String> {
+    blocking(journal, job_id, move |journal, id| {
+        let found = FoundCommit {
+            commit_id: &commit_id,
+            version,
+            model: None,
         };
         journal.found_commit(id, &found, driver::now_ms())
     })
@@ -141,16 +181,7 @@ async fn quarantine_model(
             .await
         {
             Event::Committed { version, .. } => {
-                let job_id = job.job_id.as_str();
-                blocking(journal, job_id, move |journal, id| {
-                    let found = FoundCommit {
-                        commit_id: &commit_id,
-                        version,
-                        model: None,
-                    };
-                    journal.found_commit(id, &found, driver::now_ms())
-                })
-                .await?;
+                note_quarantine(journal, &job.job_id, commit_id, version).await?;
             }
             Event::Failed { error, .. }
             | Event::CommitUnknown(error)

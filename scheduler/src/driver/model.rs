@@ -146,6 +146,7 @@ pub(super) fn planned(
         merge: None,
         warnings: Warnings::default(),
         checks: None,
+        commit: None,
     });
     actions.extend(match first {
         Some(wave) => start_wave(state, model, wave),
@@ -289,13 +290,28 @@ pub(super) fn intend_commit(
     begin_checks(state, model, work, now_ms)
 }
 
-/// Commits what has been audited and checked.
+/// Commits what has been audited and checked: the quarantine of its sources,
+/// then the table. Once the table's ledger has a file, no job reads its bad
+/// records again; so they are in quarantine before.
 pub(super) fn start_commit(
     state: &mut JobState,
     model: usize,
     work: CommitWork,
     now_ms: u64,
 ) -> Vec<Action> {
+    let Some(run) = &mut state.run else {
+        return Vec::new();
+    };
+    run.commit = Some(work);
+    state.quarantine_queue = std::mem::take(&mut run.quarantine).into_iter().collect();
+    next_quarantine(state, model, 0, now_ms)
+}
+
+/// Commits the table: the quarantine of its sources has been committed.
+pub(super) fn commit_table(state: &mut JobState, model: usize, now_ms: u64) -> Vec<Action> {
+    let Some(work) = state.run.as_mut().and_then(|run| run.commit.take()) else {
+        return Vec::new();
+    };
     let work = CommitWork {
         at_ms: now_ms,
         ..work
@@ -313,7 +329,7 @@ pub(super) fn start_commit(
     ]
 }
 
-/// The table has its new version. Now the quarantine, then the next model.
+/// The table has its new version. Now the next model.
 pub(super) fn committed(
     state: &mut JobState,
     model: usize,
@@ -359,11 +375,7 @@ pub(super) fn committed(
         state.warnings.note(line);
     }
     state.warnings.merge(run.warnings);
-    state.quarantine_queue = run.quarantine.into_iter().collect();
-    actions.extend(match state.quarantine_queue.is_empty() {
-        true => begin_model(state, model + 1, now_ms),
-        false => next_quarantine(state, model, 0, now_ms),
-    });
+    actions.extend(begin_model(state, model + 1, now_ms));
     actions
 }
 

@@ -3,7 +3,7 @@
 use headworks_spec::{Format, Source};
 
 use super::model::is_counted;
-use super::state::{JobState, ModelRun};
+use super::state::{JobState, ModelRun, ModelState};
 
 /// Lines about the model, for the job's warnings.
 pub(super) fn notes(state: &JobState, model: usize, run: &ModelRun) -> Vec<String> {
@@ -12,7 +12,7 @@ pub(super) fn notes(state: &JobState, model: usize, run: &ModelRun) -> Vec<Strin
         .work
         .revisits
         .iter()
-        .filter_map(|source| more_bad(run, source, name));
+        .filter_map(|source| more_bad(&state.models[model], source, name));
     let sources = state.spec.sources.iter();
     let counted = sources.filter(|source| is_counted(state, &source.name));
     let empty = counted.filter_map(|source| nothing_found(run, &source.name, &source.options));
@@ -20,9 +20,8 @@ pub(super) fn notes(state: &JobState, model: usize, run: &ModelRun) -> Vec<Strin
 }
 
 /// A later model's bad records are not among the counts of the source, which are those of the first.
-fn more_bad(run: &ModelRun, source: &str, model: &str) -> Option<String> {
-    let files = run.quarantine.get(source)?;
-    let records: u64 = files.iter().map(|file| file.rows).sum();
+fn more_bad(state: &ModelState, source: &str, model: &str) -> Option<String> {
+    let records = *state.quarantined.get(source)?;
     (records > 0).then(|| {
         format!(
             "{records} more bad records of source `{source}` went to quarantine with model `{model}`, which reads columns \

@@ -13,15 +13,20 @@ use super::audit::one_scan_a_split;
 use super::state::ModelRun;
 
 /// Sorts a wave's quarantine files into those to be committed and those that
-/// repeat them.
+/// repeat them, or what the model put into quarantine `before` it began anew.
 pub(super) fn sort_wave(
     run: &mut ModelRun,
+    before: &BTreeMap<String, u64>,
     scans: &BTreeMap<i32, &ScannedSplit>,
     repeated: &[&ScannedSplit],
 ) {
     let mut seen = BTreeSet::new();
     for scan in scans.values() {
-        add(&mut run.quarantine, &mut seen, scan);
+        let to = match before.contains_key(&scan.source) {
+            true => &mut run.quarantine_surplus,
+            false => &mut run.quarantine,
+        };
+        add(to, &mut seen, scan);
     }
     for scan in repeated {
         add(&mut run.quarantine_surplus, &mut seen, scan);

@@ -1,6 +1,6 @@
 //! What a job's driver knows, and which phase may follow which.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use headworks_engine::api::{
@@ -66,12 +66,12 @@ pub enum Phase {
         /// The model's index.
         model: usize,
     },
-    /// Commits the quarantine of one source after the other, once the model
-    /// has committed or failed.
+    /// Commits the quarantine of one source after the other: before the model's
+    /// table, or once the job has failed.
     Quarantining {
         /// The model's index.
         model: usize,
-        /// The place in the queue.
+        /// How many stood before it.
         at: usize,
     },
     /// Over.
@@ -107,7 +107,8 @@ impl Phase {
                 | Planning { .. }
                 | Running { .. }
                 | Staging { .. }
-                | Checking { .. },
+                | Checking { .. }
+                | Quarantining { .. },
                 Ended(Outcome::Done),
             ) => false,
             (_, Ended(_)) => true,
@@ -154,7 +155,8 @@ impl Phase {
             (Checking { model: a, .. }, Committing { model: b }) => a == b,
             // A table that it reads was overwritten meanwhile: once more.
             (Running { model: a, .. } | Checking { model: a, .. }, Opening { model: b }) => a == b,
-            // Failed; the quarantine is kept.
+            // Bad records go into quarantine before the model commits, and also
+            // when it has failed.
             (
                 Running { model: a, .. }
                 | Planning { model: a }
@@ -162,13 +164,12 @@ impl Phase {
                 | Checking { model: a, .. },
                 Quarantining { model: b, at: 0 },
             ) => a == b,
-            (Committing { model: a }, Quarantining { model: b, at: 0 }) => a == b,
             // Done, or (a == b) overtaken by another job: once more.
             (Committing { model: a }, Opening { model: b }) => b == a || b == a + 1,
             (Quarantining { model: a, at: i }, Quarantining { model: b, at: j }) => {
                 a == b && j == i + 1
             }
-            (Quarantining { model: a, .. }, Opening { model: b }) => b == a + 1,
+            (Quarantining { model: a, .. }, Committing { model: b }) => a == b,
             _ => false,
         }
     }
@@ -282,6 +283,9 @@ pub struct ModelState {
     pub next_attempt: BTreeMap<u32, u32>,
     /// The next attempt's number for each check.
     pub next_check_attempt: BTreeMap<usize, u32>,
+    /// The records that it has put into quarantine, by source. When it begins
+    /// anew, it does not put those of such a source there again.
+    pub quarantined: BTreeMap<String, u64>,
 }
 
 /// What a check found, for as long as the job lives.
@@ -345,8 +349,8 @@ pub struct ModelRun {
     pub unnests: bool,
     /// Quarantine files of accepted waves that are to be committed, by source.
     pub quarantine: BTreeMap<String, Vec<PendingFile>>,
-    /// Quarantine files of accepted waves whose records another model has put
-    /// into quarantine already, by source.
+    /// Quarantine files of accepted waves that nobody needs, by source: their
+    /// records are in quarantine already, or in other files.
     pub quarantine_surplus: BTreeMap<String, Vec<PendingFile>>,
     /// The table as it was when the model began; none if it has never been written.
     pub current: Option<Arc<Snapshot>>,
@@ -358,6 +362,8 @@ pub struct ModelRun {
     pub warnings: Warnings,
     /// Its checks, once the audit has passed; none if it has none.
     pub checks: Option<CheckRun>,
+    /// Its commit, which waits for that of its quarantine.
+    pub commit: Option<CommitWork>,
 }
 
 /// What is known of an upsert when its rows are staged.
@@ -430,8 +436,9 @@ pub struct JobState {
     pub work: Option<(ModelWork, u64)>,
     /// The table of the model in hand, as it was opened; between opening and planning.
     pub current: Option<Arc<Snapshot>>,
-    /// Commits of quarantine that are due: source and files, in order.
-    pub quarantine_queue: Vec<(String, Vec<PendingFile>)>,
+    /// Commits of quarantine that are due: source and files, in order. The one
+    /// in hand is the first.
+    pub quarantine_queue: VecDeque<(String, Vec<PendingFile>)>,
     /// Files that models which have committed read: (source, path).
     pub files_read: BTreeSet<(String, String)>,
     /// Why the job is to stop, once somebody asked.
@@ -470,7 +477,7 @@ impl JobState {
             run: None,
             work: None,
             current: None,
-            quarantine_queue: Vec::new(),
+            quarantine_queue: VecDeque::new(),
             files_read: BTreeSet::new(),
             stop: None,
             failure: None,

@@ -4,10 +4,11 @@
 //! failing, ending. `model` holds the way of one model from its table's
 //! opening to its commit, `wave` that of its waves.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use headworks_engine::api::{SettledSource, WaveDiscard};
-use headworks_lake::Audit;
+use headworks_lake::{Audit, PendingFile};
 
 use super::action::{Action, CommitWork, Record};
 use super::checks;
@@ -112,30 +113,25 @@ fn decide(state: &mut JobState, event: Event, now_ms: u64) -> Vec<Action> {
             fail(state, ErrorClass::Lake, error, now_ms)
         }
         (Phase::Quarantining { model, at }, Event::Committed { version, unsettled }) => {
-            let source = state
-                .quarantine_queue
-                .get(at)
-                .map(|(source, _)| source.clone());
-            let commit_id = state.commit_id(model, source.as_deref());
-            let mut actions = vec![Action::Journal(Record::Committed {
-                model,
-                quarantine_of: source,
-                commit_id,
-                version,
-            })];
-            if let Some(line) = unsettled {
-                state.warnings.note(line);
-            }
-            actions.extend(next_quarantine(state, model, at + 1, now_ms));
-            actions
+            quarantined(state, (model, at), version, unsettled, now_ms)
+        }
+        (Phase::Quarantining { model, at }, Event::CommitUnknown(error)) => {
+            // The log may name these files: they are left to the lake.
+            let in_hand = state.quarantine_queue.pop_front();
+            let source = in_hand.map(|(source, _)| source).unwrap_or_default();
+            quarantine_failed(state, (model, at), &source, &error, now_ms)
         }
         (
             Phase::Quarantining { model, at },
-            Event::Failed { error, .. }
-            | Event::CommitUnknown(error)
-            | Event::Overtaken(error)
-            | Event::MovedOn(error),
-        ) => quarantine_failed(state, model, at, error, now_ms),
+            Event::Failed { error, .. } | Event::Overtaken(error) | Event::MovedOn(error),
+        ) => {
+            let (source, mut files) = state.quarantine_queue.pop_front().unwrap_or_default();
+            if let Some(run) = &mut state.run {
+                let surplus = run.quarantine_surplus.entry(source.clone());
+                surplus.or_default().append(&mut files);
+            }
+            quarantine_failed(state, (model, at), &source, &error, now_ms)
+        }
         (
             Phase::Settling { .. }
             | Phase::Resettling { .. }
@@ -203,18 +199,20 @@ pub(super) fn begin_model(state: &mut JobState, model: usize, now_ms: u64) -> Ve
 }
 
 /// Commits the quarantine of the next source in the queue; behind the last
-/// one, the job goes on, or ends if it has failed.
+/// one, the model's table, or the job ends if it has failed.
 pub(super) fn next_quarantine(
     state: &mut JobState,
     model: usize,
     at: usize,
     now_ms: u64,
 ) -> Vec<Action> {
-    let Some((source, files)) = state.quarantine_queue.get(at).cloned() else {
-        state.quarantine_queue.clear();
+    if state.stop.is_some() && state.failure.is_none() {
+        return end_cancelled(state, now_ms);
+    }
+    let Some((source, files)) = state.quarantine_queue.front().cloned() else {
         return match state.failure {
             Some(_) => end(state, Outcome::Failed, now_ms),
-            None => begin_model(state, model + 1, now_ms),
+            None => model::commit_table(state, model, now_ms),
         };
     };
     state.become_phase(Phase::Quarantining { model, at });
@@ -243,33 +241,52 @@ pub(super) fn next_quarantine(
     ]
 }
 
-fn quarantine_failed(
+/// The quarantine of a source has its log entry.
+fn quarantined(
     state: &mut JobState,
-    model: usize,
-    at: usize,
-    error: String,
+    (model, at): (usize, usize),
+    version: u64,
+    unsettled: Option<String>,
     now_ms: u64,
 ) -> Vec<Action> {
-    let source = state
-        .quarantine_queue
-        .get(at)
-        .map_or("", |(source, _)| source);
+    let (source, files) = state.quarantine_queue.pop_front().unwrap_or_default();
+    let commit_id = state.commit_id(model, Some(&source));
+    let mut actions = vec![Action::Journal(Record::Committed {
+        model,
+        quarantine_of: Some(source.clone()),
+        commit_id,
+        version,
+    })];
+    let records = files.iter().map(|file| file.rows).sum();
+    state.models[model].quarantined.insert(source, records);
+    if let Some(line) = unsettled {
+        state.warnings.note(line);
+    }
+    actions.extend(next_quarantine(state, model, at + 1, now_ms));
+    actions
+}
+
+/// The quarantine of a source could not be committed. Unless the job has
+/// failed before, its model is given up: its table is unchanged, so a job that
+/// runs again reads these records again.
+fn quarantine_failed(
+    state: &mut JobState,
+    (model, at): (usize, usize),
+    source: &str,
+    error: &str,
+    now_ms: u64,
+) -> Vec<Action> {
     let error =
         format!("the bad records of source `{source}` could not be put into quarantine: {error}");
-    let mut actions = vec![Action::Journal(Record::Note(error.clone()))];
-    if state.failure.is_none() {
+    if state.failure.is_none() && state.stop.is_none() {
         let table = &state.spec.models[model].name;
         let error = format!(
-            "{error}; table `{table}` has its new version {}",
-            state.models[model].version
+            "{error}; table `{table}` is unchanged; run the job again once the cause is mended"
         );
-        state.failure = Some(Failure {
-            class: Some(ErrorClass::Lake),
-            error,
-        });
-    } else {
-        state.warnings.note(error);
+        return fail(state, ErrorClass::Lake, error, now_ms);
     }
+    let mut actions = vec![Action::Journal(Record::Note(error.clone()))];
+    state.warnings.note(error);
     actions.extend(next_quarantine(state, model, at + 1, now_ms));
     actions
 }
@@ -295,8 +312,12 @@ pub(super) fn fail(
         queue.is_empty() || state.journal_failed,
         state.model_in_hand(),
     ) {
+        let at = match state.phase {
+            Phase::Quarantining { at, .. } => at + 1,
+            _ => 0,
+        };
         state.quarantine_queue = queue;
-        actions.extend(next_quarantine(state, model, 0, now_ms));
+        actions.extend(next_quarantine(state, model, at, now_ms));
     } else {
         actions.extend(end(state, Outcome::Failed, now_ms));
     }
@@ -304,28 +325,30 @@ pub(super) fn fail(
 }
 
 /// The quarantine files of a model that did not commit, by source.
-type QuarantineQueue = Vec<(String, Vec<headworks_lake::PendingFile>)>;
+type QuarantineQueue = VecDeque<(String, Vec<PendingFile>)>;
 
 /// Gives the model in hand up, if it has not committed: discards what it
-/// wrote. Returns its quarantine.
+/// wrote. Returns its quarantine, as far as that is not committed.
 fn drop_run(state: &mut JobState) -> (Vec<Action>, QuarantineQueue) {
+    let mut queue = std::mem::take(&mut state.quarantine_queue);
     let Some(model) = state.model_in_hand() else {
-        return (Vec::new(), Vec::new());
+        return (Vec::new(), queue);
     };
     if state.models[model].status != ModelStatus::Running {
-        return (Vec::new(), Vec::new());
+        return (Vec::new(), queue);
     }
     state.models[model].status = ModelStatus::Failed;
     let mut actions = vec![Action::Journal(Record::ModelFailed { model })];
     let Some(mut run) = state.run.take() else {
-        return (actions, Vec::new());
+        return (actions, queue);
     };
     let files = run.take_files();
     if !is_empty(&files) {
         actions.push(Action::Discard { model, files });
     }
     state.warnings.merge(std::mem::take(&mut run.warnings));
-    (actions, run.quarantine.into_iter().collect())
+    queue.extend(run.quarantine);
+    (actions, queue)
 }
 
 fn cancel(state: &mut JobState, reason: String, now_ms: u64) -> Vec<Action> {
@@ -385,7 +408,8 @@ fn journal_failed(state: &mut JobState, error: &str, now_ms: u64) -> Vec<Action>
     let mut actions = stop_wave(state);
     if let Some(run) = &mut state.run {
         // Nothing can be committed without a journal, quarantine neither.
-        for (source, mut files) in std::mem::take(&mut run.quarantine) {
+        let queue = std::mem::take(&mut state.quarantine_queue);
+        for (source, mut files) in std::mem::take(&mut run.quarantine).into_iter().chain(queue) {
             run.quarantine_surplus
                 .entry(source)
                 .or_default()

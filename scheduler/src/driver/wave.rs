@@ -208,7 +208,8 @@ fn wave_accepted(state: &mut JobState, result: WaveResult, now_ms: u64) -> Vec<A
             actions
         }
         Ok(None) => {
-            quarantine::sort_wave(run, &scans, &repeated);
+            let before = &state.models[model].quarantined;
+            quarantine::sort_wave(run, before, &scans, &repeated);
             for scan in scans.values() {
                 run.warnings
                     .add_report(&scan.source, &scan.split.path, &scan.report);
