@@ -44,8 +44,8 @@ pub struct ModelRequest {
     pub tables: BTreeMap<String, Arc<Snapshot>>,
     /// Sizes and bounds of the job.
     pub tuning: headworks_spec::Tuning,
-    /// Sources of which an earlier model of the job has read some of the same files. Each record is put into quarantine
-    /// once, by the first model that it is bad for.
+    /// Sources of which an earlier model of the job, or this one before it began anew, has read some of the same files.
+    /// Each record is put into quarantine once, by the first model that it is bad for.
     pub revisits: Vec<String>,
     /// For the waves of an upsert that have a [`MergeStep`].
     pub merge: Option<MergeInput>,

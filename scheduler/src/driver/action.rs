@@ -79,7 +79,8 @@ pub struct ModelWork {
     pub model: usize,
     /// The files of each source that it reads; a subset of the settled ones.
     pub inputs: BTreeMap<String, Vec<InputFile>>,
-    /// Those of its sources of which an earlier model has read some of the same files.
+    /// Those of its sources of which an earlier model, or this one before it began anew, has read some of the same
+    /// files and committed their quarantine.
     pub revisits: Vec<String>,
     /// The files of its table that go because inputs have changed, by path.
     pub replaces: Vec<String>,

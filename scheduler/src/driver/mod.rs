@@ -47,7 +47,7 @@ pub use progress::{Counts, Progress};
 pub(crate) use quarantine::kept_files;
 pub use state::{
     CheckState, ErrorClass, Failure, JobState, Merge, ModelRun, ModelState, ModelStatus, Outcome,
-    Phase, SourceCounts, commit_id,
+    Phase, Quarantined, SourceCounts, commit_id,
 };
 pub use step::step;
 pub use tables::TableLocks;

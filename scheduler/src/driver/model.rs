@@ -273,7 +273,7 @@ pub(super) fn intend_commit(
     now_ms: u64,
 ) -> Vec<Action> {
     let files = state.run.as_ref().map(|run| run.files.clone());
-    let commit_id = state.commit_id(model, None);
+    let commit_id = state.commit_id(model);
     let work = CommitWork {
         model,
         quarantine_of: None,
@@ -309,9 +309,16 @@ pub(super) fn start_commit(
 
 /// Commits the table: the quarantine of its sources has been committed.
 pub(super) fn commit_table(state: &mut JobState, model: usize, now_ms: u64) -> Vec<Action> {
-    let Some(work) = state.run.as_mut().and_then(|run| run.commit.take()) else {
+    let Some(run) = &mut state.run else {
         return Vec::new();
     };
+    let Some(work) = run.commit.take() else {
+        return Vec::new();
+    };
+    for (source, files) in &run.work.inputs {
+        let read = files.iter().map(|file| (source.clone(), file.path.clone()));
+        state.files_read.extend(read);
+    }
     let work = CommitWork {
         at_ms: now_ms,
         ..work
@@ -337,7 +344,7 @@ pub(super) fn committed(
     unsettled: Option<String>,
     now_ms: u64,
 ) -> Vec<Action> {
-    let commit_id = state.commit_id(model, None);
+    let commit_id = state.commit_id(model);
     let mut actions = vec![Action::Journal(Record::Committed {
         model,
         quarantine_of: None,
@@ -366,14 +373,10 @@ pub(super) fn committed(
             files: surplus,
         });
     }
-    count_sources(state, &run);
-    for (source, files) in &run.work.inputs {
-        let read = files.iter().map(|file| (source.clone(), file.path.clone()));
-        state.files_read.extend(read);
-    }
     for line in notes(state, model, &run) {
         state.warnings.note(line);
     }
+    count_sources(state, &run);
     state.warnings.merge(run.warnings);
     actions.extend(begin_model(state, model + 1, now_ms));
     actions

@@ -8,10 +8,10 @@ use super::state::{JobState, ModelRun, ModelState};
 /// Lines about the model, for the job's warnings.
 pub(super) fn notes(state: &JobState, model: usize, run: &ModelRun) -> Vec<String> {
     let name = &state.spec.models[model].name;
-    let more = run
-        .work
-        .revisits
-        .iter()
+    let revisits = run.work.revisits.iter();
+    let more = revisits
+        // Not those alone that the model read before it began anew.
+        .filter(|source| state.source_counts.contains_key(*source))
         .filter_map(|source| more_bad(&state.models[model], source, name));
     let sources = state.spec.sources.iter();
     let counted = sources.filter(|source| is_counted(state, &source.name));
@@ -21,7 +21,7 @@ pub(super) fn notes(state: &JobState, model: usize, run: &ModelRun) -> Vec<Strin
 
 /// A later model's bad records are not among the counts of the source, which are those of the first.
 fn more_bad(state: &ModelState, source: &str, model: &str) -> Option<String> {
-    let records = *state.quarantined.get(source)?;
+    let records = state.quarantined.get(source)?.records;
     (records > 0).then(|| {
         format!(
             "{records} more bad records of source `{source}` went to quarantine with model `{model}`, which reads columns \

@@ -2,7 +2,7 @@
 //!
 //! A bad record stands in quarantine once for each job, however often its
 //! file is scanned. Of two scans in one query the first stands for both; the
-//! tasks of a later model leave out what an earlier one put there.
+//! tasks of a later model, or of one that began anew, leave out what is there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,20 +13,15 @@ use super::audit::one_scan_a_split;
 use super::state::ModelRun;
 
 /// Sorts a wave's quarantine files into those to be committed and those that
-/// repeat them, or what the model put into quarantine `before` it began anew.
+/// repeat them.
 pub(super) fn sort_wave(
     run: &mut ModelRun,
-    before: &BTreeMap<String, u64>,
     scans: &BTreeMap<i32, &ScannedSplit>,
     repeated: &[&ScannedSplit],
 ) {
     let mut seen = BTreeSet::new();
     for scan in scans.values() {
-        let to = match before.contains_key(&scan.source) {
-            true => &mut run.quarantine_surplus,
-            false => &mut run.quarantine,
-        };
-        add(to, &mut seen, scan);
+        add(&mut run.quarantine, &mut seen, scan);
     }
     for scan in repeated {
         add(&mut run.quarantine_surplus, &mut seen, scan);

@@ -283,9 +283,18 @@ pub struct ModelState {
     pub next_attempt: BTreeMap<u32, u32>,
     /// The next attempt's number for each check.
     pub next_check_attempt: BTreeMap<usize, u32>,
-    /// The records that it has put into quarantine, by source. When it begins
-    /// anew, it does not put those of such a source there again.
-    pub quarantined: BTreeMap<String, u64>,
+    /// What it has put into quarantine, by source; kept when it begins anew.
+    pub quarantined: BTreeMap<String, Quarantined>,
+}
+
+/// What a model has put into the quarantine of a source.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Quarantined {
+    /// By how many commits: more than one if it began anew and then met records
+    /// that were not there.
+    pub commits: u32,
+    /// Records.
+    pub records: u64,
 }
 
 /// What a check found, for as long as the job lives.
@@ -349,8 +358,8 @@ pub struct ModelRun {
     pub unnests: bool,
     /// Quarantine files of accepted waves that are to be committed, by source.
     pub quarantine: BTreeMap<String, Vec<PendingFile>>,
-    /// Quarantine files of accepted waves that nobody needs, by source: their
-    /// records are in quarantine already, or in other files.
+    /// Quarantine files of accepted waves that no commit will name, by source:
+    /// others hold the same records, or their commit was refused.
     pub quarantine_surplus: BTreeMap<String, Vec<PendingFile>>,
     /// The table as it was when the model began; none if it has never been written.
     pub current: Option<Arc<Snapshot>>,
@@ -439,7 +448,8 @@ pub struct JobState {
     /// Commits of quarantine that are due: source and files, in order. The one
     /// in hand is the first.
     pub quarantine_queue: VecDeque<(String, Vec<PendingFile>)>,
-    /// Files that models which have committed read: (source, path).
+    /// Files of models whose quarantine is committed: (source, path). Who reads
+    /// one again asks the quarantine for its bad records.
     pub files_read: BTreeSet<(String, String)>,
     /// Why the job is to stop, once somebody asked.
     pub stop: Option<String>,
@@ -529,10 +539,21 @@ impl JobState {
         }
     }
 
-    /// The id of one of this job's commits.
+    /// The id of the model's commit.
     #[must_use]
-    pub fn commit_id(&self, model: usize, quarantine_of: Option<&str>) -> String {
-        commit_id(&self.job_id, model, quarantine_of)
+    pub fn commit_id(&self, model: usize) -> String {
+        commit_id(&self.job_id, model, None)
+    }
+
+    /// The id of the model's next commit to the quarantine of a source.
+    #[must_use]
+    pub fn quarantine_commit_id(&self, model: usize, source: &str) -> String {
+        let id = commit_id(&self.job_id, model, Some(source));
+        match self.models[model].quarantined.get(source) {
+            // No source has such a name.
+            Some(before) => format!("{id}+{}", before.commits),
+            None => id,
+        }
     }
 }
 

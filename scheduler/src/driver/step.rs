@@ -216,7 +216,7 @@ pub(super) fn next_quarantine(
         };
     };
     state.become_phase(Phase::Quarantining { model, at });
-    let commit_id = state.commit_id(model, Some(&source));
+    let commit_id = state.quarantine_commit_id(model, &source);
     let failed = state.failure.is_some();
     vec![
         Action::Journal(Record::CommitIntended {
@@ -250,15 +250,16 @@ fn quarantined(
     now_ms: u64,
 ) -> Vec<Action> {
     let (source, files) = state.quarantine_queue.pop_front().unwrap_or_default();
-    let commit_id = state.commit_id(model, Some(&source));
+    let commit_id = state.quarantine_commit_id(model, &source);
     let mut actions = vec![Action::Journal(Record::Committed {
         model,
         quarantine_of: Some(source.clone()),
         commit_id,
         version,
     })];
-    let records = files.iter().map(|file| file.rows).sum();
-    state.models[model].quarantined.insert(source, records);
+    let done = state.models[model].quarantined.entry(source).or_default();
+    done.commits += 1;
+    done.records += files.iter().map(|file| file.rows).sum::<u64>();
     if let Some(line) = unsettled {
         state.warnings.note(line);
     }

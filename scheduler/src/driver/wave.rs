@@ -208,8 +208,7 @@ fn wave_accepted(state: &mut JobState, result: WaveResult, now_ms: u64) -> Vec<A
             actions
         }
         Ok(None) => {
-            let before = &state.models[model].quarantined;
-            quarantine::sort_wave(run, before, &scans, &repeated);
+            quarantine::sort_wave(run, &scans, &repeated);
             for scan in scans.values() {
                 run.warnings
                     .add_report(&scan.source, &scan.split.path, &scan.report);

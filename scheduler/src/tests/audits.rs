@@ -132,8 +132,8 @@ fn a_model_that_aggregates_is_audited_by_its_bytes_alone() {
         r.files = vec![pending("agg", 2)];
     });
     desk.assert_done();
-    assert_eq!(desk.commits()[0].inputs[0].bytes_covered, 200);
-    assert_eq!(desk.commits()[0].inputs[0].counts.read, 20);
+    assert_eq!(desk.table_commits()[0].inputs[0].bytes_covered, 200);
+    assert_eq!(desk.table_commits()[0].inputs[0].counts.read, 20);
 
     let desk = run_changed(false, |r| r.scans.retain(|s| s.split.path != "f1.xml"));
     assert!(
@@ -160,7 +160,7 @@ fn with_an_unnest_records_and_rows_are_counted_apart() {
     };
     let desk = run_changed(true, unnest);
     desk.assert_done();
-    let input = &desk.commits()[0].inputs[0];
+    let input = &desk.table_commits()[0].inputs[0];
     assert_eq!(
         (
             input.counts.read,
@@ -207,8 +207,9 @@ fn a_source_named_twice_in_one_query_is_counted_once() {
         r.scans.extend(again);
     });
     desk.assert_done();
-    assert_eq!(desk.commits()[0].inputs[0].counts.quarantined, 1);
-    assert_eq!(desk.commits()[1].files.len(), 1, "in quarantine once");
+    assert_eq!(desk.table_commits()[0].inputs[0].counts.quarantined, 1);
+    assert_eq!(desk.committed_to(), [(0, Some("s")), (0, None)]);
+    assert_eq!(desk.commits()[0].files.len(), 1, "in quarantine once");
     assert_eq!(desk.discarded().len(), 1, "the other goes");
 }
 

@@ -175,6 +175,20 @@ impl Desk {
             .collect()
     }
 
+    /// The commits of the models' own tables.
+    pub(crate) fn table_commits(&self) -> Vec<&CommitWork> {
+        let commits = self.commits().into_iter();
+        commits.filter(|c| c.quarantine_of.is_none()).collect()
+    }
+
+    /// Model and source of each commit that was tried, in order; no source for the model's own table.
+    pub(crate) fn committed_to(&self) -> Vec<(usize, Option<&str>)> {
+        let commits = self.commits().into_iter();
+        commits
+            .map(|c| (c.model, c.quarantine_of.as_deref()))
+            .collect()
+    }
+
     pub(crate) fn discarded(&self) -> Vec<String> {
         let mut names = Vec::new();
         for action in &self.done {
@@ -210,6 +224,10 @@ pub(crate) fn accepted(world: &World, wave: &Wave, attempt: u32) -> Event {
         outcome: WaveOutcome::Accepted(Box::new(world.result(wave, attempt))),
         executor_lost: false,
     }
+}
+
+pub(crate) fn is_table_commit(action: &Action) -> bool {
+    matches!(action, Action::Commit(work) if work.quarantine_of.is_none())
 }
 
 pub(crate) fn is_wave(action: &Action) -> bool {

@@ -299,8 +299,8 @@ fn a_log_has_a_line_for_each_step() {
 }
 
 /// A scheduler that dies between the log entry of a commit and the journal's
-/// record of it: the next one finds the commit, and brings the bad records of
-/// the model into quarantine.
+/// record of it: the next one finds the commit. If it was of a version that
+/// committed the quarantine behind the table, the bad records are brought there.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_that_the_journal_did_not_hear_of_is_found() {
     let engine = FakeEngine::new(world());
@@ -368,6 +368,39 @@ async fn a_commit_that_the_journal_did_not_hear_of_is_found() {
     // And once more: nothing is done twice.
     recovery::recover(&next, &TableLocks::default(), &orphans).await;
     assert_eq!(quarantine.snapshot().unwrap().unwrap().version, 1);
+}
+
+/// A scheduler that dies between the log entry of a quarantine and the journal's
+/// record of it, before the model commits.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_quarantine_that_the_journal_did_not_hear_of_is_found() {
+    let engine = FakeEngine::new(world());
+    let bench = Bench::new(&engine);
+    let view = bench.run(vec![overwrite("a")]).await;
+    assert_eq!(view.state(), v1::JobState::Done, "{}", view.error);
+    let (job_id, lake) = (view.job_id, std::path::PathBuf::from(bench.lake()));
+    std::fs::remove_dir_all(lake.join("a")).unwrap();
+    let file = rusqlite::Connection::open(bench.journal.path()).unwrap();
+    file.execute_batch(
+        "UPDATE jobs SET ended_at_ms = NULL, state = 'committing', instance = 'dead';
+         UPDATE models SET state = 'running', version = NULL;
+         DELETE FROM commits WHERE quarantine_of IS NULL;
+         UPDATE commits SET state = 'intended', version = NULL;",
+    )
+    .unwrap();
+    let state_dir = bench.dir.path().join("state");
+    let (next, orphans) = Journal::open(&state_dir, Kept::Forever, now_ms()).unwrap();
+    let next = Arc::new(next);
+    recovery::recover(&next, &TableLocks::default(), &orphans).await;
+    let job = next.load(&job_id).unwrap().unwrap();
+    let done: Vec<_> = job
+        .commits
+        .iter()
+        .map(|c| (c.quarantine_of.as_deref(), c.version))
+        .collect();
+    assert_eq!(done, [(Some("s"), Some(1))]);
+    assert_eq!(job.models[0].state, "running", "its table has no version");
+    assert_eq!(bench.rows("a"), None);
 }
 
 /// A scheduler that stops lets go of its jobs; the next one shows them.

@@ -10,6 +10,7 @@ mod engine;
 mod jobs;
 mod journals;
 mod lifecycle;
+mod quarantines;
 mod random;
 mod real;
 pub(crate) mod reports;

@@ -189,7 +189,13 @@ fn check(seed: u64, desk: &Desk) {
     let mut journaled: BTreeSet<String> = BTreeSet::new();
     let mut started = BTreeSet::new();
     let mut staged = BTreeSet::new();
-    let mut committed_files = BTreeSet::new();
+    // Files that a log names, or may name; and those of commits in hand.
+    let mut named: BTreeSet<(usize, String)> = BTreeSet::new();
+    let mut in_hand: BTreeMap<String, (BTreeSet<(usize, String)>, u64)> = BTreeMap::new();
+    let mut discarded: BTreeSet<(usize, String)> = BTreeSet::new();
+    let mut quarantine_files: BTreeSet<(usize, String)> = BTreeSet::new();
+    let mut kept_rows = 0;
+    let bad: usize = desk.world.files.values().map(|f| f.bad.len()).sum();
     let mut committed: Vec<(usize, Option<String>)> = Vec::new();
     let mut ended = false;
     // Checks of each model whose findings are believed, since they began.
@@ -219,6 +225,7 @@ fn check(seed: u64, desk: &Desk) {
             Action::Journal(Record::Committed {
                 model,
                 quarantine_of,
+                commit_id,
                 ..
             }) => {
                 let key = (*model, quarantine_of.clone());
@@ -227,6 +234,18 @@ fn check(seed: u64, desk: &Desk) {
                     "seed {seed}: committed twice: {key:?}"
                 );
                 committed.push(key);
+                let (files, rows) = in_hand.remove(commit_id).unwrap();
+                named.extend(files);
+                kept_rows += if quarantine_of.is_some() { rows } else { 0 };
+            }
+            Action::Journal(Record::WaveAccepted { model, result, .. }) => {
+                let files = result.scans.iter().flat_map(|scan| &scan.quarantine);
+                quarantine_files.extend(files.map(|file| (*model, file.path.clone())));
+            }
+            Action::Discard { model, files } => {
+                let quarantine = files.quarantine.values().flatten();
+                let files = files.files.iter().chain(quarantine);
+                discarded.extend(files.map(|file| (*model, file.path.clone())));
             }
             Action::RunWave { wave, attempt } => {
                 let model = started
@@ -262,8 +281,16 @@ fn check(seed: u64, desk: &Desk) {
                         checks.iter().zip(&found).all(let_in),
                         "seed {seed}: committed though a check failed"
                     );
+                    // The model has read all files: from now on, no other job may.
+                    assert_eq!(
+                        kept_rows, bad as u64,
+                        "seed {seed}: a table's commit before its quarantine"
+                    );
                 }
-                committed_files.extend(work.files.iter().map(|f| f.temp.clone()));
+                let files = work.files.iter();
+                let files = files.map(|file| (work.model, file.path.clone())).collect();
+                let rows = work.files.iter().map(|file| file.rows).sum();
+                in_hand.insert(work.commit_id.clone(), (files, rows));
             }
             Action::End(end) => {
                 assert_eq!(*end, outcome);
@@ -273,6 +300,10 @@ fn check(seed: u64, desk: &Desk) {
         }
     }
     assert!(ended, "seed {seed}");
+    assert!(
+        named.is_disjoint(&discarded),
+        "seed {seed}: discarded though a log names it"
+    );
     if outcome == Outcome::Done {
         let models: Vec<usize> = committed
             .iter()
@@ -289,8 +320,12 @@ fn check(seed: u64, desk: &Desk) {
         let accounted = source.written + source.filtered + source.dropped + source.quarantined;
         let truth: u64 = desk.world.files.values().map(|f| f.size / 10).sum();
         assert_eq!((source.read, accounted), (truth, truth), "seed {seed}");
-        // A bad record stands in quarantine once.
-        let bad: usize = desk.world.files.values().map(|f| f.bad.len()).sum();
+        // A bad record stands in quarantine once, and no file is left behind.
+        let mut left = quarantine_files.difference(&named);
+        assert!(
+            left.all(|file| discarded.contains(file)),
+            "seed {seed}: left behind"
+        );
         let last_tries = desk
             .commits()
             .into_iter()
