@@ -17,10 +17,16 @@ use crate::driver::{self, CommitWork, Event, TableLocks};
 use crate::journal::{FoundCommit, Journal, JournaledJob};
 
 /// Settles the tables of interrupted jobs. Problems are logged and hinder
-/// nobody: the lake finishes an unsettled commit whenever its table is opened.
+/// nobody: the lake finishes an unsettled commit whenever its table is opened,
+/// and the next scheduler tries again.
 pub(crate) async fn recover(journal: &Arc<Journal>, locks: &TableLocks, job_ids: &[String]) {
     for job_id in job_ids {
-        if let Err(problem) = recover_job(journal, locks, job_id).await {
+        let mut recovered = recover_job(journal, locks, job_id).await;
+        if recovered.is_ok() {
+            let settled = |journal: &Journal, id: &str| journal.settled(id, driver::now_ms());
+            recovered = blocking(journal, job_id, settled).await.map(|_| ());
+        }
+        if let Err(problem) = recovered {
             tracing::warn!(job = %job_id, "an interrupted job's tables could not be settled: {problem}");
         }
     }

@@ -32,6 +32,9 @@ pub use write::{FoundCommit, NewJob, Submitted};
 
 /// The journal's file in the state folder.
 pub const JOURNAL_FILE: &str = "journal.sqlite";
+/// The tables of a job that was interrupted are tried to be settled by each
+/// scheduler that starts until so long after its submission; then once more.
+const SETTLING_MS_MAX: u64 = 7 * 24 * 3_600_000;
 /// How long a write waits for another process that writes.
 const BUSY_TIMEOUT_MS_MAX: u64 = 10_000;
 
@@ -102,7 +105,8 @@ pub struct Journal {
 impl Journal {
     /// Opens the journal for a scheduler, making folder and file if they are
     /// missing. Jobs of schedulers that have died become `interrupted`;
-    /// returns their ids.
+    /// returns the ids of those whose tables are to be settled: see
+    /// [`Journal::settled`].
     ///
     /// # Errors
     /// See [`JournalError`].
@@ -206,23 +210,30 @@ impl Journal {
         })
     }
 
-    /// Marks the unfinished jobs of dead schedulers.
+    /// Marks the unfinished jobs of dead schedulers. They are not over before
+    /// their tables are settled, unless they are old.
     fn interrupt_orphans(
         &self,
         state_dir: &Path,
         now_ms: u64,
     ) -> Result<Vec<String>, JournalError> {
-        let unfinished: Vec<(String, String)> = self.sql(|connection| {
-            let mut rows = connection
-                .prepare("SELECT id, instance FROM jobs WHERE ended_at_ms IS NULL ORDER BY seq")?;
-            let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let unfinished: Vec<(String, String, u64)> = self.sql(|connection| {
+            let mut rows = connection.prepare(
+                "SELECT id, instance, submitted_at_ms FROM jobs WHERE ended_at_ms IS NULL ORDER BY seq",
+            )?;
+            let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
             rows.collect()
         })?;
         let mut interrupted = Vec::new();
-        for (job_id, owner) in unfinished {
-            if !instance::is_alive(state_dir, &owner) && self.interrupt(&job_id, now_ms)? {
-                interrupted.push(job_id);
+        for (job_id, owner, submitted_at_ms) in unfinished {
+            if instance::is_alive(state_dir, &owner) {
+                continue;
             }
+            self.sql(|connection| mark_interrupted(connection, &job_id, now_ms))?;
+            if submitted_at_ms.saturating_add(SETTLING_MS_MAX) < now_ms {
+                self.settled(&job_id, now_ms)?;
+            }
+            interrupted.push(job_id);
         }
         instance::remove_dead(state_dir);
         Ok(interrupted)
@@ -234,26 +245,49 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Unavailable`].
     pub fn interrupt(&self, job_id: &str, now_ms: u64) -> Result<bool, JournalError> {
-        let state = crate::driver::state_text(v1::JobState::Interrupted);
-        self.sql(|connection| {
-            let changed = connection.execute(
-                "UPDATE jobs SET state = ?2, ended_at_ms = ?3 WHERE id = ?1 AND ended_at_ms IS NULL",
-                rusqlite::params![job_id, state, now_ms],
-            )?;
-            if changed > 0 {
-                for attempts in ["waves", "checks"] {
-                    connection.execute(
-                        &format!(
-                            "UPDATE {attempts} SET state = 'interrupted' WHERE job_id = ?1 AND state = 'running'"
-                        ),
-                        [job_id],
-                    )?;
-                }
-                write::log_line(connection, job_id, now_ms, "interrupted: its scheduler has stopped")?;
-            }
-            Ok(changed > 0)
-        })
+        self.sql(|connection| mark_interrupted(connection, job_id, now_ms))?;
+        self.settled(job_id, now_ms)
     }
+
+    /// An interrupted job is over: its tables are settled. Returns whether it
+    /// was not.
+    ///
+    /// # Errors
+    /// [`JournalError::Unavailable`].
+    pub fn settled(&self, job_id: &str, now_ms: u64) -> Result<bool, JournalError> {
+        let changed = self.sql(|connection| {
+            connection.execute(
+                "UPDATE jobs SET ended_at_ms = ?2 WHERE id = ?1 AND ended_at_ms IS NULL",
+                rusqlite::params![job_id, now_ms],
+            )
+        })?;
+        Ok(changed > 0)
+    }
+}
+
+fn mark_interrupted(connection: &Connection, job_id: &str, now_ms: u64) -> rusqlite::Result<()> {
+    let state = crate::driver::state_text(v1::JobState::Interrupted);
+    let changed = connection.execute(
+        "UPDATE jobs SET state = ?2 WHERE id = ?1 AND ended_at_ms IS NULL AND state <> ?2",
+        [job_id, state],
+    )?;
+    if changed == 0 {
+        return Ok(());
+    }
+    for attempts in ["waves", "checks"] {
+        connection.execute(
+            &format!(
+                "UPDATE {attempts} SET state = 'interrupted' WHERE job_id = ?1 AND state = 'running'"
+            ),
+            [job_id],
+        )?;
+    }
+    write::log_line(
+        connection,
+        job_id,
+        now_ms,
+        "interrupted: its scheduler has stopped",
+    )
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, JournalError> {

@@ -151,11 +151,17 @@ fn reopened_after_each_step_it_tells_what_was_known() {
         if count > 2 {
             assert_eq!(job.sources["s"].files.len(), 2);
         }
-        // Opened once more, nothing changes.
-        drop(journal);
-        let (journal, orphans) = open(dir.path());
-        assert!(orphans.is_empty());
-        assert_eq!(journal.view("j1").unwrap().unwrap().state(), expected);
+        // Opened once more, nothing changes; once its tables are settled, it is over.
+        for is_over in [ended, true] {
+            let (other, again) = open(dir.path());
+            let left = if is_over { Vec::new() } else { orphans.clone() };
+            assert_eq!(again, left, "after {count}");
+            assert_eq!(other.view("j1").unwrap().unwrap().state(), expected);
+            let lines = other.log("j1").unwrap();
+            let interrupted = lines.iter().filter(|l| l.line.starts_with("interrupted"));
+            assert_eq!(interrupted.count(), usize::from(!ended));
+            assert_eq!(other.settled("j1", 9_500).unwrap(), !is_over);
+        }
     }
 }
 
@@ -206,6 +212,27 @@ fn a_lock_file_without_a_lock_is_that_of_a_dead_scheduler() {
     assert_eq!(orphans, ["j1"]);
     assert!(!locks[0].exists(), "swept up");
     assert_eq!(files().filter(is_lock).count(), 1, "that of the living one");
+}
+
+/// A lake that is gone for good does not hold up schedulers for ever.
+#[test]
+fn tables_of_an_old_job_are_tried_to_be_settled_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = open(dir.path());
+    let mut desk = Desk::new(world(), vec![overwrite("a")]);
+    for (id, submitted_at_ms) in [("j1", 1), ("j2", 700_000_000)] {
+        desk.state.job_id = id.into();
+        desk.state.submitted_at_ms = submitted_at_ms;
+        submit(&journal, &desk.state, "");
+    }
+    drop(journal);
+    let week_later = || {
+        Journal::open(dir.path(), Kept::Forever, 700_000_000)
+            .unwrap()
+            .1
+    };
+    assert_eq!(week_later(), ["j1", "j2"]);
+    assert_eq!(week_later(), ["j2"]);
 }
 
 #[test]
@@ -365,6 +392,13 @@ async fn a_commit_that_the_journal_did_not_hear_of_is_found() {
     assert_eq!(done[0], (commit_id(&job_id, 0, None), Some(1)));
     let quarantine = Table::open(TableLocation::quarantine(&lake, "s").unwrap());
     assert_eq!(quarantine.snapshot().unwrap().unwrap().rows(), 2);
+    assert!(found.finished_at_ms > 0);
+    assert_eq!(
+        Journal::open(&state_dir, Kept::Forever, now_ms())
+            .unwrap()
+            .1,
+        [""; 0]
+    );
     // And once more: nothing is done twice.
     recovery::recover(&next, &TableLocks::default(), &orphans).await;
     assert_eq!(quarantine.snapshot().unwrap().unwrap().version, 1);
@@ -389,9 +423,29 @@ async fn a_quarantine_that_the_journal_did_not_hear_of_is_found() {
     )
     .unwrap();
     let state_dir = bench.dir.path().join("state");
-    let (next, orphans) = Journal::open(&state_dir, Kept::Forever, now_ms()).unwrap();
+    // The first scheduler that starts cannot reach the lake.
+    let away = lake.with_extension("away");
+    std::fs::rename(&lake, &away).unwrap();
+    std::fs::write(&lake, "").unwrap();
+    let open = || Journal::open(&state_dir, Kept::Forever, now_ms()).unwrap();
+    let (first, orphans) = open();
+    assert_eq!(orphans, [job_id.as_str()]);
+    let first = Arc::new(first);
+    recovery::recover(&first, &TableLocks::default(), &orphans).await;
+    let seen = first.view(&job_id).unwrap().unwrap();
+    assert_eq!(seen.state(), v1::JobState::Interrupted);
+    assert_eq!(
+        first.load(&job_id).unwrap().unwrap().commits[0].version,
+        None
+    );
+    std::fs::remove_file(&lake).unwrap();
+    std::fs::rename(&away, &lake).unwrap();
+
+    let (next, orphans) = open();
+    assert_eq!(orphans, [job_id.as_str()], "tried again");
     let next = Arc::new(next);
     recovery::recover(&next, &TableLocks::default(), &orphans).await;
+    assert_eq!(open().1, [""; 0]);
     let job = next.load(&job_id).unwrap().unwrap();
     let done: Vec<_> = job
         .commits
