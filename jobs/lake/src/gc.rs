@@ -34,6 +34,8 @@ impl Table {
     /// # Errors
     /// [`LakeError::Storage`]; nothing is removed when the log cannot be read.
     pub fn gc(&self, now: SystemTime, older_than: Duration) -> Result<GcReport, LakeError> {
+        // Until a commit is settled, readers have what it takes out, and not yet what it adds.
+        self.settle()?;
         let mut report = GcReport::default();
         let storage = self.storage.as_ref();
         let is_old = |modified: SystemTime| {

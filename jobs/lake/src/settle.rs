@@ -10,6 +10,8 @@
 //!    them later, and then deleted;
 //! 5. `settled.json` is set to the version. As long as it is below the log's newest, there is something to do.
 //!
+//! Should `settled.json` be above the log's newest version, somebody has set the log back; it is set back, too.
+//!
 //! A process that was overtaken (it read the log at 7, and another has since settled 8) can find that a file of 7
 //! is gone. Then it reads the log again and starts over.
 
@@ -67,6 +69,10 @@ impl Table {
                 return Ok(None);
             };
             let done = marked_version(storage, &settled_path())?;
+            if done > snapshot.version && head(storage)? == snapshot.version {
+                self.set_back(&snapshot)?;
+                continue;
+            }
             if done >= snapshot.version {
                 return Ok(Some(Settled { log, snapshot }));
             }
@@ -82,6 +88,21 @@ impl Table {
             }
             log = read_log(storage)?;
         }
+    }
+
+    /// The log has been set back, to a copy of an earlier one: what says that later versions are settled would keep the
+    /// next commits from being finished.
+    fn set_back(&self, snapshot: &Snapshot) -> Result<(), LakeError> {
+        let storage = self.storage.as_ref();
+        let version = snapshot.version;
+        let listed = serde_json::to_vec(&manifest(storage, snapshot)).map_err(not_json)?;
+        let mark = serde_json::to_vec(&Mark { v: 1, version }).map_err(not_json)?;
+        for (path, content) in [(manifest_path(), listed), (settled_path(), mark)] {
+            let current = storage.read(&path)?;
+            // Who has written it meanwhile has seen the same log, or a later one.
+            storage.put_if_unchanged(&path, current.as_deref(), &content)?;
+        }
+        Ok(())
     }
 
     fn finish(&self, log: &[LogEntry], snapshot: &Snapshot, done: u64) -> Result<(), LakeError> {

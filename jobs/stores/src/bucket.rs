@@ -31,11 +31,14 @@ pub const REQUEST_SECONDS_MAX: u64 = 120;
 /// Seconds until a connection has failed.
 pub const CONNECT_SECONDS_MAX: u64 = 5;
 
-/// The wait before the first further try; it doubles, with chance mixed in, to [`BACKOFF_MAX`].
+/// The wait before the first further try; it doubles on the average, up to [`BACKOFF_MAX`].
 const BACKOFF_FIRST: Duration = Duration::from_millis(100);
 
 /// The longest wait between two tries.
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
+
+/// Each wait is one between the first and so many times the one before, by chance.
+const BACKOFF_BASE: f64 = 4.0;
 
 /// A bucket and its clients.
 pub struct Bucket {
@@ -134,7 +137,7 @@ fn connect(name: &str, settings: &Settings) -> Result<Bucket, StoreError> {
         backoff: BackoffConfig {
             init_backoff: BACKOFF_FIRST,
             max_backoff: BACKOFF_MAX,
-            base: 2.0,
+            base: BACKOFF_BASE,
         },
         max_retries: RETRIES_MAX,
         retry_timeout: Duration::from_secs(RETRY_SECONDS_MAX),

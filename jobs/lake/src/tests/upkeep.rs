@@ -85,7 +85,8 @@ fn old_temporaries_go_and_those_of_the_log_stay() {
     let (now, hour) = (SystemTime::now(), Duration::from_secs(3_600));
     let young = lake.table().gc(now, hour).unwrap();
     assert!(young.removed.is_empty());
-    assert_eq!(young.kept.len(), 6);
+    // Those of the commit are finished, and not unfinished any more.
+    assert_eq!(young.kept.len(), 3);
 
     let report = lake.table().gc(now + 2 * hour, hour).unwrap();
     let mut expected: Vec<String> = dead.iter().map(|file| file.temp.clone()).collect();
@@ -95,7 +96,40 @@ fn old_temporaries_go_and_those_of_the_log_stay() {
         report.removed_bytes,
         dead.iter().map(|file| file.bytes).sum::<u64>()
     );
-    assert_eq!(report.kept.len(), 3);
+    assert!(report.kept.is_empty());
     assert_eq!(lake.rows(), sorted(&[ROWS, ROWS].concat()));
     lake.assert_sound();
+}
+
+#[test]
+fn collection_finishes_a_commit_before_it_removes_what_that_takes_out() {
+    let lake = TestLake::new();
+    let first = lake.request("c1", Mode::Append, 0, ROWS);
+    lake.table().commit(&first).unwrap();
+    let second = lake.request("c2", Mode::Overwrite, 1, &[(9, Some("z"))]);
+    let stopped = lake.table().stopping_at(CrashPoint::AfterEntry);
+    stopped.commit(&second).unwrap_err();
+    lake.table()
+        .gc(SystemTime::now() + Duration::from_secs(9), Duration::ZERO)
+        .unwrap();
+    assert_eq!(lake.rows(), sorted(&[(9, Some("z"))]));
+    lake.assert_sound();
+}
+
+#[test]
+fn a_log_that_was_set_back_takes_commits_that_can_be_seen() {
+    let lake = TestLake::new();
+    for (id, row) in [("c1", 1), ("c2", 2), ("c3", 3)] {
+        let wanted = lake.request(id, Mode::Append, 0, &[(row, Some("a"))]);
+        lake.table().commit(&wanted).unwrap();
+    }
+    let newest = format!("_headworks/log/{:020}.json", 3);
+    fs::remove_file(lake.location().root().join(newest)).unwrap();
+    let snapshot = lake.table().snapshot().unwrap().unwrap();
+    assert_eq!((snapshot.version, snapshot.files.len()), (2, 2));
+    let wanted = lake.request("c4", Mode::Append, 2, &[(4, Some("a"))]);
+    lake.table().commit(&wanted).unwrap();
+    let rows = [(1, Some("a")), (2, Some("a")), (4, Some("a"))];
+    assert_eq!(lake.rows(), sorted(&rows));
+    assert!(lake.temporaries().is_empty());
 }
