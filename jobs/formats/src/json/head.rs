@@ -10,6 +10,7 @@ use super::{JsonOptions, MARK};
 use crate::bytes::skip_space;
 use crate::charset::{Charset, Named, Transcoder};
 use crate::record::{HeadState, ReadFailure};
+use crate::values::trim;
 
 /// How records stand in a file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +29,8 @@ pub enum Layout {
 
 /// How far into a file the end of its first line is looked for.
 const LOOK_BYTES_MAX: usize = 1 << 20;
+/// So many lines behind a broken one tell that the file is one of lines.
+const LINES_BEHIND: usize = 2;
 /// A record that takes longer to its first name's end tells nothing about others.
 const LEAD_BYTES_MAX: usize = 4 << 10;
 /// Fewer bytes than these are not worth a look.
@@ -71,7 +74,8 @@ impl JsonHead {
     /// The encoding is that of the byte-order mark (UTF-8 or UTF-16), else that of the option, else UTF-8. Where the
     /// layout is not given: with a path to records it is `documents`; else, if the first character that is no white space
     /// is `[`, it is `array`; else, if the first value ends on the line on which it begins and no other object follows
-    /// there, it is `lines`, and if not, `documents`. (A line of 1 MiB is taken for one of `lines`.) Of an array, the
+    /// there, it is `lines`, and if not, `documents`. (A line of 1 MiB is taken for one of `lines`; and a first line that
+    /// does not end its value is a broken one, if the next two hold an object each.) Of an array, the
     /// beginning of its first record is looked at, too.
     ///
     /// # Errors
@@ -248,9 +252,39 @@ fn layout(text: &[u8], all: bool) -> Option<Layout> {
                 None => (line.is_some() || all).then_some(Layout::Lines),
             }
         }
-        (_, Some(_)) => Some(Layout::Documents),
+        (_, Some(line)) => {
+            let rest = text.get(line + 1..).unwrap_or_default();
+            Some(match lines_follow(rest, all)? {
+                true => Layout::Lines,
+                false => Layout::Documents,
+            })
+        }
         _ => all.then_some(Layout::Lines),
     }
+}
+
+/// Whether what comes behind a line that does not end its value are lines with an object each, so that it is this line
+/// that is broken: the next two tell, or the next one of a file that has no more. `None`: they are not all there.
+fn lines_follow(mut text: &[u8], all: bool) -> Option<bool> {
+    let mut found = 0;
+    while found < LINES_BEHIND {
+        text = text.get(skip_space(text, 0)..).unwrap_or_default();
+        match text.first() {
+            Some(b'{') => {}
+            Some(_) => return Some(false),
+            None => return all.then_some(found > 0),
+        }
+        let end = memchr::memchr(b'\n', text);
+        if end.is_none() && !all {
+            return None;
+        }
+        let (line, rest) = text.split_at(end.unwrap_or(text.len()));
+        if Skip::value().pass(line) != Some(trim(line).len()) {
+            return Some(false);
+        }
+        (text, found) = (rest, found + 1);
+    }
+    Some(true)
 }
 
 /// How the first record of an array with this text begins: `Some(None)` if that tells nothing, `None` if it is too
@@ -304,6 +338,11 @@ mod tests {
             ("{\n", Layout::Documents),
             ("1 2\n", Layout::Lines),
             ("{} \"x\"", Layout::Lines),
+            ("{\"a\":1,\"b\n{\"a\":2}\n{\"a\":3} \r\nx", Layout::Lines),
+            ("{\"a\":1\n\n {\"a\":2}", Layout::Lines),
+            ("{\"a\":\n{\"b\":1}\n}\n", Layout::Documents),
+            ("{\"a\":[\n{\"b\":1},\n{\"b\":1}]}\n", Layout::Documents),
+            ("{\"a\":1\n{\"a\":2} 3\n{\"a\":4}\n", Layout::Documents),
             ("\n [\n{}]", Layout::Array),
             ("[]", Layout::Array),
             ("[1, 2]", Layout::Array),

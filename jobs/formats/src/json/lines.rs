@@ -157,7 +157,9 @@ impl Lines {
         let start = skip_space(line, 0);
         let record = line.get(start..).unwrap_or_default();
         common.progress.advance_in_line(start);
-        if record.len() > common.parser.record_bytes_max() {
+        // A carriage return before the line feed is no part of it.
+        let bytes = record.strip_suffix(b"\r").unwrap_or(record).len();
+        if bytes > common.parser.record_bytes_max() {
             common.progress.begin();
             self.state = State::TooLong;
             return Ok(Next::Again);

@@ -1,8 +1,9 @@
 //! Where broken text ends: brackets are matched outside strings, and nothing else is looked at.
 //!
 //! Goes byte by byte in whatever pieces the bytes come, with memory bounded whatever they are. A string ends at its
-//! quote, or, since no line feed may stand in one, before the next line feed: so a quote that is missing costs a line and
-//! not the file.
+//! quote, or, since no line feed may stand in one, before the next line feed: so a quote that is missing does not turn
+//! the rest of the file inside out. (Brackets in what was taken for a string do not count, so the value may end later than
+//! its line: with what contains it, at the latest.)
 
 /// Brackets whose kinds are remembered. Of those deeper only the number is, and each closing one closes one.
 const OPEN_MAX: usize = 4096;

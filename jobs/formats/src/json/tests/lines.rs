@@ -226,3 +226,15 @@ fn one_bad_byte_costs_one_record_at_most() {
         );
     }
 }
+
+#[test]
+fn a_record_of_just_the_longest_length_is_read_whatever_ends_its_line() {
+    let config = config_with("{a: text}", |o| o.limits.record_bytes_max = 20);
+    for feed in ["\n", "\r\n"] {
+        let longest = format!(r#"{{"a":"{}"}}{feed}"#, "x".repeat(12));
+        let longer = longest.replace("xx", "xxx");
+        let document = format!("{}{longest}{longer}{longest}", "{\"a\":\"y\"}\n".repeat(5));
+        let whole = read_every_way(&config, document.as_bytes(), feed);
+        assert_eq!((whole.rows.len(), whole.bad.len()), (7, 1), "{feed:?}");
+    }
+}

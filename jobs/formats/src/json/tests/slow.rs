@@ -60,7 +60,9 @@ pub(super) fn lines(config: &JsonConfig, bytes: &[u8]) -> Slow {
         let from = (at..end).find(|i| !space(&bytes[*i]));
         at = end + 1;
         let Some(from) = from else { continue };
-        if end - from > limits.record_bytes_max {
+        // A carriage return before the line feed is no part of it.
+        let has_return = end > from && bytes[end - 1] == b'\r';
+        if end - from - usize::from(has_return) > limits.record_bytes_max {
             slow.bad.push((from, end, Why::TooLarge));
             continue;
         }
