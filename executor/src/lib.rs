@@ -77,7 +77,8 @@ pub async fn run(args: ExecutorArgs) -> anyhow::Result<()> {
             "the scheduler is gone; looking for it at {}",
             args.scheduler
         );
-        drop(executor);
+        // Its heartbeats go on until it is told so, and under its old id it would be counted once more.
+        executor.shutdown().await;
         executor = loop {
             tokio::select! {
                 () = &mut stop => return Ok(()),

@@ -2,6 +2,7 @@
 //! can be seen, no slot is lost, and the executor that takes the place of a dead one gets work.
 
 use std::path::Path;
+use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -9,9 +10,12 @@ use fastrand::Rng;
 use headworks_tests::fpds::Truth;
 
 use crate::support::data::{awards_job, fpds_folder, one_file};
+use crate::support::wait::until;
 use crate::support::{Cluster, Lake, Place};
 
 const DATA_BYTES: u64 = 100_000_000;
+/// An executor is given up some seconds after its last word.
+const LOSS_WAIT_MAX: Duration = Duration::from_secs(30);
 const KILLS: u32 = 3;
 const KILLS_LONG: u32 = 20;
 
@@ -152,4 +156,27 @@ fn kill_at_random_moments(place: &Place, job: &Path, exact: impl Fn(&Lake)) {
     ids.sort_unstable();
     assert_eq!(ids, cluster.executor_ids(), "{job}");
     cluster.wait_until_all_free();
+}
+
+/// A machine may stand still for longer than an executor may be silent: then it is given up, and comes back.
+#[test]
+fn an_executor_that_was_frozen_is_counted_once() {
+    let place = Place::new();
+    let cluster = Cluster::start(&place, 2);
+    let frozen = cluster.executor_ids()[0].to_string();
+    let signal = |name: &str| {
+        let sent = Command::new("kill").args([name, &frozen]).status();
+        assert!(sent.unwrap().success());
+    };
+    for _ in 0..2 {
+        signal("-STOP");
+        until("the loss of an executor", LOSS_WAIT_MAX, || {
+            (cluster.executors().len() == 1).then_some(())
+        });
+        signal("-CONT");
+        cluster.wait_until_all_free();
+    }
+    // What it were to send under its old names would have come by now.
+    sleep(Duration::from_secs(3));
+    assert_eq!(cluster.executors().len(), 2, "{:?}", cluster.executors());
 }
