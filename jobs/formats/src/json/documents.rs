@@ -13,10 +13,11 @@
 //!
 //! (A field is bad from its name on, unless it is the value of a record that is.)
 
+mod seams;
+
 use std::sync::Arc;
 
-use memchr::memchr;
-
+use self::seams::is_beyond;
 use super::JsonOptions;
 use super::around::{Around, Leads};
 use super::head::{JsonHead, Layout, Lead};
@@ -30,10 +31,7 @@ use super::text::unescape;
 use crate::bytes::skip_space;
 use crate::record::columns::RecordAt;
 use crate::record::scan::{Place, Step};
-use crate::record::{BadReason, ReadFailure, Start, SyncKind, SyncPoint};
-
-/// White space that is looked behind for a record's beginning.
-const SPACE_BYTES_MAX: usize = 1 << 20;
+use crate::record::{BadReason, ReadFailure, Start};
 
 /// The scanner of documents.
 #[derive(Debug)]
@@ -208,54 +206,6 @@ impl Documents {
             _ if self.is_array && is_beyond(common) => Ok(Next::Step(Step::Done)),
             _ => self.member(common, shape, rest, eof, from),
         }
-    }
-
-    /// Goes on to where a record probably begins: as the first one of the file does, behind a comma, and the same white
-    /// space if that breaks lines. (In a string no name can stand with its quotes; but it may be an object inside of a
-    /// record, and then the guess is wrong.)
-    fn seek(&mut self, common: &mut Common, rest: &[u8], eof: bool, fresh: bool) -> Next {
-        let progress = &mut common.progress;
-        let Some(lead) = self.lead.clone() else {
-            return lost(common);
-        };
-        let breaks_lines = lead.space.contains(&b'\n');
-        // The comma may stand before the split.
-        let mut comma = if fresh { None } else { memchr(b',', rest) };
-        while fresh || comma.is_some() {
-            let after = comma.map_or(0, |comma| comma + 1);
-            let record = skip_space(rest, after);
-            let (space, begin) = rest.split_at_checked(record).unwrap_or((rest, &[]));
-            let space = space.get(after..).unwrap_or_default();
-            let has_space = comma.is_none() || !breaks_lines || *space == *lead.space;
-            if has_space && begin.starts_with(&lead.begin) {
-                progress.advance(rest, record);
-                self.state = State::Entering;
-                self.found = true;
-                self.frames.push(Frame::of_records(&self.around));
-                return Next::Again;
-            }
-            if !eof && lead.begin.starts_with(begin) && space.len() <= SPACE_BYTES_MAX {
-                let from = comma.unwrap_or(0);
-                progress.advance(rest, from);
-                return Next::Step(common.need_more(rest.len() - from));
-            }
-            if fresh && comma.is_none() {
-                self.state = State::Seeking { fresh: false };
-                return Next::Again;
-            }
-            let more = rest.get(after..).unwrap_or_default();
-            comma = memchr(b',', more).map(|comma| after + comma);
-        }
-        progress.advance(rest, rest.len());
-        if eof {
-            progress.end_of_file();
-            return Next::Step(Step::Done);
-        }
-        let lost_after = progress.split.end.saturating_add(self.sync_bytes_max);
-        if progress.position >= lost_after {
-            return lost(common);
-        }
-        Next::Step(common.need(1))
     }
 
     /// What stands between documents.
@@ -649,29 +599,6 @@ impl Documents {
         self.after_value(common)?;
         Ok(settled.into())
     }
-}
-
-/// Whether the record that begins at the position is of the next split: then this one ends.
-fn is_beyond(common: &mut Common) -> bool {
-    let progress = &mut common.progress;
-    let point = SyncPoint {
-        offset: progress.position,
-        kind: SyncKind::Record,
-    };
-    progress.sync(point);
-    let is_beyond = point.offset >= progress.split.end;
-    if is_beyond {
-        progress.finish(point);
-    }
-    is_beyond
-}
-
-/// No record was found from a guess on.
-fn lost(common: &mut Common) -> Next {
-    let offset = common.progress.position;
-    let kind = SyncKind::Lost;
-    common.progress.finish(SyncPoint { offset, kind });
-    Next::Step(Step::Done)
 }
 
 /// What a token is judged by: no more than is looked at in one, and the byte behind it. A larger buffer tells no more
