@@ -74,7 +74,7 @@ pub async fn run(args: ExecutorArgs) -> anyhow::Result<()> {
             () = executor.ended() => {}
         }
         tracing::warn!(
-            "the scheduler is gone; looking for it at {}",
+            "the scheduler is gone, or has given this executor up; registering again at {}",
             args.scheduler
         );
         // Its heartbeats go on until it is told so, and under its old id it would be counted once more.

@@ -80,10 +80,15 @@ pub(crate) fn write_missing(
     log: &[LogEntry],
 ) -> Result<(), LakeError> {
     let copies = copies(storage, listed)?;
-    let missing: Vec<u64> = lasts(listed.len())
-        .filter(|last| !copies.contains(last))
-        .collect();
-    for_each(storage, &missing, |last| {
+    let all: Vec<u64> = lasts(listed.len()).collect();
+    for_each(storage, &all, |last| {
+        let content = match copies.contains(last) {
+            true => storage.read(&pack_path(*last))?,
+            false => None,
+        };
+        if content.is_some_and(|content| entries(storage, *last, &content).is_some()) {
+            return Ok(());
+        }
         storage.delete(&pack_path(*last))?;
         write(storage, log, *last)
     })?;

@@ -6,7 +6,7 @@
 //! | What the planner relies on | What is done |
 //! | --- | --- |
 //! | a join whose left side is held whole notes in memory which rows of it found a partner, for all partitions of the right side | the right side becomes one partition |
-//! | a cross join reads nothing of its right side if the left one is empty, so a scan there would not end | the right side is shuffled, so its scans are in a stage of their own |
+//! | such a join, a cross join too, may read nothing of its right side if the left one is empty, so that a scan there would not end | the right side is shuffled, so its scans are in a stage of their own |
 //! | rows are in order because of what is known from before a shuffle: that a column is constant, that they came from one partition | a window's input is sorted by all that it needs |
 
 use std::sync::Arc;

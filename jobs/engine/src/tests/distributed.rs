@@ -74,7 +74,7 @@ pub(super) fn commit(
 }
 
 /// A second source of the world: a name for each `k` but 6, and one that no record has.
-pub(super) async fn with_names(world: &World, sql: &str) -> ModelRequest {
+async fn with_names(world: &World, sql: &str) -> ModelRequest {
     let path = world.dir.path().join("names.xml");
     let names = NAMES.map(|(k, name)| format!("<n><k>{k}</k><name>{name}</name></n>"));
     std::fs::write(&path, format!("<ns>{}</ns>", names.concat())).unwrap();
@@ -102,6 +102,16 @@ const NAMES: [(i64, &str); 7] = [
     (5, "five"),
     (9, "nine"),
 ];
+
+/// A request for such a query, with the sources that it names, under a name of its own.
+pub(super) async fn numbered(world: &World, sql: &str, number: usize) -> Arc<ModelRequest> {
+    let mut request = with_names(world, sql).await;
+    if !sql.contains("names") {
+        request.sources.remove("names");
+    }
+    request.model.name = format!("m{number}");
+    Arc::new(request)
+}
 
 /// The same query in one process, over the same rows in memory.
 pub(super) async fn in_one_process(sql: &str) -> Vec<String> {
@@ -202,12 +212,7 @@ async fn joins_aggregates_windows_and_unnests_give_the_rows_of_one_process() {
     .into_iter()
     .enumerate()
     {
-        let mut request = with_names(&world, sql).await;
-        if !sql.contains("names") {
-            request.sources.remove("names");
-        }
-        request.model.name = format!("m{at}");
-        let request = Arc::new(request);
+        let request = numbered(&world, sql, at).await;
         let plan = world.plan(&request).await;
         assert!(!plan.row_wise, "{sql}");
         assert!(plan.stages.len() >= stages, "{sql}: {:#?}", plan.stages);

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use headworks_lake::Mode;
 use headworks_spec::{Format, Source, SourceSpec};
 
-use super::distributed::{commit, in_lake, in_one_process, with_names};
+use super::distributed::{commit, in_lake, in_one_process, numbered};
 use super::world::{Setup, World, accepted};
-use crate::api::Engine;
+use crate::api::{Engine, ModelPlan, ModelRequest};
 
 async fn gives_the_rows_of_one_process(queries: &[&str]) {
     let world = World::new(Setup {
@@ -17,18 +17,19 @@ async fn gives_the_rows_of_one_process(queries: &[&str]) {
     })
     .await;
     for (at, sql) in queries.iter().enumerate() {
-        let mut request = with_names(&world, sql).await;
-        if !sql.contains("names") {
-            request.sources.remove("names");
-        }
-        request.model.name = format!("m{at}");
-        let request = Arc::new(request);
-        let plan = world.plan(&request).await;
-        let result = accepted(world.run(&request, |_| {}).await);
-        commit(&request, &plan, Mode::Overwrite, result.files, vec![]);
-        let found = in_lake(&request.lake, &format!("SELECT * FROM m{at}")).await;
+        let request = numbered(&world, sql, at).await;
+        let (plan, found) = rows_of(&world, &request).await;
         assert_eq!(found, in_one_process(sql).await, "{sql}\n{}", plan.explain);
     }
+}
+
+/// Runs a model and commits it: its plan, and the rows of its table.
+async fn rows_of(world: &World, request: &Arc<ModelRequest>) -> (ModelPlan, Vec<String>) {
+    let plan = world.plan(request).await;
+    let result = accepted(world.run(request, |_| {}).await);
+    commit(request, &plan, Mode::Overwrite, result.files, vec![]);
+    let all = format!("SELECT * FROM {}", request.model.name);
+    (plan, in_lake(&request.lake, &all).await)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,11 +116,7 @@ async fn decimals_in_sql_are_floats_beside_floats_and_moments_reach_as_far_as_da
         let mut request = (*world.request(sql, 1).await).clone();
         request.sources.insert("src".into(), world.engine.settle(&spec).await.unwrap());
         request.model.name = format!("f{at}");
-        let request = Arc::new(request);
-        let plan = world.plan(&request).await;
-        let result = accepted(world.run(&request, |_| {}).await);
-        commit(&request, &plan, Mode::Overwrite, result.files, vec![]);
-        let found = in_lake(&request.lake, &format!("SELECT * FROM f{at}")).await;
+        let (_, found) = rows_of(&world, &Arc::new(request)).await;
         assert_eq!(found, [expected], "{sql}");
     }
 }

@@ -1,7 +1,8 @@
 //! Which records of a file are ours, and the proof that the splits of a file fit together.
 //!
 //! (What follows is said of XML. In a file of lines every line feed ends a record, so there is less to guess, and no guess
-//! is wrong: see `json/lines.rs`.)
+//! is wrong: see `json/lines.rs`. In an array of JSON the only tokens are the first bytes of its items, and what is assumed
+//! is that one of them begins where it looks so: see `json/documents/seams.rs`.)
 //!
 //! Splits are read at the same time, so the reader of one does not know what the one before it will find: its first
 //! byte may lie inside a record, a comment, a CDATA section. It *assumes* that it lies in content outside any record,
@@ -61,7 +62,8 @@ use super::SplitReport;
 pub enum Start {
     /// Offset 0: a byte-order mark and a prologue may stand here.
     File,
-    /// This byte is known to lie in content outside any record; of a file of lines, to be a line's first.
+    /// This byte is known to lie in content outside any record; of a file of lines, to be a line's
+    /// first; of an array, an item's.
     Known(u64),
     /// The same is assumed, and must be verified with [`verify_chain`] before the split's rows are believed.
     Guess(u64),
